@@ -1,0 +1,229 @@
+"""A small real world for stories: books, execution, portfolio, and a counter for ids."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+
+import msgspec
+
+from tradeterm.execution.execution import Execution, ExecutionState
+from tradeterm.market.book import BookState, OrderBook
+from tradeterm.model.account import AccountView, Entry
+from tradeterm.model.instruments import Instrument
+from tradeterm.model.market import BookDelta, BookSnapshot, Candle, Levels, Trade
+from tradeterm.model.orders import (
+    ApprovedOrder,
+    ExecutionEvent,
+    Filled,
+    Order,
+    OrderChanged,
+    OrderRequest,
+    Position,
+)
+from tradeterm.model.proposals import TradeIntent
+from tradeterm.model.timing import SECOND
+from tradeterm.model.vocabulary import ExitReason, Level, PositionSide, RunState
+from tradeterm.portfolio.portfolio import Portfolio, PortfolioState
+from tradeterm.risk import permits
+from tradeterm.settings.execution import ExecutionSettings, LatencySettings
+
+D = Decimal
+BTC, XRP, CROSS = "BTC/USDT", "XRP/USDT", "XRP/BTC"
+START = 1_748_822_400 * SECOND  # 2025-06-02T00:00:00Z
+
+
+def instrument(symbol: str, tick: str, min_size: str = "0.00005") -> Instrument:
+    base, quote = symbol.split("/")
+    return Instrument(
+        symbol=symbol, base=base, quote=quote, tick=D(tick), lot=D("0.00000001"),
+        min_size=D(min_size), min_notional=D("0.00002") if quote == "BTC" else D("0.5"),
+        maker_fee=D("0.0025"), taker_fee=D("0.0040"),
+    )  # fmt: skip
+
+
+INSTRUMENTS = {
+    BTC: instrument(BTC, "0.1"),
+    XRP: instrument(XRP, "0.00001", "2"),
+    CROSS: instrument(CROSS, "0.00000001", "2"),
+}
+
+
+def settings(**changes: object) -> ExecutionSettings:
+    values: dict[str, object] = {
+        "latency": LatencySettings(least=0.04, most=0.6), "max_slippage": D(1),
+        "bar_slippage": D("0.05"), "entry_expiry": 86_400, "time_exit": 172_800,
+        "liquidation": D(40),
+    }  # fmt: skip
+    return ExecutionSettings.model_validate(values | changes)
+
+
+class Ids:
+    """Counts per prefix."""
+
+    def __init__(self) -> None:
+        self.counts: dict[str, int] = {}
+
+    def __call__(self, prefix: str) -> str:
+        self.counts[prefix] = self.counts.get(prefix, 0) + 1
+        return f"{prefix}-{self.counts[prefix]}"
+
+
+class WorldState(msgspec.Struct):
+    execution: ExecutionState
+    portfolio: PortfolioState
+    books: dict[str, BookState]
+    counts: dict[str, int]
+    lasts: dict[str, float]
+
+
+class World:
+    """Real parts wired like the engine wires them; every approval is granted."""
+
+    def __init__(self, deposit: str = "10000", seed: int = 7, **changes: object) -> None:
+        self.now = START
+        self.ids = Ids()
+        self.books = {symbol: OrderBook(symbol) for symbol in INSTRUMENTS}
+        self.lasts: dict[str, float] = {}
+        self.portfolio = Portfolio("USDT", INSTRUMENTS, self.ids, self.quote)
+        self.execution = Execution(
+            settings(**changes), INSTRUMENTS, self.books, seed, self.ids, currency="USDT",
+            rate=self.portfolio.rate, protect=self.protect, funds=self.portfolio.funds,
+        )  # fmt: skip
+        self.events: list[ExecutionEvent] = []
+        self.entries: list[Entry] = [self.portfolio.deposit(self.now, D(deposit), "run")]
+
+    def quote(self, symbol: str) -> tuple[float | None, float | None]:
+        book, last = self.books[symbol], self.lasts.get(symbol)
+        return (book.best_bid, book.best_ask) if book.usable else (last, last)
+
+    def protect(self, request: OrderRequest, verdict_id: str, now: int) -> ApprovedOrder:
+        position = self.execution.positions[request.position_id or ""]
+        assert request.side is position.side.exit
+        assert request.size == position.size
+        return permits.protect(request, verdict_id, now)
+
+    # -- market ------------------------------------------------------------------------------
+
+    def book(self, symbol: str, bids: Levels, asks: Levels) -> None:
+        self.books[symbol].snapshot(BookSnapshot(self.now, symbol, bids, asks))
+
+    def delta(self, symbol: str, bids: Levels = (), asks: Levels = ()) -> None:
+        self.books[symbol].delta(BookDelta(self.now, symbol, bids, asks))
+
+    def trade(self, symbol: str, price: float, size: float = 1.0) -> list[ExecutionEvent]:
+        self.lasts[symbol] = price
+        if symbol not in self.execution.interested:
+            return []
+        event = Trade(self.now, symbol, price, size, "sell")
+        return self.take(self.execution.on_market(event))
+
+    def bar(
+        self, symbol: str, prices: Sequence[float], timeframe: int = 60
+    ) -> list[ExecutionEvent]:
+        """The next bar: time moves to its close; timers due before come first."""
+        events = self.wait(timeframe)
+        opening, high, low, close = prices
+        self.lasts[symbol] = close
+        candle = Candle(self.now, symbol, timeframe, opening, high, low, close, 1.0)
+        if symbol in self.execution.interested:
+            events += self.take(self.execution.on_market(candle))
+        return events
+
+    def wait(self, seconds: float) -> list[ExecutionEvent]:
+        """Let time pass, every timer at its due moment."""
+        end = self.now + int(seconds * SECOND)
+        events: list[ExecutionEvent] = []
+        while self.execution.next_due <= end:
+            self.now = max(self.now, self.execution.next_due)
+            events += self.take(self.execution.advance(self.now))
+        self.now = end
+        return events
+
+    # -- orders ------------------------------------------------------------------------------
+
+    def send(self, request: OrderRequest) -> list[ExecutionEvent]:
+        return self.take(
+            self.execution.place(ApprovedOrder(request, "verdict-1", self.now), self.now)
+        )
+
+    def enter(
+        self, symbol: str, side: PositionSide, size: str, stop: str, target: str | None = None,
+        leverage: int = 1, entry: str = "1",
+    ) -> OrderRequest:  # fmt: skip
+        intent = TradeIntent(
+            symbol, side, D(size), D(entry), D(stop), None if target is None else D(target),
+            D(leverage), D("0.7"),
+        )  # fmt: skip
+        request = self.execution.entry_request(intent, self.now, "verdict-1", "trading_decision")
+        self.send(request)
+        return request
+
+    def close(self, position: Position, size: str | None = None) -> OrderRequest:
+        request = self.execution.close_request(
+            position, self.now, ExitReason.OPERATOR, "cmd-1", None if size is None else D(size)
+        )
+        positions = self.execution.positions.values()
+        approved = permits.reduce(request, positions, self.now, "")
+        self.take(self.execution.place(approved, self.now))
+        return request
+
+    def take(self, events: list[ExecutionEvent]) -> list[ExecutionEvent]:
+        """What the engine does with events: book fills, at once."""
+        for event in events:
+            if isinstance(event, Filled):
+                self.entries.append(self.portfolio.book(event))
+        self.events += events
+        return events
+
+    # -- looking -----------------------------------------------------------------------------
+
+    @property
+    def fills(self) -> list[Filled]:
+        return [event for event in self.events if isinstance(event, Filled)]
+
+    @property
+    def position(self) -> Position:
+        (only,) = self.execution.positions.values()
+        return only
+
+    def last(self, order_id: str) -> Order:
+        """The order as the last event said it stands."""
+        return [
+            event.order for event in self.events
+            if isinstance(event, OrderChanged) and event.order.id == order_id
+        ][-1]  # fmt: skip
+
+    def balance(self, account: str, asset: str = "USDT") -> Decimal:
+        return self.portfolio.ledger.balance(account, asset)
+
+    def view(self) -> AccountView:
+        execution = self.execution
+        return self.portfolio.account_view(
+            self.now, execution.positions, execution.working, RunState.RUNNING, Level.NORMAL
+        )
+
+    # -- state -------------------------------------------------------------------------------
+
+    def dump(self) -> bytes:
+        return msgspec.msgpack.encode(
+            WorldState(
+                self.execution.dump(), self.portfolio.dump(),
+                {symbol: book.dump() for symbol, book in self.books.items()},
+                dict(self.ids.counts), dict(self.lasts),
+            )
+        )  # fmt: skip
+
+    def reborn(self, make: Callable[[], World] | None = None) -> World:
+        """A new world that was told only what this one dumped."""
+        state = msgspec.msgpack.decode(self.dump(), type=WorldState)
+        other = World() if make is None else make()
+        other.now = self.now
+        for symbol, book in state.books.items():
+            other.books[symbol].load(book)
+        other.execution.load(state.execution)
+        other.portfolio.load(state.portfolio)
+        other.ids.counts = dict(state.counts)
+        other.lasts = dict(state.lasts)
+        other.events, other.entries = list(self.events), list(self.entries)
+        return other

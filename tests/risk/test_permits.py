@@ -1,0 +1,145 @@
+"""Only what a verdict of this moment allows, or what can only reduce, gets a permit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from tests.risk.accounts import (
+    INSTRUMENTS,
+    NOW,
+    D,
+    account,
+    facts,
+    long,
+    position,
+    request,
+    settings,
+)
+from tradeterm.errors import InvalidOrder
+from tradeterm.model.orders import OrderRequest
+from tradeterm.model.proposals import Verdict
+from tradeterm.model.vocabulary import (
+    AccountBook,
+    Level,
+    OrderType,
+    PositionSide,
+    Purpose,
+    RunState,
+    Side,
+)
+from tradeterm.risk.engine import RiskEngine
+
+ENGINE = RiskEngine(settings(), INSTRUMENTS)
+
+
+def verdict(**changes: Any) -> Verdict:
+    given = ENGINE.evaluate(long(), account(), facts(), verdict_id="v-1", parent="p-1", now=NOW)
+    return replace(given, **changes)
+
+
+def test_the_very_order_of_the_verdict_is_approved() -> None:
+    approved = ENGINE.approve(verdict(), request(), NOW)
+    assert (approved.request, approved.verdict_id, approved.approved_at) == (request(), "v-1", NOW)
+
+
+def test_a_limit_order_at_the_entry_is_approved() -> None:
+    order = request(type=OrderType.LIMIT, limit=D(50000))
+    assert ENGINE.approve(verdict(), order, NOW).request is order
+
+
+@pytest.mark.parametrize("change", [
+    {"symbol": "XRP/USDT"}, {"side": Side.SELL}, {"size": D("0.0201")}, {"size": D("0.0199")},
+    {"size": D("NaN")}, {"stop": D(48000)}, {"stop": None}, {"target": D(53000)},
+    {"target": None}, {"leverage": D(2)}, {"book": AccountBook.SPOT}, {"reduce_only": True},
+    {"purpose": Purpose.REBALANCE}, {"purpose": Purpose.EXIT}, {"parent": "v-2"},
+    {"type": OrderType.STOP_LOSS}, {"limit": D(50000)}, {"trigger": D(50000)},
+    {"position_id": "pos-1"}, {"type": OrderType.LIMIT, "limit": D(51000)},
+    {"type": OrderType.LIMIT},
+], ids=str)
+def test_any_other_order_is_refused(change: dict[str, Any]) -> None:
+    with pytest.raises(InvalidOrder, match="ord-9"):
+        ENGINE.approve(verdict(), request(**change), NOW)
+
+
+def test_a_verdict_of_another_moment_is_refused() -> None:
+    with pytest.raises(InvalidOrder, match="another moment"):
+        ENGINE.approve(verdict(), request(), NOW + 1)
+
+
+def test_a_verdict_altered_afterwards_is_refused() -> None:
+    larger = long(size=D(1))
+    with pytest.raises(InvalidOrder, match="altered"):
+        ENGINE.approve(verdict(intent=larger), request(size=D(1)), NOW)
+
+
+def test_a_refusal_is_no_permit() -> None:
+    no = ENGINE.evaluate(long(), account(state=RunState.HALTED), facts(), verdict_id="v-1",
+                         parent="p-1", now=NOW)
+    with pytest.raises(InvalidOrder, match="halted"):
+        ENGINE.approve(no, request(), NOW)
+
+
+def close(**changes: Any) -> OrderRequest:
+    plain = OrderRequest(
+        id="ord-5", symbol="BTC/USDT", side=Side.SELL, type=OrderType.MARKET, size=D("0.02"),
+        purpose=Purpose.EXIT, book=AccountBook.MARGIN, parent="cmd-1", reduce_only=True,
+        position_id="pos-1",
+    )
+    return replace(plain, **changes)
+
+
+HOLDING = account(positions=(position(),))
+
+
+@pytest.mark.parametrize("view", [
+    HOLDING,
+    replace(HOLDING, state=RunState.HALTED),
+    replace(HOLDING, state=RunState.PAUSED),
+    replace(HOLDING, level=Level.EMERGENCY),
+    replace(HOLDING, equity=D(0), cash=D(-5)),
+], ids=["running", "halted", "paused", "emergency", "ruined"])
+@pytest.mark.parametrize("purpose", [Purpose.EXIT, Purpose.STOP, Purpose.TARGET])
+def test_reducing_is_never_blocked(view: Any, purpose: Purpose) -> None:
+    approved = ENGINE.reduce(close(purpose=purpose), view, NOW)
+    assert approved.verdict_id == "cmd-1"
+    assert ENGINE.reduce(close(), view, NOW, verdict_id="v-8").verdict_id == "v-8"
+
+
+def test_a_short_is_bought_back() -> None:
+    short = account(positions=(position(side=PositionSide.SHORT),))
+    assert ENGINE.reduce(close(side=Side.BUY), short, NOW).request.side is Side.BUY
+
+
+@pytest.mark.parametrize("change", [
+    {"reduce_only": False}, {"position_id": None}, {"position_id": "pos-2"},
+    {"size": D("0.0201")}, {"size": D(0)}, {"size": D(-1)}, {"size": D("NaN")},
+    {"side": Side.BUY}, {"symbol": "XRP/USDT"}, {"purpose": Purpose.ENTRY},
+    {"book": AccountBook.SPOT},
+], ids=str)
+def test_what_could_do_more_than_reduce_is_refused(change: dict[str, Any]) -> None:
+    with pytest.raises(InvalidOrder, match="ord-5"):
+        ENGINE.reduce(close(**change), HOLDING, NOW)
+
+
+def test_protection_is_permitted_in_the_step_of_its_fill() -> None:
+    stop = close(purpose=Purpose.STOP, type=OrderType.STOP_LOSS, trigger=D(49000))
+    approved = ENGINE.protect(stop, "v-1", NOW)
+    assert (approved.request, approved.verdict_id) == (stop, "v-1")
+
+
+@pytest.mark.parametrize("change", [
+    {"trigger": None}, {"trigger": D("NaN")}, {"trigger": D(0)}, {"purpose": Purpose.EXIT},
+    {"reduce_only": False}, {"size": D(0)}, {"position_id": None},
+], ids=str)
+def test_what_does_not_protect_is_refused(change: dict[str, Any]) -> None:
+    stop = close(purpose=Purpose.STOP, type=OrderType.STOP_LOSS, trigger=D(49000))
+    with pytest.raises(InvalidOrder):
+        ENGINE.protect(replace(stop, **change), "v-1", NOW)
+
+
+def test_amounts_compare_by_value_not_by_spelling() -> None:
+    assert ENGINE.approve(verdict(), request(size=Decimal("0.0200")), NOW)

@@ -1,0 +1,107 @@
+"""A console on a scripted session, and plain-text goldens of what it shows.
+
+Run with TRADETERM_UPDATE_GOLDENS=1 to write the goldens anew; read the diff before keeping it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from textual.app import App
+from textual.pilot import Pilot
+
+from tests.tui.pictures import FakeClock, FakeSession, busy
+from tradeterm.engine.view import ConsoleView
+from tradeterm.tui.app import TradetermApp
+from tradeterm.tui.options import ConsoleOptions
+
+GOLDENS = Path(__file__).with_name("goldens")
+#: Polled by hand: the timer of the app never fires during a test.
+NEVER = 3600.0
+
+
+def screen_text(app: App[int]) -> str:
+    """What is on the screen, line by line, without colours."""
+    strips = app.screen._compositor.render_strips()
+    return "\n".join(strip.text.rstrip() for strip in strips) + "\n"
+
+
+@dataclass
+class Console:
+    """A running app with its fake surroundings."""
+
+    app: TradetermApp
+    pilot: Pilot[int]
+    session: FakeSession
+    clock: FakeClock
+
+    @property
+    def text(self) -> str:
+        return screen_text(self.app)
+
+    async def settle(self) -> None:
+        """Let the screen catch up with everything already decided."""
+        for _ in range(2):
+            await self.pilot.pause()
+
+    async def look(self, view: ConsoleView | None = None, after: float = 2.0) -> str:
+        """Time passes, perhaps a new picture arrives, the app polls; the text it then shows."""
+        if view is not None:
+            self.session.show(view)
+        self.clock.wait(after)
+        self.app.poll()
+        await self.settle()
+        return self.text
+
+    async def press(self, *keys: str, apart: float = 1.0) -> str:
+        """Keys with time between them; the text after the last."""
+        for key in keys:
+            self.clock.wait(apart)
+            await self.pilot.press(key)
+            self.app.poll()
+        await self.settle()
+        return self.text
+
+
+Opened = AbstractAsyncContextManager[Console]
+Open = Callable[..., Opened]
+
+
+@pytest.fixture
+def console() -> Open:
+    """``async with console(width, height, view, …) as desk``."""
+
+    @asynccontextmanager
+    async def opened(
+        width: int = 120, height: int = 40, *views: ConsoleView, ready: bool = True
+    ) -> AsyncIterator[Console]:
+        session, clock = FakeSession(*(views or (busy(),))), FakeClock()
+        app = TradetermApp(session, ConsoleOptions(poll=NEVER), clock)
+        async with app.run_test(size=(width, height)) as pilot:
+            desk = Console(app, pilot, session, clock)
+            await desk.settle()
+            if ready:
+                await desk.look()
+            yield desk
+
+    return opened
+
+
+@pytest.fixture
+def golden() -> Callable[[str, str], None]:
+    """Compares a screen with its file in goldens/."""
+
+    def compare(name: str, text: str) -> None:
+        path = GOLDENS / f"{name}.txt"
+        if os.environ.get("TRADETERM_UPDATE_GOLDENS"):
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        assert path.exists(), f"{path} is missing; TRADETERM_UPDATE_GOLDENS=1 writes it"
+        assert text == path.read_text(encoding="utf-8")
+
+    return compare

@@ -1,0 +1,88 @@
+"""Text nobody here wrote: it may look like anything, it may not do anything."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+from rich.segment import Segment
+from textual.color import Color
+
+from tests.tui.conftest import Open
+from tests.tui.pictures import busy
+from tradeterm.engine.view import ConsoleView
+from tradeterm.tui.ink import cells, clip, fit, wrap
+from tradeterm.tui.printable import ControlFilter, printable
+
+HOSTILE = (
+    "\x1b[31mred\x1b[0m", "\x1b]52;c;aGFjaw==\x07", "\x9b31m", "[/]", "[@click=app.quit]x[/]",
+    "[link=file:///etc/passwd]x", "a\r\nb\tc", "\u202egnp.exe", "z\u200bw\u200dj", "e" + "\u0301" * 40,
+    "界" * 30, "\ud83d", "\U0001f468\u200d\U0001f469", "\x00\x07\x08\x7f", "{x!r}%s$(id)",
+)
+
+
+def poisoned(text: str) -> ConsoleView:
+    """Every free text of a busy picture replaced."""
+    view = busy()
+    return replace(
+        view,
+        status=replace(view.status, level_cause=text, state_reason=text, advisor=text),
+        cards=tuple(replace(each, headline=text, action=text, evidence=(text, text), reasoning=text,
+                            resolution=text, by=text, reason=text, types=(text,),
+                            rules=tuple(replace(rule, rule=text, value=text, limit=text,
+                                                outcome=text) for rule in each.rules))
+                    for each in view.cards),
+        events=tuple(replace(each, text=text, kind=text) for each in view.events),
+        agents=tuple(replace(each, state=text, by=text, votes={"BTC/USDT": text},
+                             reasoning={"BTC/USDT": text, text: text}) for each in view.agents),
+        orders=tuple(replace(each, reason=text, type=text, purpose=text) for each in view.orders),
+        positions=tuple(replace(each, agent=text, side=text) for each in view.positions),
+        limits=tuple(replace(each, name=text, unit=text) for each in view.limits),
+        fault=text,
+    )
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=ascii)
+async def test_hostile_text_in_every_pane_neither_crashes_nor_escapes(
+    console: Open, text: str
+) -> None:
+    async with console(200, 60, poisoned(text)) as desk:
+        for keys in ("", "1", "2", "5", "6", "7"):
+            shown = await desk.press(*keys, *(["enter"] if keys else []))
+            assert "panel failed" not in shown
+            assert all(char == "\n" or char.isprintable() for char in shown)
+            await desk.press("escape")
+        await desk.press("a")
+        assert all(cell_len(line) <= 200 for line in desk.text.splitlines())
+
+
+@given(st.text(max_size=80))
+def test_printable_text_is_printable(text: str) -> None:
+    cleaned = printable(text)
+    assert all(char.isprintable() or char in "\xa0" or char.isspace() for char in cleaned)
+    assert not set("\x1b\x9b\u202e\u200b\n\r\t") & set(cleaned)
+    assert printable(cleaned) == cleaned
+
+
+@given(st.text(max_size=60), st.integers(1, 40))
+def test_cells_are_exact_whatever_the_text(text: str, width: int) -> None:
+    assert cells([(fit(text, width), "")]) == width
+    assert cells([(clip(text, width), "")]) <= width
+    assert all(cells([(line, "")]) <= max(2, width) for line in wrap(text, width))
+
+
+@given(st.lists(st.text(max_size=30), max_size=5))
+def test_the_last_line_lets_no_control_character_through(texts: list[str]) -> None:
+    segments = [Segment(text) for text in texts]
+    for segment in ControlFilter().apply(segments, Color(0, 0, 0)):
+        assert not any(ord(char) < 32 or 127 <= ord(char) < 160 for char in segment.text)
+
+
+def test_control_segments_are_dropped() -> None:
+    from rich.control import Control
+
+    segments = [Control.clear().segment, Segment("kept")]
+    assert [each.text for each in ControlFilter().apply(segments, Color(0, 0, 0))] == ["kept"]

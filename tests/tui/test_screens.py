@@ -1,0 +1,205 @@
+"""What the console shows at three sizes, when empty, when too small, and when things go wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from tests.tui.conftest import Open
+from tests.tui.pictures import busy, card, with_cards, with_status
+from tradeterm.engine.view import ConsoleView, StatusView
+from tradeterm.errors import ConfigError
+from tradeterm.model.commands import Halt
+from tradeterm.tui.plan import Box, Wish, plan
+
+Golden = Callable[[str, str], None]
+SIZES = [(80, 24), (120, 40), (200, 60)]
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+async def test_a_busy_desk_looks_as_agreed(
+    console: Open, golden: Golden, width: int, height: int
+) -> None:
+    async with console(width, height) as desk:
+        golden(f"busy-{width}x{height}", desk.text)
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+async def test_a_desk_without_anything_says_what_will_come(
+    console: Open, golden: Golden, width: int, height: int
+) -> None:
+    running = ConsoleView(version=1, status=StatusView(state="running", speed=60.0))
+    async with console(width, height, running) as desk:
+        golden(f"empty-{width}x{height}", desk.text)
+        assert "nothing to decide" in desk.text
+        assert "no open positions" in desk.text
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_an_approval_is_asked_on_the_card(
+    console: Open, golden: Golden, size: tuple[int, int]
+) -> None:
+    async with console(*size) as desk:
+        text = await desk.press("a")
+        golden(f"question-{size[0]}x{size[1]}", text)
+        for fact in ("size 0.0500", "notional 3,250.70", "risk at stop 71.72", "any other key: No"):
+            assert fact in text
+
+
+async def test_every_pane_has_the_screen_to_itself_when_narrow(
+    console: Open, golden: Golden
+) -> None:
+    async with console(80, 24) as desk:
+        for key, name in zip("12345678", ("positions", "conflicts", "book", "chart", "events",
+                                          "agents", "orders", "safety"), strict=True):
+            golden(f"narrow-{name}", await desk.press(key))
+
+
+@pytest.mark.parametrize("width", range(80, 220, 7))
+@pytest.mark.parametrize("height", [20, 24, 29, 30, 40, 61])
+def test_status_conflicts_and_footer_have_a_place_at_every_size(width: int, height: int) -> None:
+    for chosen in ("positions", "conflicts", "book", "chart", "events", "agents", "orders"):
+        for zoomed in (False, True):
+            for asking in (False, True):
+                wish = Wish(chosen, zoomed, asking, banner=True)
+                boxes = plan(width, height, wish)
+                assert {"status", "banner", "conflicts", "footer", chosen} <= boxes.keys()
+                _cover_without_overlap(boxes, width, height)
+
+
+def _cover_without_overlap(boxes: dict[str, Box], width: int, height: int) -> None:
+    cells = [0] * (width * height)
+    for box in boxes.values():
+        assert box.width > 0
+        assert box.height > 0
+        for y in range(box.y, box.y + box.height):
+            for x in range(box.x, box.x + box.width):
+                cells[y * width + x] += 1
+    assert set(cells) == {1}
+
+
+async def test_a_terminal_too_small_still_halts_and_quits(console: Open, golden: Golden) -> None:
+    async with console(60, 15) as desk:
+        golden("too-small", desk.text)
+        await desk.press("a")
+        assert desk.session.commands == []
+        await desk.press("H")
+        assert desk.session.commands == [Halt()]
+        text = await desk.press("q")
+        assert "Quit?" in text
+        await desk.press("y")
+        await desk.pilot.pause()
+        assert desk.app.return_code == 0
+
+
+async def test_a_terminal_of_one_cell_does_not_crash(console: Open) -> None:
+    async with console(1, 1) as desk:
+        for width, height in ((3, 2), (300, 100), (80, 20), (79, 24), (100, 29), (160, 30)):
+            await desk.pilot.resize_terminal(width, height)
+            await desk.look(with_status(desk.session.view, market_time=desk.app.view.status.market_time))
+        assert "PAPER" in desk.text
+
+
+async def test_mode_paper_and_level_are_words(console: Open) -> None:
+    async with console(80, 24) as desk:
+        line = desk.text.splitlines()[0]
+        for word in ("PAPER", "SIM", "REDUCED", "eq 10,041", "dd 0.4/20%", "exp 44%", "60×"):
+            assert word in line
+
+
+async def test_a_halted_desk_says_so_and_how_to_resume(console: Open) -> None:
+    async with console(80, 24) as desk:
+        text = await desk.look(with_status(busy(), state="halted", state_reason="operator"))
+        assert "HALTED" in text.splitlines()[0]
+        assert "P Resume" in (await desk.press("8")) or "HALTED" in desk.text
+
+
+async def test_an_engine_fault_is_a_banner_until_the_operator_quits(console: Open) -> None:
+    async with console(80, 24) as desk:
+        text = await desk.look(replace(busy(2), fault="LedgerError: postings do not sum to zero"))
+        assert "ENGINE FAULT" in text.splitlines()[1]
+        await desk.press("q")
+        await desk.settle()
+        assert desk.session.stopped == [5.0]
+
+
+async def test_a_pane_that_fails_says_so_and_the_rest_lives(
+    console: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tradeterm.tui.panes.book import BookPane
+
+    def broken(self: BookPane, width: int, height: int) -> list[object]:
+        raise ValueError("no such [/] level \x1b[31m")
+
+    async with console() as desk:
+        monkeypatch.setattr(BookPane, "inside", broken)
+        text = await desk.look(with_status(busy(2), data_age=0.7, equity=Decimal("12345.67")))
+        desk.app.deck.book.repaint()
+        text = await desk.look()
+        assert "panel failed: ValueError" in text
+        assert "12,345.67" in text
+        monkeypatch.undo()
+        text = await desk.look(with_status(busy(9), data_age=0.3))
+        assert "panel failed" not in text
+
+
+async def test_only_lines_that_changed_are_painted(console: Open) -> None:
+    async with console() as desk:
+        pane = desk.app.deck.positions
+        before = dict(enumerate(pane._shown))
+        view = busy(2)
+        first = replace(view.positions[0], unrealised=Decimal("86.11"))
+        await desk.look(replace(view, positions=(first, *view.positions[1:])))
+        changed = [y for y, line in enumerate(pane._shown) if line != before[y]]
+        assert changed == [2]
+
+
+async def test_the_countdown_runs_in_market_time(console: Open) -> None:
+    async with console() as desk:
+        assert "0:41" in desk.text
+        view = busy(2)
+        text = await desk.look(with_status(view, market_time=view.status.market_time + 30 * 10**9))
+        assert "0:11" in text
+
+
+async def test_a_boot_that_fails_ends_the_app_with_its_code(console: Open) -> None:
+    async with console() as desk:
+        desk.session.failure = ConfigError("config/risk.yaml:3: max_leverage: 30 is above 5")
+        desk.app.poll()
+        await desk.settle()
+        assert desk.app.return_code == 2
+
+
+async def test_the_engine_starts_only_after_the_first_paint(console: Open) -> None:
+    async with console(ready=False) as desk:
+        assert desk.session.started == 1
+
+
+async def test_the_oldest_card_stays_visible_while_zoomed(console: Open) -> None:
+    async with console(80, 24) as desk:
+        text = await desk.press("4", "z")
+        assert "#17" in text
+        assert "Chart BTC/USDT 1m" in text
+        assert "Events" not in text.splitlines()[10]
+        assert "5 Events" in await desk.press("escape")
+
+
+async def test_a_bar_only_feed_says_there_is_no_depth(console: Open) -> None:
+    view = busy()
+    books = {name: replace(each, bids=(), asks=()) for name, each in view.books.items()}
+    async with console(120, 40, replace(view, books=books)) as desk:
+        assert "only bars" in desk.text
+
+
+async def test_a_new_card_takes_the_cursor_when_the_old_one_is_decided(console: Open) -> None:
+    async with console() as desk:
+        await desk.look(with_cards(busy(2), [
+            card(18, "XRP/BTC", "choppy regime vs BUY", 125),
+            card(17, "BTC/USDT", "TA long .62 vs sentiment short .55", 41, "approved"),
+        ]))
+        current = desk.app.deck.conflicts.current()
+        assert current is not None
+        assert current.id == "card-18"

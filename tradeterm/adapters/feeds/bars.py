@@ -1,0 +1,193 @@
+"""Bars from files: CSV with a header, Kraken's headerless layout, freqtrade feather, Parquet.
+
+A file is read as columns and checked at once; candles are made as they are asked for. Files stamp
+their bars with the open time unless the column says ``close_time``; candles carry their close.
+"""
+
+from __future__ import annotations
+
+from itertools import repeat
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from tradeterm.adapters.feeds.bar_files import Table, read_table
+from tradeterm.adapters.feeds.names import from_name
+from tradeterm.adapters.feeds.rows import BadRows, OnBad
+from tradeterm.adapters.feeds.sources import SourceMark, Steps
+from tradeterm.adapters.feeds.tapes import decimals
+from tradeterm.errors import DataError
+from tradeterm.model.market import Candle, FeedNotice, MarketEvent
+from tradeterm.model.timing import SECOND, timeframe_text
+
+CHUNK: Final = 4_096
+#: Rows looked at for the finest steps.
+SAMPLE: Final = 2_000
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+
+
+class _Bars(msgspec.Struct):
+    """The good rows: close stamps (ns) and figures."""
+
+    ts: Ints
+    figures: tuple[Floats, Floats, Floats, Floats, Floats]
+
+
+class BarSource:
+    """One file of bars as a Source."""
+
+    def __init__(self, path: Path, on_bad: OnBad) -> None:
+        """Reads and checks the whole file; DataError when it is unusable or ``on_bad`` refuses."""
+        self.path = path
+        table = read_table(path)
+        named_symbol, named_timeframe = from_name(path.name)
+        symbol = table.symbol or named_symbol
+        if symbol is None:
+            raise DataError(
+                f"{path.name}: neither its name nor a column says which symbol it is; "
+                "name it for example BTC_USDT-5m.csv"
+            )
+        self.symbol = symbol
+        self.timeframe = named_timeframe or _usual_step(table.ts, path)
+        self._notices: list[tuple[int, FeedNotice]] = []
+        """(index of the bar it comes before, notice)."""
+        self._bars = self._checked(table, BadRows(path.name, on_bad))
+        if not len(self._bars.ts):
+            raise DataError(f"{path.name}: not one usable bar in it")
+        self._note_gaps()
+        self.steps = {symbol: self._sampled()}
+        self._next = 0
+
+    @property
+    def begin(self) -> int:
+        """Open time of the first bar."""
+        return int(self._bars.ts[0]) - self.timeframe * SECOND
+
+    def _checked(self, table: Table, bad: BadRows) -> _Bars:
+        opens, highs, lows, closes, volumes = table.figures
+        stamps = table.ts if table.stamped_close else table.ts + self.timeframe * SECOND
+        prices = np.stack((opens, highs, lows, closes))
+        finite: Flags = np.asarray((np.isfinite(prices) & (prices > 0)).all(axis=0))
+        whole = np.isfinite(volumes) & (volumes >= 0)
+        with np.errstate(invalid="ignore"):
+            enclosed = (highs >= prices.max(axis=0)) & (lows <= prices.min(axis=0))
+        good = finite & whole & enclosed & (table.ts > 0)
+        latest = np.maximum.accumulate(np.where(good, stamps, 0))
+        before = np.concatenate((np.zeros(1, dtype=np.int64), latest[:-1]))
+        ordered = stamps > before
+        kept = good & ordered
+        self._report(
+            table, bad, kept, stamps,
+            {
+                "a price is not a positive number": ~finite,
+                "the volume is negative or no number": ~whole,
+                "high and low do not enclose open and close": ~enclosed,
+                "the same time as the row before": good & (stamps == before),
+                "out of order: earlier than a row before it": good & (stamps < before),
+            },
+        )  # fmt: skip
+        figures = tuple(np.ascontiguousarray(column[kept]) for column in table.figures)
+        return _Bars(stamps[kept], figures)  # type: ignore[arg-type]
+
+    def _report(
+        self,
+        table: Table,
+        bad: BadRows,
+        kept: Flags,
+        stamps: Ints,
+        reasons: dict[str, Flags],
+    ) -> None:
+        """One notice for each row that is left out, in the order of the file's lines."""
+        wrong = [(int(table.lines[i]), int(i)) for i in np.flatnonzero(~kept)]
+        broken = [(line, why) for line, why in table.broken]
+        index_of = np.cumsum(kept)
+        rows: list[tuple[int, int, str]] = []
+        for line, i in wrong:
+            why = next((text for text, mask in reasons.items() if mask[i]), "time is not positive")
+            rows.append((line, int(index_of[i]), why))
+        for line, why in broken:
+            rows.append((line, int(index_of[np.searchsorted(table.lines, line) - 1])
+                         if line > table.lines[0] else 0, why))  # fmt: skip
+        good = stamps[kept]
+        for line, index, why in sorted(rows):
+            at = int(good[min(index, len(good)) - 1]) if index and len(good) else 0
+            notice = bad.add(at or self._first_stamp(good), self.symbol, line, why)
+            if notice is not None:
+                self._notices.append((index, notice))
+
+    def _first_stamp(self, good: Ints) -> int:
+        return int(good[0]) - self.timeframe * SECOND if len(good) else 0
+
+    def _note_gaps(self) -> None:
+        gaps = int(np.count_nonzero(np.diff(self._bars.ts) > self.timeframe * SECOND))
+        if gaps:
+            text = (
+                f"{self.path.name}: {gaps} gaps between {timeframe_text(self.timeframe)} bars; "
+                "they stay gaps"
+            )
+            self._notices.insert(0, (0, FeedNotice(self.begin, self.symbol, "gaps", text)))
+
+    def _sampled(self) -> Steps:
+        """Finest steps among the first and last rows."""
+        steps = Steps()
+        for column in self._bars.figures[:4]:
+            for value in (*column[:SAMPLE].tolist(), *column[-SAMPLE:].tolist()):
+                steps.price = max(steps.price, decimals(value))
+        volumes = self._bars.figures[4]
+        for value in (*volumes[:SAMPLE].tolist(), *volumes[-SAMPLE:].tolist()):
+            steps.size = max(steps.size, decimals(value))
+        return steps
+
+    def choose(self, symbols: frozenset[str]) -> None:
+        """A file of bars has one symbol: there is nothing to choose."""
+
+    def chunk(self) -> list[MarketEvent]:
+        """The next 4,096 candles, with what was wrong between them."""
+        begin = self._next
+        end = min(begin + CHUNK, len(self._bars.ts))
+        candles: list[MarketEvent] = list(
+            map(
+                Candle, self._bars.ts[begin:end].tolist(), repeat(self.symbol),
+                repeat(self.timeframe),
+                *(column[begin:end].tolist() for column in self._bars.figures),
+            )
+        )  # fmt: skip
+        self._next = end
+        last = end == len(self._bars.ts)
+        due = [
+            (index, notice)
+            for index, notice in self._notices
+            if begin <= index < end or (last and index == end and begin < end)
+        ]
+        for index, notice in reversed(due):
+            candles.insert(index - begin, notice)
+        return candles
+
+    def mark(self) -> SourceMark:
+        """Where the next chunk begins."""
+        return SourceMark(row=self._next)
+
+    def seek(self, mark: SourceMark) -> None:
+        """Go to a mark."""
+        self._next = mark.row
+
+
+def _usual_step(stamps: Ints, path: Path) -> int:
+    """The timeframe in seconds when the name does not say: the most common distance."""
+    steps = np.diff(stamps)
+    steps = steps[steps > 0]
+    if not len(steps):
+        raise DataError(
+            f"{path.name}: its timeframe is unknown; name it for example BTC_USDT-5m.csv"
+        )
+    values, counts = np.unique(steps, return_counts=True)
+    usual = int(values[np.argmax(counts)])
+    if usual < SECOND:
+        raise DataError(f"{path.name}: bars {usual} ns apart; are the times seconds or ms?")
+    return usual // SECOND

@@ -1,0 +1,36 @@
+"""From ``--feed`` text to a feed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tradeterm.adapters.feeds.rows import OnBad
+from tradeterm.errors import UsageError
+from tradeterm.model.market import Feed
+from tradeterm.settings.market import MarketSettings
+
+
+def open_feed(
+    spec: str,
+    settings: MarketSettings,
+    *,
+    seed: int | None = None,
+    symbols: tuple[str, ...] | None = None,
+    on_bad: OnBad = "skip",
+) -> Feed:
+    """The feed that ``sim`` or ``replay:PATH`` names.
+
+    ``seed`` None means the configured one; ``symbols`` None means the configured ones (sim) or
+    all in the files (replay). Raises UsageError, ConfigError or DataError.
+    """
+    kind, _, rest = spec.partition(":")
+    if kind == "sim" and not rest:
+        from tradeterm.adapters.feeds.simulated import SimulatedFeed
+
+        chosen = settings.simulation.seed if seed is None else seed
+        return SimulatedFeed(settings, seed=chosen, symbols=symbols or settings.symbols)
+    if kind == "replay" and rest:
+        from tradeterm.adapters.feeds.replay import ReplayFeed
+
+        return ReplayFeed(Path(rest), settings, symbols=symbols, on_bad=on_bad)
+    raise UsageError(f"--feed {spec!r} is not known; write sim, or replay:PATH of a file or folder")

@@ -1,0 +1,1 @@
+"""The book of record: one SQLite file, one writer, any number of readers."""

@@ -1,0 +1,140 @@
+"""What must hold between the rows of one run, whatever wrote them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from tradeterm.adapters.store.rows import StoredRow
+from tradeterm.execution.orders import GRAPH
+from tradeterm.model.money import ZERO
+from tradeterm.model.vocabulary import OrderStatus, Purpose, VerdictStatus
+
+Report = Callable[[str, str], None]
+"""``report(where, what)``"""
+_ALLOWING = {VerdictStatus.APPROVED.value, VerdictStatus.MODIFIED.value}
+
+
+@dataclass(slots=True)
+class _Order:
+    status: OrderStatus
+    purpose: str
+    position: str | None
+    size: Decimal
+    largest: Decimal
+    declared: Decimal
+    """What the order itself says was filled."""
+    filled: Decimal = ZERO
+
+
+class Invariants:
+    """Fed every row of a run in order; ``finish`` judges what must hold between slices."""
+
+    def __init__(self, report: Report, known_before: Callable[[str, int], bool]) -> None:
+        """``known_before(id, seq)``: whether a row with this id stands before ``seq``."""
+        self._report = report
+        self._known_before = known_before
+        self._orders: dict[str, _Order] = {}
+        self._open: dict[str, Decimal] = {}
+        self._verdicts: dict[str, bool] = {}
+        self._checks = {
+            "order": self._order, "fill": self._fill, "position": self._position,
+            "entry": self._entry, "verdict": self._verdict,
+        }
+
+    def check(self, row: StoredRow, body: dict[str, Any]) -> None:
+        """Judge one row."""
+        check = self._checks.get(row.kind)
+        if check is not None:
+            check(row, body)
+
+    def _verdict(self, row: StoredRow, body: dict[str, Any]) -> None:
+        del row
+        self._verdicts[body["id"]] = body["status"] in _ALLOWING
+
+    def _entry(self, row: StoredRow, body: dict[str, Any]) -> None:
+        sums: dict[str, Decimal] = {}
+        for leg in body["postings"]:
+            sums[leg["asset"]] = sums.get(leg["asset"], ZERO) + Decimal(leg["amount"])
+        for asset, amount in sums.items():
+            if amount:
+                self._report(
+                    f"ledger entry {body['id']} (row {row.seq})",
+                    f"its {asset} postings sum to {amount}, not 0",
+                )
+
+    def _order(self, row: StoredRow, body: dict[str, Any]) -> None:
+        request, status = body["request"], OrderStatus(body["status"])
+        where = f"order {request['id']} (row {row.seq})"
+        self._permission(where, row.seq, request, body["verdict_id"])
+        size, declared = Decimal(request["size"]), Decimal(body["filled"])
+        known = self._orders.get(request["id"])
+        if known is None:
+            if status not in {OrderStatus.PENDING, OrderStatus.REJECTED, OrderStatus.ERROR}:
+                self._report(where, f"begins as {status}")
+            self._orders[request["id"]] = _Order(
+                status, request["purpose"], request["position_id"], size, size, declared
+            )
+            return
+        if status is not known.status and status not in GRAPH[known.status]:
+            self._report(where, f"went from {known.status} to {status}, which no order may")
+        if declared < known.declared:
+            self._report(where, f"its filled size shrank from {known.declared} to {declared}")
+        known.status, known.size, known.declared = status, size, declared
+        known.largest = max(known.largest, size)
+
+    def _permission(
+        self, where: str, seq: int, request: dict[str, Any], verdict: str
+    ) -> None:
+        if self._verdicts.get(verdict):
+            return
+        # A reducing order may rest on the position or command it protects or carries out.
+        if request["reduce_only"] and verdict not in self._verdicts and (
+            verdict and self._known_before(verdict, seq)
+        ):
+            return
+        what = "refused it" if verdict in self._verdicts else "is not in the journal before it"
+        self._report(where, f"no permission: verdict {verdict or '(none)'} {what}")
+
+    def _fill(self, row: StoredRow, body: dict[str, Any]) -> None:
+        order = self._orders.get(body["order_id"])
+        where = f"fill {body['id']} (row {row.seq})"
+        if order is None:
+            self._report(where, f"its order {body['order_id']} is not in the journal before it")
+            return
+        order.filled += Decimal(body["size"])
+        if order.filled > order.largest:
+            self._report(
+                where, f"order {body['order_id']} of {order.largest} has {order.filled} filled"
+            )
+
+    def _position(self, row: StoredRow, body: dict[str, Any]) -> None:
+        del row
+        position = body["position"]
+        if position["closed"] is None:
+            self._open[position["id"]] = Decimal(position["size"])
+        else:
+            self._open.pop(position["id"], None)
+
+    def finish(self) -> None:
+        """The run's end (so far): slices hold whole inputs, so everything must add up here."""
+        covered: dict[str, Decimal] = {}
+        for name, order in self._orders.items():
+            if order.declared != order.filled:
+                self._report(
+                    f"order {name}", f"says {order.declared} filled, its fills sum to {order.filled}"
+                )
+            if (
+                order.position is not None and order.purpose == Purpose.STOP
+                and not order.status.is_terminal
+            ):
+                left = order.size - order.declared
+                covered[order.position] = covered.get(order.position, ZERO) + left
+        for position, size in self._open.items():
+            if covered.get(position, ZERO) < size:
+                self._report(
+                    f"position {position}",
+                    f"{size} open but working stops cover {covered.get(position, ZERO)}",
+                )

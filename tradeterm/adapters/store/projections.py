@@ -1,0 +1,184 @@
+"""What each journal row changes in the tables; the writer and ``verify`` share this."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import msgspec
+
+from tradeterm.adapters.store.rows import decode_body
+from tradeterm.adapters.store.schema import TABLES
+from tradeterm.errors import StoreError
+
+Body = dict[str, Any]
+Values = tuple[Any, ...]
+
+
+class Change(NamedTuple):
+    """One table row to insert, or to replace by its key."""
+
+    table: str
+    values: Values
+
+
+class Source(NamedTuple):
+    """The journal row a change comes from."""
+
+    run: int
+    seq: int
+    kind: str
+    id: str
+    ts: int
+    parent: str
+
+
+Projector = Callable[[Source, Body], list[Change]]
+
+
+def project(source: Source, body: bytes | Body) -> list[Change]:
+    """The changes of one row; raises StoreError when the body lacks what its kind has."""
+    try:
+        data = decode_body(body) if isinstance(body, bytes) else body
+        return PROJECTORS[source.kind](source, data)
+    except (KeyError, TypeError, ValueError, AttributeError, msgspec.DecodeError) as error:
+        raise StoreError(
+            f"journal row {source.seq} ({source.kind} {source.id}): "
+            f"its body does not fit: {type(error).__name__} {error}"
+        ) from error
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _picker(table: str, renamed: dict[str, str], left: int) -> Callable[[Body], Values]:
+    """Reads a table's columns, without key prefix ``run`` and the ``left`` last ones."""
+    columns = tuple(TABLES[table].columns)[1:]
+    names = [renamed.get(name, name) for name in columns[:len(columns) - left]]
+    return lambda body: tuple(body[name] for name in names)
+
+
+_request = _picker("orders", {"limit_price": "limit", "trigger_price": "trigger"}, 8)
+_fill = _picker("fills", {}, 1)
+_position = _picker("positions", {}, 2)
+
+
+def _order(source: Source, body: Body) -> list[Change]:
+    return [Change("orders", (
+        source.run, *_request(body["request"]), body["verdict_id"], body["status"],
+        body["filled"], body["average"], body["reason"], body["created"], body["updated"],
+        source.seq,
+    ))]
+
+
+def _filled(source: Source, body: Body) -> list[Change]:
+    return [Change("fills", (source.run, *_fill(body), source.seq))]
+
+
+def _positioned(source: Source, body: Body) -> list[Change]:
+    return [Change("positions", (
+        source.run, *_position(body["position"]), body["what"], source.seq,
+    ))]
+
+
+def _entry(source: Source, body: Body) -> list[Change]:
+    return [
+        Change("postings", (
+            source.run, body["id"], n, leg["account"], leg["asset"], leg["amount"],
+            body["ts"], body["kind"], body["parent"], source.seq,
+        ))
+        for n, leg in enumerate(body["postings"])
+    ]
+
+
+def _conflict(source: Source, body: Body) -> list[Change]:
+    return [Change("conflicts", (
+        source.run, body["id"], body["ts"], body["parent"], body["symbol"], _json(body["types"]),
+        body["severity"], _json(body["evidence"]), source.seq,
+    ))]
+
+
+def _resolution(source: Source, body: Body) -> list[Change]:
+    return [Change("resolutions", (
+        source.run, body["id"], body["ts"], body["parent"], body["action"], body["by"],
+        body["model"], body["confidence"], body["reasoning"], source.seq,
+    ))]
+
+
+def _card(source: Source, body: Body) -> list[Change]:
+    verdict = body["verdict"]
+    return [Change("approvals", (
+        source.run, body["id"], body["ts"], body["expires"], body["parent"],
+        body["proposal"]["id"], body["conflict"]["id"], body["resolution"]["id"],
+        body["proposal"]["symbol"], body["content_hash"], body["state"], body["price"],
+        body["drift_limit"], body["decided"], body["decided_by"], body["reason"],
+        verdict["id"] if verdict else None, source.seq,
+    ))]
+
+
+def _verdict(source: Source, body: Body) -> list[Change]:
+    intent = body["intent"]
+    return [Change("verdicts", (
+        source.run, body["id"], body["ts"], body["parent"], body["status"], _json(body["codes"]),
+        intent["symbol"] if intent else None, body["content_hash"], source.seq,
+    ))]
+
+
+def _published(source: Source, body: Body) -> list[Change]:
+    output = body["output"]
+    return [Change("agent_outputs", (
+        source.run, body["id"], body["ts"], body["agent"], body["by"], output["symbol"],
+        output.get("bias") or output.get("action"), output.get("confidence"),
+        _json(body["inputs"]), source.seq,
+    ))]
+
+
+def _equity(source: Source, body: Body) -> list[Change]:
+    return [
+        Change("equity_marks", (source.run, ts, source.seq, n, equity))
+        for n, (ts, equity) in enumerate(body["marks"])
+    ]
+
+
+def _state(source: Source, body: Body) -> list[Change]:
+    return [_coordinator(source, body["state"], body["reason"])]
+
+
+def _level(source: Source, body: Body) -> list[Change]:
+    return [_coordinator(source, body["level"], body["cause"])]
+
+
+def _coordinator(source: Source, value: str, reason: str) -> Change:
+    return Change(
+        "coordinator_state", (source.run, source.kind, value, source.ts, reason, source.seq)
+    )
+
+
+def _session(source: Source, body: Body) -> list[Change]:
+    del body
+    changes = [Change("sessions", (source.run, source.seq, source.ts, source.kind))]
+    if source.kind == RUN_STARTED:
+        changes.insert(0, Change("runs", (source.run, source.seq, source.ts)))
+    return changes
+
+
+RUN_STARTED, RUN_RESUMED, RUN_FINISHED = "run_started", "run_resumed", "run_finished"
+
+PROJECTORS: dict[str, Projector] = {
+    RUN_STARTED: _session,
+    RUN_RESUMED: _session,
+    RUN_FINISHED: _session,
+    "order": _order,
+    "fill": _filled,
+    "position": _positioned,
+    "entry": _entry,
+    "conflict": _conflict,
+    "resolution": _resolution,
+    "card": _card,
+    "verdict": _verdict,
+    "agent_output": _published,
+    "equity": _equity,
+    "state": _state,
+    "level": _level,
+}

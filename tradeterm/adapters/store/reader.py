@@ -1,0 +1,307 @@
+"""Read-only questions to the book of record; a running console never notices them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from tradeterm.adapters.store.faults import damaged
+from tradeterm.adapters.store.inspection import open_readonly, translated
+from tradeterm.adapters.store.lock import Holder, current_holder
+from tradeterm.adapters.store.migrations import pending
+from tradeterm.adapters.store.paths import locate
+from tradeterm.adapters.store.rows import Snapshot, StoredRow
+from tradeterm.adapters.store.schema import APPLICATION_ID, TABLES
+from tradeterm.errors import StoreError
+from tradeterm.model.money import ZERO
+
+Record = dict[str, Any]
+
+#: Rows fetched at once: every page is a transaction of its own, so the log can be checkpointed.
+PAGE = 2000
+_ROW = "seq, ts, kind, id, parent, input, CAST(body AS BLOB), hash"
+_WORKING = "('pending', 'open', 'partially_filled')"
+#: Columns holding JSON arrays.
+_LISTS = {
+    "conflicts": {"types", "evidence"}, "verdicts": {"codes"}, "agent_outputs": {"inputs"},
+}
+
+
+class Reader:
+    """Answers about one run (default: the current one) from the file alone."""
+
+    def __init__(self, path: Path | None = None, run: int | None = None) -> None:
+        self.paths = locate(path)
+        if not self.paths.db.exists():
+            raise StoreError(
+                f"no store at {self.paths.db}; start `tradeterm` once, or name one with --db"
+            )
+        with translated(self.paths.db, "read"):
+            self._db = open_readonly(self.paths)
+            try:
+                self._refuse_strangers()
+                self.run: int = self._newest_run() if run is None else run
+            except BaseException:
+                self._db.close()
+                raise
+
+    def _refuse_strangers(self) -> None:
+        if self.paths.db.stat().st_size == 0:
+            raise damaged(self.paths.db, "the file is empty (0 bytes)")
+        if self._db.execute("PRAGMA application_id").fetchone() != (APPLICATION_ID,):
+            raise damaged(
+                self.paths.db, "a SQLite database of some other program, not a tradeterm store",
+                "use --db with another file",
+            )
+        if pending(self._db, self.paths.db):
+            raise StoreError(
+                f"{self.paths.db} has an older schema; start `tradeterm` once to bring it up to date"
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._db.close()
+
+    # -- plumbing ---------------------------------------------------------------------------
+
+    def _query(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
+        with translated(self.paths.db, "read"):
+            return self._db.execute(sql, parameters).fetchall()
+
+    def _table(
+        self, table: str, rest: str = "ORDER BY seq", *parameters: object
+    ) -> list[Record]:
+        columns = tuple(TABLES[table].columns)
+        found = self._query(
+            f"SELECT {', '.join(columns)} FROM {table} WHERE run = ? {rest}",  # noqa: S608 - own
+            self.run, *parameters,
+        )
+        lists = _LISTS.get(table, set())
+        return [_record(columns, values, lists) for values in found]
+
+    def _rows(self, rest: str, *parameters: object) -> list[StoredRow]:
+        return [
+            StoredRow(*values)
+            for values in self._query(
+                f"SELECT {_ROW} FROM journal {rest}", *parameters,  # noqa: S608 - own words
+            )
+        ]
+
+    def _newest_run(self) -> int:
+        (run,) = self._query("SELECT coalesce(max(run), 0) FROM runs")[0]
+        return int(run)
+
+    # -- the run ----------------------------------------------------------------------------
+
+    def span(self) -> tuple[int, int]:
+        """First and last row number of the run (last < first: no rows)."""
+        starts = self._query(
+            "SELECT coalesce(min(CASE WHEN run = ? THEN seq END), 1),"
+            " min(CASE WHEN run > ? THEN seq END) FROM runs", self.run, self.run,
+        )
+        first, following = starts[0]
+        return int(first), int(following) - 1 if following else self.last_seq()
+
+    def last_seq(self) -> int:
+        """Number of the last row in the file."""
+        (seq,) = self._query("SELECT coalesce(max(seq), 0) FROM journal")[0]
+        return int(seq)
+
+    def holder(self) -> Holder | None:
+        """The process that writes the store now, if any."""
+        return current_holder(self.paths)
+
+    def run_info(self) -> Record:
+        """``run``, ``first_seq``, ``last_seq``, ``started`` and ``session`` (decoded bodies of the
+        run's start and of its newest start or resume), ``finished`` (body or None), ``sessions``.
+        """
+        sessions = self._table("sessions")
+        first, last = self.span()
+        starts = [x for x in sessions if x["kind"] != "run_finished"]
+        ended = sessions and sessions[-1]["kind"] == "run_finished"
+        return {
+            "run": self.run, "first_seq": first, "last_seq": last, "sessions": sessions,
+            "started": self._body(starts[0]["seq"]) if starts else None,
+            "session": self._body(starts[-1]["seq"]) if starts else None,
+            "finished": self._body(sessions[-1]["seq"]) if ended else None,
+        }
+
+    def _body(self, seq: int) -> Record:
+        row = self.row(seq)
+        return {} if row is None else row.data
+
+    def state(self) -> Record:
+        """``state`` and ``level``: each ``{value, since, reason, seq}`` or None."""
+        found = {row["what"]: row for row in self._table("coordinator_state")}
+        return {"state": found.get("state"), "level": found.get("level")}
+
+    # -- tables -----------------------------------------------------------------------------
+
+    def positions(self, *, everything: bool = False) -> list[Record]:
+        """Open positions, or all of the run."""
+        return self._table("positions", f"{'' if everything else 'AND closed IS NULL'} ORDER BY seq")
+
+    def orders(self, *, everything: bool = False, limit: int = -1) -> list[Record]:
+        """Working orders, or all of the run (newest first)."""
+        where = "" if everything else f"AND status IN {_WORKING}"
+        return self._table("orders", f"{where} ORDER BY seq DESC LIMIT ?", limit)
+
+    def fills(self, order: str | None = None, limit: int = -1) -> list[Record]:
+        """Fills, newest first, of all orders or one."""
+        where, chosen = ("", ()) if order is None else ("AND order_id = ?", (order,))
+        return self._table("fills", f"{where} ORDER BY seq DESC LIMIT ?", *chosen, limit)
+
+    def conflicts(self, limit: int = -1) -> list[Record]:
+        """Conflicts, newest first, each with its ``resolution`` and ``card`` (or None)."""
+        found = self._table("conflicts", "ORDER BY seq DESC LIMIT ?", limit)
+        answers = {row["parent"]: row for row in self._table("resolutions")}
+        cards = {row["conflict_id"]: row for row in self._table("approvals")}
+        for row in found:
+            row["resolution"], row["card"] = answers.get(row["id"]), cards.get(row["id"])
+        return found
+
+    def cards(self, state: str | None = None) -> list[Record]:
+        """Approval cards as they stand (decoded Card bodies), oldest first."""
+        where, chosen = ("", ()) if state is None else ("AND state = ?", (state,))
+        return [
+            self._body(card["seq"])
+            for card in self._table("approvals", f"{where} ORDER BY ts, id", *chosen)
+        ]
+
+    def verdicts(self, limit: int = -1) -> list[Record]:
+        """Risk verdicts, newest first."""
+        return self._table("verdicts", "ORDER BY seq DESC LIMIT ?", limit)
+
+    def agent_outputs(self, limit: int = -1) -> list[Record]:
+        """Agent outputs, newest first (``seq`` leads to the full text in the journal)."""
+        return self._table("agent_outputs", "ORDER BY seq DESC LIMIT ?", limit)
+
+    def balances(self) -> dict[str, dict[str, Decimal]]:
+        """Account → asset → sum of postings, zero balances left out."""
+        sums: dict[str, dict[str, Decimal]] = {}
+        with translated(self.paths.db, "read"):
+            cursor = self._db.execute(
+                "SELECT account, asset, amount FROM postings WHERE run = ?", (self.run,)
+            )
+            for account, asset, amount in cursor:
+                assets = sums.setdefault(account, {})
+                assets[asset] = assets.get(asset, ZERO) + Decimal(amount)
+        kept = {
+            account: {asset: amount for asset, amount in sorted(assets.items()) if amount}
+            for account, assets in sorted(sums.items())
+        }
+        return {account: assets for account, assets in kept.items() if assets}
+
+    def equity(self, since: int = 0) -> list[tuple[int, Decimal]]:
+        """Equity marks from ``since`` (ns) on, oldest first."""
+        found = self._query(
+            "SELECT ts, equity FROM equity_marks WHERE run = ? AND ts >= ? ORDER BY ts, seq, n",
+            self.run, since,
+        )
+        return [(ts, Decimal(equity)) for ts, equity in found]
+
+    def last_equity(self) -> tuple[int, Decimal] | None:
+        """The newest equity mark."""
+        found = self._query(
+            "SELECT ts, equity FROM equity_marks WHERE run = ?"
+            " ORDER BY ts DESC, seq DESC, n DESC LIMIT 1", self.run,
+        )
+        return (found[0][0], Decimal(found[0][1])) if found else None
+
+    def counts(self, table: str, column: str) -> dict[str, int]:
+        """How many rows of a projected table have each value, e.g. ``("orders", "status")``."""
+        if column not in TABLES[table].columns:
+            raise KeyError(column)
+        return dict(self._query(
+            f"SELECT {column}, count(*) FROM {table}"  # noqa: S608 - names of the schema
+            " WHERE run = ? GROUP BY 1 ORDER BY 1", self.run,
+        ))
+
+    # -- the journal ------------------------------------------------------------------------
+
+    def row(self, seq: int) -> StoredRow | None:
+        """One journal row."""
+        found = self._rows("WHERE seq = ?", seq)
+        return found[0] if found else None
+
+    def rows_of(self, row_id: str) -> list[StoredRow]:
+        """Every row with this id, in order (an order appears once per change)."""
+        first, last = self.span()
+        return self._rows(
+            "WHERE id = ? AND id <> '' AND seq BETWEEN ? AND ? ORDER BY seq", row_id, first, last
+        )
+
+    def children(self, row_id: str) -> list[StoredRow]:
+        """Every row that names ``row_id`` as its parent, in order."""
+        first, last = self.span()
+        return self._rows(
+            "WHERE parent = ? AND parent <> '' AND seq BETWEEN ? AND ? ORDER BY seq",
+            row_id, first, last,
+        )
+
+    def journal(
+        self, *, kind: str | None = None, row_id: str | None = None, since: int | None = None,
+        limit: int = 100,
+    ) -> list[StoredRow]:
+        """The newest ``limit`` rows (−1: all) that fit, oldest first. ``since``: ns of market time.
+
+        ``row_id`` finds rows that are it or name it as their parent.
+        """
+        first, last = self.span()
+        where = ["seq BETWEEN ? AND ?"]
+        values: list[object] = [first, last]
+        if kind is not None:
+            where.append("kind = ?")
+            values.append(kind)
+        if row_id is not None:
+            where.append("((id = ? AND id <> '') OR (parent = ? AND parent <> ''))")
+            values += [row_id, row_id]
+        if since is not None:
+            where.append("ts >= ?")
+            values.append(since)
+        found = self._rows(f"WHERE {' AND '.join(where)} ORDER BY seq DESC LIMIT ?", *values, limit)
+        return found[::-1]
+
+    def rows_after(self, seq: int, until: int | None = None) -> Iterator[StoredRow]:
+        """Rows ``seq`` + 1 … ``until`` (default: the end of the run), page by page."""
+        last = self.span()[1] if until is None else until
+        while seq < last:
+            page = self._rows("WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?", seq, last, PAGE)
+            if not page:
+                return
+            yield from page
+            seq = page[-1].seq
+
+    # -- snapshots --------------------------------------------------------------------------
+
+    def snapshot(self) -> tuple[int, Snapshot] | None:
+        """The run's newest undamaged snapshot and the number of the row it stands after."""
+        found = self._query(
+            "SELECT seq, input, body, feed, digest FROM snapshots WHERE run = ? ORDER BY seq DESC",
+            self.run,
+        )
+        for seq, taken, body, feed, digest in found:
+            kept = Snapshot(taken, body, feed)
+            if kept.digest() == digest:
+                return seq, kept
+        return None
+
+
+def _record(columns: tuple[str, ...], values: tuple[Any, ...], lists: set[str]) -> Record:
+    return {
+        name: json.loads(value) if name in lists else value
+        for name, value in zip(columns, values, strict=True)
+    }

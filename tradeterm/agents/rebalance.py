@@ -1,0 +1,96 @@
+"""Portfolio check: weights of the trading balances against their targets. Plain arithmetic."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from tradeterm.agents.context import AgentContext
+from tradeterm.model.account import AccountView
+from tradeterm.model.money import ONE, ZERO, floor_to, plain, total
+from tradeterm.model.outputs import AllocationView, RebalanceLeg
+from tradeterm.settings.portfolio import PortfolioSettings
+
+CENT = Decimal("0.01")
+POINT = Decimal("0.0001")
+
+
+class RebalanceAgent:
+    """Which spot orders would bring the balances back to their targets, if any are due."""
+
+    def __init__(self, settings: PortfolioSettings) -> None:
+        self._settings = settings
+
+    def run(self, ctx: AgentContext) -> AllocationView | None:
+        """None while a holding has no price or there is nothing to allocate."""
+        account = ctx.account
+        values = _values(account)
+        if values is None:
+            return None
+        whole = total(values.values())
+        if whole <= 0:
+            return None
+        targets = self._reachable(account)
+        assets = sorted({*values, *targets})
+        weights = {a: (100 * values.get(a, ZERO) / whole).quantize(POINT) for a in assets}
+        off = {a: weights[a] - targets.get(a, ZERO) for a in assets}
+        deviation = max(abs(points) for points in off.values())
+        legs: tuple[RebalanceLeg, ...] = ()
+        if deviation > self._settings.rebalance_threshold:
+            legs = self._legs(ctx, {a: -off[a] * whole / 100 for a in assets if a in targets})
+        worst = max(assets, key=lambda asset: abs(off[asset]))
+        return AllocationView(
+            "*",
+            {asset: float(weight) for asset, weight in weights.items()},
+            {asset: float(target) for asset, target in targets.items()},
+            float(deviation),
+            legs,
+            {"value": float(whole), "deviation": float(deviation), "legs": float(len(legs))},
+            f"{worst} is {plain(off[worst].quantize(CENT))} points off its target, "
+            f"{plain(self._settings.rebalance_threshold)} allowed; {len(legs)} orders due",
+        )
+
+    def _reachable(self, account: AccountView) -> dict[str, Decimal]:
+        """The targets; an asset that cannot be traded against cash here stays cash."""
+        cash = account.currency
+        targets = {cash: ZERO}
+        for asset, percent in self._settings.targets.items():
+            tradable = asset == cash or account.mid(f"{asset}/{cash}") is not None
+            key = asset if tradable else cash
+            targets[key] = targets.get(key, ZERO) + percent
+        return targets
+
+    def _legs(self, ctx: AgentContext, wanted: dict[str, Decimal]) -> tuple[RebalanceLeg, ...]:
+        """Sells first; buys are cut alike to what cash and sells can pay, fees included."""
+        account, cash = ctx.account, ctx.account.currency
+        amounts = {
+            f"{asset}/{cash}": amount
+            for asset, amount in wanted.items()
+            if asset != cash and abs(amount) >= self._settings.min_order
+        }
+        sells = {
+            symbol: -floor_to(-amount, CENT) for symbol, amount in amounts.items() if amount < 0
+        }
+        buys = {symbol: amount for symbol, amount in amounts.items() if amount > 0}
+        fees = {s: ctx.instruments[s].taker_fee if s in ctx.instruments else ZERO for s in amounts}
+        paid = max(account.free, ZERO) + total(-a * (ONE - fees[s]) for s, a in sells.items())
+        cost = total(a * (ONE + fees[s]) for s, a in buys.items())
+        share = min(ONE, paid / cost) if cost else ONE
+        legs = [RebalanceLeg(symbol, amount) for symbol, amount in sells.items()]
+        for symbol, amount in buys.items():
+            affordable = floor_to(amount * share, CENT)
+            if affordable >= self._settings.min_order:
+                legs.append(RebalanceLeg(symbol, affordable))
+        return tuple(legs)
+
+
+def _values(account: AccountView) -> dict[str, Decimal] | None:
+    """Account currency by asset, collateral counted as cash; None when a price is missing."""
+    values = {account.currency: account.margin_used}
+    for asset, amount in account.holdings.items():
+        rate = ONE if asset == account.currency else account.rates.get(asset)
+        if rate is None:
+            if amount:
+                return None
+            continue
+        values[asset] = values.get(asset, ZERO) + amount * rate
+    return values

@@ -1,0 +1,135 @@
+"""Technical analysis, rule version: trend and momentum of every warm timeframe, weighed together."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from tradeterm.agents.context import AgentContext
+from tradeterm.market.indicators import IndicatorSet
+from tradeterm.model.outputs import TechnicalView
+from tradeterm.model.timing import timeframe_text
+from tradeterm.model.vocabulary import Bias
+from tradeterm.settings.agents import TechnicalSettings
+
+#: Trend outweighs momentum: momentum turns first and often for nothing.
+TREND_SHARE: Final = 0.6
+#: RSI this far from 50 is full momentum; ROC (percent) likewise.
+RSI_SPAN, ROC_SPAN = 20.0, 1.0
+MAX_CONFIDENCE: Final = 0.95
+
+
+class Reading(NamedTuple):
+    """One timeframe in figures between -1 and 1."""
+
+    figures: IndicatorSet
+    score: float
+    trend: float
+    rsi: float
+    histogram: float
+    adx: float
+    roc: float
+
+
+class TechnicalAgent:
+    """Bias, confidence, trend and levels of one symbol."""
+
+    def __init__(self, settings: TechnicalSettings) -> None:
+        self._settings = settings
+        self._readings: dict[tuple[str, int], Reading | None] = {}
+        """The last reading of a timeframe: kept while its indicators are the same object."""
+
+    def run(self, ctx: AgentContext) -> TechnicalView | None:
+        """None until one timeframe is warm."""
+        snapshot = ctx.snapshot
+        if snapshot is None:
+            return None
+        readings: dict[int, Reading] = {}
+        for timeframe, figures in snapshot.by_timeframe.items():
+            reading = self._read(ctx.symbol, timeframe, figures)
+            if reading is not None:
+                readings[timeframe] = reading
+        return self._judge(ctx.symbol, readings) if readings else None
+
+    def _read(self, symbol: str, timeframe: int, figures: IndicatorSet) -> Reading | None:
+        key = (symbol, timeframe)
+        known = self._readings.get(key)
+        if known is not None and known.figures is figures:
+            return known
+        reading = self._readings[key] = read(figures, self._settings.adx_trend)
+        return reading
+
+    def _judge(self, symbol: str, readings: dict[int, Reading]) -> TechnicalView:
+        weight = total = score = 0.0
+        for reading in readings.values():  # ascending: each longer timeframe weighs half more
+            weight = weight * 1.5 or 1.0
+            total += weight
+            score += weight * reading.score
+        score /= total
+        bias = _bias(score, self._settings.bias_threshold)
+        sign = -1.0 if score < 0 else 1.0
+        aligned = 0
+        for reading in readings.values():
+            aligned += reading.score * sign > 0.0
+        alignment = aligned / len(readings)
+        timeframe, main = next(reversed(readings.items()))
+        strength = abs(score)
+        confidence = 0.5 * (1.0 - strength)
+        if bias is not Bias.NEUTRAL:
+            confidence = min(MAX_CONFIDENCE, 0.35 + 0.45 * strength + 0.2 * alignment)
+        rsi_state = self._rsi_state(main.rsi)
+        macd_state = "rising" if main.histogram > 0.0 else "falling"
+        support = main.figures.support or main.figures.close
+        resistance = main.figures.resistance or main.figures.close
+        return TechnicalView(
+            symbol, bias, confidence, abs(main.trend), alignment, main.roc, rsi_state, macd_state,
+            support, resistance,
+            {
+                "score": score, "close": main.figures.close, "trend": main.trend, "rsi": main.rsi,
+                "macd_histogram": main.histogram, "adx": main.adx, "roc": main.roc,
+                "timeframes": float(len(readings)),
+            },
+            f"{bias.value} {score:+.2f}: {aligned} of {len(readings)} timeframes agree; "
+            f"{timeframe_text(timeframe)} trend {main.trend:+.2f}, ADX {main.adx:.0f}, "
+            f"RSI {main.rsi:.0f} {rsi_state}, MACD {macd_state}, ROC {main.roc:+.2f} %",
+        )  # fmt: skip
+
+    def _rsi_state(self, rsi: float) -> str:
+        if rsi >= self._settings.rsi_overbought:
+            return "overbought"
+        return "oversold" if rsi <= self._settings.rsi_oversold else "neutral"
+
+
+def read(figures: IndicatorSet, adx_trend: float) -> Reading | None:
+    """Score one timeframe; None while one of the figures it needs is not warm."""
+    fast, middle, slow = figures.ema_9, figures.ema_21, figures.ema_50
+    plus, minus, adx = figures.plus_di, figures.minus_di, figures.adx
+    rsi, histogram, roc, atr = figures.rsi, figures.macd_histogram, figures.roc, figures.atr
+    if (
+        fast is None or middle is None or slow is None or plus is None or minus is None
+        or adx is None or rsi is None or histogram is None or roc is None or atr is None
+    ):  # fmt: skip
+        return None
+    close = figures.close
+    stack = (fast > middle) - (fast < middle) + (middle > slow) - (middle < slow)
+    stack += (close > slow) - (close < slow)
+    parts = 3.0
+    if figures.ema_200 is not None:
+        stack += (close > figures.ema_200) - (close < figures.ema_200)
+        parts = 4.0
+    trend = 0.5 * stack / parts
+    trend += 0.3 * ((plus > minus) - (plus < minus)) * min(adx / adx_trend, 1.0)
+    trend += 0.2 * (figures.supertrend_direction or 0)
+    push = _clip((rsi - 50.0) / RSI_SPAN) + _clip(roc / ROC_SPAN)
+    push += _clip(4.0 * histogram / atr) if atr > 0.0 else 0.0
+    score = TREND_SHARE * trend + (1.0 - TREND_SHARE) * push / 3.0
+    return Reading(figures, score, trend, rsi, histogram, adx, roc)
+
+
+def _clip(value: float) -> float:
+    return 1.0 if value > 1.0 else -1.0 if value < -1.0 else value
+
+
+def _bias(score: float, threshold: float) -> Bias:
+    if score >= threshold:
+        return Bias.LONG
+    return Bias.SHORT if score <= -threshold else Bias.NEUTRAL

@@ -1,0 +1,198 @@
+"""The command line: the console, headless runs, and commands to a run."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tradeterm import __version__
+from tradeterm.errors import TradetermError, UsageError
+from tradeterm.inspecting import inspecting_commands
+from tradeterm.logs import start_logging
+
+if TYPE_CHECKING:
+    from tradeterm.desk import RunRequest
+    from tradeterm.tui.options import ConsoleOptions
+
+SIGNAL_EXITS = {signal.SIGTERM: 143, signal.SIGHUP: 129, signal.SIGINT: 130}
+
+
+def main() -> None:
+    """Entry point: every deliberate error becomes one clear line and its exit code."""
+    try:
+        sys.exit(cli(standalone_mode=False) or 0)
+    except click.exceptions.Exit as error:
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except click.Abort:
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except TradetermError as error:
+        click.echo(f"tradeterm: {error}", err=True)
+        sys.exit(error.exit_code)
+
+
+def _run_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of ``tradeterm`` and ``tradeterm run``."""
+    options = [
+        click.option("--feed", default="sim", show_default=True,
+                     help="sim, or replay:PATH (tape, CSV, feather, or a folder of them)."),
+        click.option("--symbols", help="Comma-separated, e.g. BTC/USDT,XRP/USDT."),
+        click.option("--speed", help="Market seconds per second, or max."),
+        click.option("--seed", type=click.IntRange(0), help="Seed of the simulated market."),
+        click.option("--until", help="Stop at this market time, or after this duration (7d)."),
+        click.option("--db", type=click.Path(path_type=Path, dir_okay=False),
+                     help="The book of record (default: the platform's data directory)."),
+        click.option("--config", "config_dir", type=click.Path(path_type=Path),
+                     help="Directory of YAML files that override the defaults."),
+        click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE",
+                     help="Override one setting, e.g. risk.max_leverage=3."),
+        click.option("--fresh", is_flag=True, help="Begin a new run in the same file."),
+        click.option("--on-bad", type=click.Choice(["skip", "refuse"]), default="skip",
+                     show_default=True, help="What to do with damaged data rows."),
+        click.option("--log-level", default="info", show_default=True,
+                     type=click.Choice(["debug", "info", "warning", "error"])),
+        click.option("--headless", is_flag=True, help="Run without a screen."),
+        click.option("--approve", default="none", show_default=True,
+                     help="Headless only: none, all, or script:FILE (recorded keys)."),
+        click.option("--json", "as_json", is_flag=True,
+                     help="Headless: print the summary as one JSON line, last on stdout."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="tradeterm")
+@_run_options
+@click.pass_context
+def cli(context: click.Context, /, **options: Any) -> int:
+    """An interactive paper-trading console with analysts, a coordinator and a veto.
+
+    Without a command it opens the console on the embedded simulated market.
+    """
+    return 0 if context.invoked_subcommand else _start(**options)
+
+
+@cli.command()
+@_run_options
+def run(**options: Any) -> int:
+    """The console (default), or with --headless the same engine without a screen."""
+    return _start(**options)
+
+
+for _command in inspecting_commands():
+    cli.add_command(_command)
+
+
+def _start(*, headless: bool, as_json: bool, log_level: str, **options: Any) -> int:
+    start_logging(log_level)
+    if headless:
+        return asyncio.run(_headless(_request(headless=True, **options), as_json=as_json))
+    if as_json or options["approve"] != "none":
+        raise UsageError("--json and --approve need --headless: the console's keys approve")
+    return _console(lambda: _request(headless=False, **options))
+
+
+def _request(
+    *, symbols: str | None, speed: str | None, config_dir: Path | None,
+    overrides: tuple[str, ...], headless: bool, **options: Any,
+) -> RunRequest:
+    """Read the settings and put the request together; raises ConfigError or UsageError."""
+    from tradeterm.desk import RunRequest
+    from tradeterm.settings.loading import load_settings
+
+    settings = load_settings(config_dir, overrides, os.environ).settings
+    return RunRequest(
+        settings=settings,
+        effective=settings.effective(),
+        symbols=tuple(s.strip() for s in symbols.split(",")) if symbols else None,
+        speed=_speed(speed),
+        headless=headless,
+        **options,
+    )
+
+
+def _speed(text: str | None) -> float | None:
+    if text is None or text == "max":
+        return None if text is None else float("inf")
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not speed > 0:
+        raise UsageError(f"--speed {text!r}: write a number above 0, or max")
+    return speed
+
+
+# -- the console -----------------------------------------------------------------------------
+
+
+def _console(prepare: Callable[[], RunRequest]) -> int:
+    if not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM") == "dumb":
+        raise UsageError("the console needs a terminal; use `tradeterm run --headless`")
+    from tradeterm.tui.app import TradetermApp
+    from tradeterm.tui.engine_thread import EngineThread
+
+    session = EngineThread(prepare, _console_options)
+    code = TradetermApp(session).start()
+    if isinstance(session.failure, TradetermError):
+        raise session.failure
+    if session.failure is not None:
+        click.echo(f"tradeterm: the engine could not start: {session.failure!r}; see the log",
+                   err=True)
+        return 1
+    return code
+
+
+def _console_options(request: RunRequest) -> ConsoleOptions:
+    return request.settings.console.options()
+
+
+# -- headless --------------------------------------------------------------------------------
+
+
+async def _headless(request: RunRequest, *, as_json: bool) -> int:
+    from tradeterm.desk import Desk
+
+    desk = await Desk.open(request)
+    caught: list[signal.Signals] = []
+    loop = asyncio.get_running_loop()
+    for number in SIGNAL_EXITS:
+        loop.add_signal_handler(number, _stop, desk, caught, number)
+    try:
+        for line in desk.notices:
+            click.echo(line, err=True)
+        await desk.run()
+        summary = desk.summary()
+    finally:
+        await desk.close()
+    click.echo(json.dumps(summary, separators=(",", ":")) if as_json else _readable(summary))
+    return SIGNAL_EXITS[caught[0]] if caught else 0
+
+
+def _stop(desk: Any, caught: list[signal.Signals], number: signal.Signals) -> None:
+    caught.append(number)
+    desk.driver.stop()
+
+
+def _readable(summary: dict[str, Any]) -> str:
+    lines = [f"{key:>15}  {value}" for key, value in summary.items()]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

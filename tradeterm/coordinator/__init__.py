@@ -1,0 +1,1 @@
+"""Floor 2: consensus, conflicts, resolution, approval cards."""

@@ -1,0 +1,366 @@
+"""The loop around the engine: feed in, slices out, effects carried out, view published.
+
+Lives on the engine's own thread (console) or the main one (headless). One slice is one
+transaction of whole inputs with all their consequences; at most two are unacknowledged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from operator import attrgetter
+from pathlib import Path
+from time import perf_counter
+
+import msgspec
+
+from tradeterm.adapters.store.journal import Store
+from tradeterm.adapters.store.rows import Slice, Snapshot
+from tradeterm.engine.engine import Engine
+from tradeterm.engine.picture import PacingFacts, build_view
+from tradeterm.engine.view import ConsoleView
+from tradeterm.errors import StoreUnwritable
+from tradeterm.model.commands import Command, CommandResult, Halt
+from tradeterm.model.market import Feed, MarketEvent
+from tradeterm.model.messages import Row
+from tradeterm.model.ports import Advisor
+from tradeterm.pacing import Pacer
+
+log = logging.getLogger(__name__)
+
+SLICE_SECONDS = 0.005
+CHUNK = 256
+OUTSTANDING = 2
+SNAPSHOT_SECONDS = 5.0
+VIEW_SECONDS = 0.08
+HALT_FILE_SECONDS = 0.05
+RETRY_SECONDS = 1.0
+INBOX = 64
+
+_timestamp = attrgetter("ts")
+
+
+@dataclass(slots=True)
+class _Pending:
+    """A slice on its way to disk and the picture that may be shown once it is there."""
+
+    write: asyncio.Task[int] | None
+    view: ConsoleView | None
+    results: list[tuple[asyncio.Future[CommandResult], CommandResult]]
+    since: float
+
+
+class Driver:
+    """Drives one engine until the feed ends, ``until`` is reached, or it is told to stop."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        feed: Feed,
+        store: Store,
+        advisor: Advisor,
+        pacer: Pacer,
+        *,
+        until: int | None,
+        halt_file: Path,
+        publish: Callable[[ConsoleView], None] | None,
+        pace_cards: bool,
+    ) -> None:
+        """``publish`` None means headless: no view is built. ``until`` in market ns."""
+        self.engine = engine
+        self.seconds = 0.0
+        """Time spent in the engine by this process."""
+        self.finished = False
+        self._feed = feed
+        self._store = store
+        self._advisor = advisor
+        self._pacer = pacer
+        self._until = until
+        self._halt_file = halt_file
+        self._publish = publish
+        self._pace_cards = pace_cards
+        self._batch: list[MarketEvent] = []
+        self._index = 0
+        self._ended = False
+        self._inbox: deque[tuple[Command, asyncio.Future[CommandResult]]] = deque()
+        self._results: list[tuple[asyncio.Future[CommandResult], CommandResult]] = []
+        self._outstanding: deque[_Pending] = deque()
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self._started = perf_counter()
+        self._snapshot_due = self._started + SNAPSHOT_SECONDS
+        self._view_due = 0.0
+        self._halt_file_due = 0.0
+        self._halt_file_seen = False
+        self._dirty = True
+        self._version = 0
+        self._shown = ConsoleView()
+        self._fault = ""
+
+    # -- from outside (engine loop only) ---------------------------------------------------
+
+    def submit(self, command: Command) -> asyncio.Future[CommandResult]:
+        """Queue a command; the future resolves once its consequences are durable."""
+        future: asyncio.Future[CommandResult] = asyncio.get_running_loop().create_future()
+        if len(self._inbox) >= INBOX and not isinstance(command, Halt):
+            future.set_result(CommandResult(False, "too many commands waiting; try again"))
+        elif isinstance(command, Halt):
+            self._inbox.appendleft((command, future))
+        else:
+            self._inbox.append((command, future))
+        self._wake.set()
+        return future
+
+    def set_speed(self, speed: float) -> None:
+        """Market seconds per second, or infinity."""
+        self._pacer.set_speed(speed, self.engine.now)
+        self._wake.set()
+
+    def set_stopped(self, stopped: bool) -> None:
+        """Stop or start the market."""
+        self._pacer.set_stopped(stopped, self.engine.now)
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Finish the current slice, write it, and return from ``run``."""
+        self._stopping = True
+        self._wake.set()
+
+    def wake(self) -> None:
+        """Look again at once."""
+        self._wake.set()
+
+    # -- the loop --------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Drive until the end; every slice is durable when this returns."""
+        self._pacer.anchor(self.engine.now or self._feed.start)
+        while not self._stopping and not self.finished:
+            started = perf_counter()
+            self._look_for_halt_file(started)
+            self._take_commands()
+            busy = self._advance(started + SLICE_SECONDS)
+            self.seconds += perf_counter() - started
+            await self._carry_out_effects()
+            await self._commit()
+            if not busy:
+                await self._rest()
+            elif not self._outstanding:
+                await asyncio.sleep(0)
+        await self.flush(snapshot=True)
+
+    def _look_for_halt_file(self, now: float) -> None:
+        if now < self._halt_file_due:
+            return
+        self._halt_file_due = now + HALT_FILE_SECONDS
+        present = self._halt_file.exists()
+        if present and not self._halt_file_seen:
+            self.submit(Halt(reason=f"file {self._halt_file.name}", actor="file"))
+        self._halt_file_seen = present
+
+    def _take_commands(self) -> None:
+        while self._inbox:
+            command, future = self._inbox.popleft()
+            reached = self._pacer.now()
+            limit = self._next_event_time()
+            now = self.engine.now if reached is None else max(self.engine.now, reached)
+            if limit is not None:
+                now = max(self.engine.now, min(now, limit - 1))
+            result = self.engine.command(command, now + 1)
+            self._results.append((future, result))
+            self._dirty = True
+
+    def _next_event_time(self) -> int | None:
+        return self._batch[self._index].ts if self._index < len(self._batch) else None
+
+    def _advance(self, deadline: float) -> bool:
+        """Run the engine up to the pacer's time; False when there is nothing to do now."""
+        engine = self.engine
+        reached = self._pacer.now()
+        busy = False
+        while perf_counter() < deadline and not engine.effects and engine.row_count < 1000:
+            if self._index >= len(self._batch) and not self._refill():
+                self._finish()
+                return False
+            limit = self._limit(reached)
+            if limit <= self._index:
+                break
+            stop = min(limit, self._index + CHUNK)
+            self._index = engine.run(self._batch, self._index, stop)
+            busy = True
+        if self._dirty_time(reached):
+            busy = True
+        self._dirty |= busy
+        return busy
+
+    def _dirty_time(self, reached: int | None) -> bool:
+        """Timers that are due although no event has come since."""
+        if reached is None or self.engine.effects:
+            return False
+        limit = self._next_event_time()
+        now = reached if limit is None else min(reached, limit - 1)
+        if self._until is not None:
+            now = min(now, self._until)
+        return self.engine.advance(now)
+
+    def _limit(self, reached: int | None) -> int:
+        """Index of the first event that must not run yet."""
+        end = len(self._batch)
+        bound = self._until if reached is None else reached
+        if bound is None:
+            return end
+        if self._until is not None:
+            bound = min(bound, self._until)
+        if self._batch[-1].ts <= bound:
+            return end
+        limit = bisect_right(self._batch, bound, self._index, end, key=_timestamp)
+        if limit == self._index and self._until is not None and (
+            self._batch[limit].ts > self._until
+        ) and (reached is None or reached >= self._until):
+            self._finish()
+        return limit
+
+    def _refill(self) -> bool:
+        if self._ended:
+            return False
+        self._batch, self._index = self._feed.take(), 0
+        self._ended = not self._batch
+        return not self._ended
+
+    def _finish(self) -> None:
+        """The feed has ended or ``until`` is reached: run what is still due by then."""
+        end = self._until if self._until is not None and not self._ended else self.engine.now
+        self.engine.advance(end)
+        self.finished = not self.engine.effects
+
+    async def _carry_out_effects(self) -> None:
+        """Ask the advisor; sim and replay wait for the answer, which enters at its latency."""
+        while self.engine.effects:
+            question = self.engine.effects.popleft()
+            if not self._advisor.repeatable:
+                await self.flush()  # journal before effect
+            self.engine.answer(await self._advisor.settle(question))
+            self._dirty = True
+
+    async def _rest(self) -> None:
+        """Sleep until the next event is due, a command comes, or the halt file is to be seen."""
+        wait = HALT_FILE_SECONDS
+        next_time = self._next_event_time()
+        if next_time is not None:
+            due = min(next_time, self.engine.next_due)
+            wait = min(wait, max(self._pacer.seconds_until(due), 0.001))
+        self._wake.clear()
+        if self._inbox or self._stopping:
+            return
+        try:
+            await asyncio.wait_for(self._wake.wait(), wait)
+        except TimeoutError:
+            return
+
+    # -- slices ----------------------------------------------------------------------------
+
+    async def _commit(self) -> None:
+        """Send the slice to disk; publish what is durable."""
+        if self._pace_cards:
+            self._pacer.set_waiting(self.engine.awaits_operator, self.engine.now)
+        now = perf_counter()
+        rows = self.engine.take_rows()
+        view = self._build_view(now)
+        results, self._results = self._results, []
+        if rows:
+            snapshot = now >= self._snapshot_due
+            write = asyncio.create_task(self._write(self._slice(rows, snapshot)))
+            if snapshot:
+                self._snapshot_due = perf_counter() + SNAPSHOT_SECONDS
+            self._outstanding.append(_Pending(write, view, results, now))
+        elif view is not None or results:
+            self._outstanding.append(_Pending(None, view, results, now))
+        while self._outstanding and (
+            len(self._outstanding) >= OUTSTANDING or self._is_done(self._outstanding[0])
+        ):
+            await self._acknowledge()
+
+    @staticmethod
+    def _is_done(pending: _Pending) -> bool:
+        return pending.write is None or pending.write.done()
+
+    async def _acknowledge(self) -> None:
+        pending = self._outstanding[0]
+        if pending.write is not None:
+            await pending.write
+        self._outstanding.popleft()
+        if pending.view is not None and self._publish is not None:
+            self._shown = pending.view
+            self._publish(pending.view)
+        for future, result in pending.results:
+            if not future.done():
+                future.set_result(result)
+
+    async def flush(self, *, snapshot: bool = False) -> None:
+        """Wait until everything is durable; with ``snapshot`` also write one."""
+        rows = self.engine.take_rows()
+        results, self._results = self._results, []
+        view = self._build_view(perf_counter(), force=True)
+        write = None
+        if rows or snapshot:
+            write = asyncio.create_task(self._write(self._slice(rows, snapshot)))
+        self._outstanding.append(_Pending(write, view, results, perf_counter()))
+        while self._outstanding:
+            await self._acknowledge()
+
+    def _slice(self, rows: list[Row], snapshot: bool) -> Slice:
+        if not snapshot:
+            return Slice(rows)
+        engine = self.engine
+        mark = msgspec.msgpack.encode(self._feed.mark(engine.market_inputs))
+        return Slice(rows, Snapshot(engine.inputs, engine.dump(), mark))
+
+    async def _write(self, piece: Slice) -> int:
+        """Append, and keep trying while the disk will not take it: the market is held."""
+        while True:
+            try:
+                seq = await self._store.append(piece)
+            except StoreUnwritable as error:
+                log.error("journal cannot be written: %s", error)
+                self._show_fault(f"JOURNAL CANNOT BE WRITTEN, market held: {error}")
+                await asyncio.sleep(RETRY_SECONDS)
+            else:
+                self._fault = ""
+                return seq
+
+    # -- the picture -----------------------------------------------------------------------
+
+    def _build_view(self, now: float, *, force: bool = False) -> ConsoleView | None:
+        if self._publish is None or not (force or (self._dirty and now >= self._view_due)):
+            return None
+        self._view_due = now + VIEW_SECONDS
+        self._dirty = False
+        self._version += 1
+        waiting_since = self._outstanding[0].since if self._outstanding else now
+        return build_view(
+            self.engine,
+            PacingFacts(
+                speed=self._pacer.speed,
+                waiting=self._pacer.waiting,
+                market_time=self._market_time(),
+                uptime=now - self._started,
+                store_lag=now - waiting_since,
+            ),
+            self._version,
+        )
+
+    def _market_time(self) -> int:
+        """The paced clock between two events, so that countdowns and ages keep moving."""
+        reached = self._pacer.now()
+        return self.engine.now if reached is None else max(self.engine.now, reached)
+
+    def _show_fault(self, text: str) -> None:
+        """Put a fault on the last durable picture: nothing newer may be shown as done."""
+        self._fault = text
+        if self._publish is not None:
+            self._version += 1
+            self._publish(replace(self._shown, version=self._version, fault=text))

@@ -1,0 +1,226 @@
+"""Runs the five agents on their schedules and puts what they say on the bus."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+import msgspec
+
+from tradeterm.agents.context import AgentContext
+from tradeterm.agents.roster import Roster, RosterState
+from tradeterm.engine.books import Books
+from tradeterm.engine.core import Core
+from tradeterm.engine.trading import Trading
+from tradeterm.model.market import Candle, News
+from tradeterm.model.outputs import AgentOutput, AllocationView, Published, TradeSignal
+from tradeterm.model.timing import SECOND
+from tradeterm.model.vocabulary import AgentName, Topic
+
+TOPICS = {
+    AgentName.TECHNICAL: Topic.TA_SIGNALS,
+    AgentName.REGIME: Topic.REGIME_UPDATES,
+    AgentName.SENTIMENT: Topic.SENTIMENT_UPDATES,
+    AgentName.TRADING: Topic.TRADING_SIGNALS,
+    AgentName.PORTFOLIO: Topic.PORTFOLIO_UPDATES,
+}
+#: Dependency order; also the order of tasks that fall due together.
+ORDER = {name: number for number, name in enumerate(AgentName, start=1)}
+#: Agents that look at closed bars only: no new bar, same answer.
+BAR_AGENTS = frozenset({AgentName.TECHNICAL, AgentName.REGIME})
+ALL_SYMBOLS = "*"
+NEWS_KEPT = 200
+
+
+class AnalysisState(msgspec.Struct):
+    """Schedules, news window and the agents' own state."""
+
+    enabled: dict[str, bool]
+    news: list[News]
+    seen: dict[str, int]
+    spoken: dict[str, dict[str, Published]]
+    roster: RosterState
+
+
+class Analysis:
+    """The scheduler's tasks and the agents behind them."""
+
+    def __init__(self, core: Core, books: Books, trading: Trading) -> None:
+        """Agents are built from the settings."""
+        self._core = core
+        self._books = books
+        self._trading = trading
+        self._schedule = core.settings.orchestration.schedule
+        self._roster = Roster(core.settings.agents, core.settings.portfolio)
+        self._enabled = {name: self._schedule[name].enabled for name in AgentName}
+        self._news: deque[News] = deque(maxlen=NEWS_KEPT)
+        self._seen: dict[str, int] = {}
+        """``agent symbol`` → closed-bar count of its last run."""
+        self._spoken: dict[str, dict[str, Published]] = {name.value: {} for name in AgentName}
+        """Agent → symbol → its newest output, for the screen."""
+        self._failing: set[str] = set()
+        self._on_bar = core.settings.agents.trading_decision.rule == "ema_cross"
+
+    # -- schedule --------------------------------------------------------------------------
+
+    def schedule(self, start: int) -> None:
+        """First runs: one second after the start, or at the first full interval."""
+        for name in AgentName:
+            task = self._schedule[name]
+            first = start + SECOND if task.run_on_start else self._next_on_grid(name, start)
+            if self._enabled[name]:
+                self._core.timers.set(_timer(name), first)
+
+    def _next_on_grid(self, name: AgentName, now: int) -> int:
+        interval = self._schedule[name].interval * SECOND
+        if name in BAR_AGENTS:  # nothing can change between two bars
+            interval = max(interval, self._core.market.bar_interval)
+        return (now // interval + 1) * interval
+
+    def run_due(self, timer: str) -> None:
+        """A task's timer fired."""
+        name = AgentName(timer.rpartition(":")[2])
+        self._core.timers.set(timer, self._next_on_grid(name, self._core.now))
+        self.run_task(name)
+
+    def enable(self, name: AgentName, enabled: bool) -> None:
+        """Switch a task on or off."""
+        self._enabled[name] = enabled
+        if enabled:
+            self._core.timers.set(_timer(name), self._next_on_grid(name, self._core.now))
+        else:
+            self._core.timers.cancel(_timer(name))
+
+    def is_enabled(self, name: AgentName) -> bool:
+        """Whether the task is on."""
+        return self._enabled[name]
+
+    def next_run(self, name: AgentName) -> int | None:
+        """Market time of the next scheduled run."""
+        return self._core.timers.due(_timer(name))
+
+    def last_outputs(self, name: AgentName) -> dict[str, Published]:
+        """Symbol → what the agent last said."""
+        return self._spoken[name.value]
+
+    def failing(self, name: AgentName) -> bool:
+        """Whether its last run raised."""
+        return name.value in self._failing
+
+    # -- inputs ----------------------------------------------------------------------------
+
+    def on_news(self, news: News) -> None:
+        """Keep a headline for the sentiment agent."""
+        self._news.append(news)
+
+    def on_closed(self, candles: Sequence[Candle]) -> None:
+        """Bars closed; the bar-driven decision rule, when chosen, runs at once."""
+        if self._on_bar and self._enabled[AgentName.TRADING]:
+            for candle in candles:
+                if candle.timeframe == self._core.market.smallest(candle.symbol):
+                    self._run_on_bar(candle.symbol)
+
+    # -- runs ------------------------------------------------------------------------------
+
+    def run_task(self, name: AgentName) -> None:
+        """Run an agent for every symbol it covers."""
+        symbols = (ALL_SYMBOLS,) if name is AgentName.PORTFOLIO else self._core.market.symbols
+        for symbol in symbols:
+            self._run(name, symbol)
+
+    def _run(self, name: AgentName, symbol: str) -> None:
+        core, counts = self._core, self._core.counters.agents[name.value]
+        counts.runs += 1
+        counts.last = core.now
+        if name in BAR_AGENTS:
+            closes = core.market.closes(symbol)
+            key = f"{name} {symbol}"
+            if self._seen.get(key) == closes:
+                core.bus.refresh(TOPICS[name], symbol, name.value, core.now)
+                return
+            self._seen[key] = closes
+        try:
+            output = self._roster.run(name, self._context(symbol))
+        except Exception as error:  # one failing agent never stops the others
+            counts.errors += 1
+            self._failing.add(name.value)
+            core.failed(f"{name} {symbol}", error)
+            return
+        self._failing.discard(name.value)
+        if output is not None:
+            counts.rule += 1
+            self._publish(name, symbol, output)
+
+    def _run_on_bar(self, symbol: str) -> None:
+        counts = self._core.counters.agents[AgentName.TRADING.value]
+        counts.runs += 1
+        counts.last = self._core.now
+        cross = self._roster.crossed(symbol, self._core.market)
+        if cross is not None:
+            output = self._roster.cross_signal(cross, self._context(symbol))
+            counts.rule += 1
+            self._publish(AgentName.TRADING, symbol, output)
+
+    def _context(self, symbol: str) -> AgentContext:
+        core = self._core
+        portfolio = symbol == ALL_SYMBOLS
+        return AgentContext(
+            symbol=symbol,
+            now=core.now,
+            snapshot=None if portfolio else core.market.snapshot(symbol, core.now),
+            technical=self._trading.heard(AgentName.TECHNICAL, symbol),
+            regime=self._trading.heard(AgentName.REGIME, symbol),
+            sentiment=self._trading.heard(AgentName.SENTIMENT, symbol),
+            news=tuple(self._news),
+            account=self._books.account(),
+            instruments=core.instruments,
+        )
+
+    def _publish(self, name: AgentName, symbol: str, output: AgentOutput) -> None:
+        core = self._core
+        published = Published(
+            id=core.journal.new_id("out"), ts=core.now, agent=name, by="RULES",
+            inputs=self._inputs_of(name, symbol), output=output,
+        )
+        self._spoken[name.value][symbol] = published
+        core.journal.write("agent_output", published.id, "", published)
+        core.bus.publish(TOPICS[name], name.value, symbol, published, core.now)
+        if isinstance(output, TradeSignal):
+            self._trading.on_signal(published)
+        elif isinstance(output, AllocationView):
+            self._trading.on_allocation(published)
+        else:
+            self._trading.on_view(published, symbol)
+
+    def _inputs_of(self, name: AgentName, symbol: str) -> tuple[str, ...]:
+        if name is not AgentName.TRADING:
+            return ()
+        heard = (
+            self._trading.heard(source, symbol)
+            for source in (AgentName.TECHNICAL, AgentName.REGIME, AgentName.SENTIMENT)
+        )
+        return tuple(published.id for published in heard if published is not None)
+
+    # -- snapshot --------------------------------------------------------------------------
+
+    def dump(self) -> AnalysisState:
+        """For a snapshot."""
+        return AnalysisState(
+            {name.value: on for name, on in self._enabled.items()},
+            list(self._news),
+            dict(self._seen),
+            {name: dict(spoken) for name, spoken in self._spoken.items()},
+            self._roster.dump(),
+        )
+
+    def load(self, state: AnalysisState) -> None:
+        """Continue as the dumped analysis would."""
+        self._enabled = {AgentName(name): on for name, on in state.enabled.items()}
+        self._news = deque(state.news, maxlen=NEWS_KEPT)
+        self._seen = dict(state.seen)
+        self._spoken = {name: dict(spoken) for name, spoken in state.spoken.items()}
+        self._roster.load(state.roster)
+
+
+def _timer(name: AgentName) -> str:
+    return f"task:{ORDER[name]}:{name.value}"

@@ -1,0 +1,177 @@
+"""The bus: ten topics, ordered synchronous delivery, latest values by symbol and source."""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from tradeterm.model.messages import Message
+from tradeterm.model.outputs import Published
+from tradeterm.model.vocabulary import Priority, Topic
+
+HISTORY = 1000
+Handler = Callable[[Message], None]
+#: Told when a handler raised: (message, handler name, error).
+FailureSink = Callable[[Message, str, Exception], None]
+
+
+class TopicCounts(msgspec.Struct):
+    """What happened on one topic."""
+
+    published: int = 0
+    delivered: int = 0
+    expired: int = 0
+    failed: int = 0
+
+
+class StoredMessage(msgspec.Struct, frozen=True):
+    """A live message as a snapshot keeps it: agent outputs are what look-ups read."""
+
+    id: str
+    ts: int
+    topic: Topic
+    source: str
+    symbol: str
+    priority: Priority
+    payload: Published
+    correlation: str
+    ttl: int
+
+
+class BusState(msgspec.Struct):
+    """Everything of the bus that a later decision can depend on."""
+
+    sequence: int
+    latest: list[StoredMessage]
+    counts: dict[str, TopicCounts]
+
+
+@dataclass(frozen=True, slots=True)
+class _Subscription:
+    name: str
+    handler: Handler
+
+
+class Bus:
+    """Delivers by priority, then by sequence; a message published by a handler is queued."""
+
+    def __init__(self, ttl: Mapping[Topic, int], on_failure: FailureSink) -> None:
+        """``ttl``: nanoseconds per topic."""
+        self.history: deque[Message] = deque(maxlen=HISTORY)
+        self.counts = {topic: TopicCounts() for topic in Topic}
+        self._ttl = ttl
+        self._on_failure = on_failure
+        self._subscriptions: dict[Topic, list[_Subscription]] = {topic: [] for topic in Topic}
+        self._latest: dict[tuple[Topic, str, str], Message] = {}
+        self._queue: list[tuple[int, int, Message]] = []
+        self._sequence = 0
+        self._delivering = False
+
+    def subscribe(self, topic: Topic, name: str, handler: Handler) -> None:
+        """Call ``handler`` for every message of ``topic``; ``name`` appears in failures."""
+        self._subscriptions[topic].append(_Subscription(name, handler))
+
+    def publish(
+        self,
+        topic: Topic,
+        source: str,
+        symbol: str,
+        payload: object,
+        now: int,
+        *,
+        priority: Priority = Priority.NORMAL,
+        correlation: str = "",
+        age: int = 0,
+    ) -> None:
+        """Send a message; delivered before this returns unless a delivery is under way.
+
+        ``age`` (ns) is how old the payload already is: one past its TTL is never delivered.
+        """
+        self._sequence += 1
+        message = Message(
+            f"msg-{self._sequence}", now - age, topic, source, symbol, priority, payload,
+            correlation, self._ttl[topic],
+        )
+        counts = self.counts[topic]
+        counts.published += 1
+        if not message.alive(now):
+            counts.expired += 1
+            return
+        self.history.append(message)
+        self._latest[topic, symbol, source] = message
+        if not self._subscriptions[topic]:
+            return
+        heapq.heappush(self._queue, (-priority, self._sequence, message))
+        if not self._delivering:
+            self._deliver(now)
+
+    def _deliver(self, now: int) -> None:
+        self._delivering = True
+        try:
+            while self._queue:
+                _, _, message = heapq.heappop(self._queue)
+                self._hand_over(message, now)
+        finally:
+            self._delivering = False
+
+    def _hand_over(self, message: Message, now: int) -> None:
+        counts = self.counts[message.topic]
+        if not message.alive(now):
+            counts.expired += 1
+            return
+        for subscription in self._subscriptions[message.topic]:
+            try:
+                subscription.handler(message)
+                counts.delivered += 1
+            except Exception as error:  # isolation: one bad handler never stops the others
+                counts.failed += 1
+                self._on_failure(message, subscription.name, error)
+
+    def refresh(self, topic: Topic, symbol: str, source: str, now: int) -> None:
+        """The source confirmed its last output: same payload, new time stamp, no delivery."""
+        old = self._latest.get((topic, symbol, source))
+        if old is not None:
+            self.counts[topic].published += 1
+            self._latest[topic, symbol, source] = Message(
+                old.id, now, topic, source, symbol, old.priority, old.payload, old.correlation,
+                old.ttl,
+            )
+
+    def latest(
+        self, topic: Topic, symbol: str, source: str, now: int, max_age: int
+    ) -> Message | None:
+        """The newest message of exactly this symbol and source, if alive and young enough."""
+        message = self._latest.get((topic, symbol, source))
+        if message is None or not message.alive(now) or now - message.ts > max_age:
+            return None
+        return message
+
+    def dump(self) -> BusState:
+        """For a snapshot; called between inputs, when the queue is empty."""
+        live = [
+            StoredMessage(
+                m.id, m.ts, m.topic, m.source, m.symbol, m.priority, m.payload, m.correlation,
+                m.ttl,
+            )
+            for m in self._latest.values()
+            if isinstance(m.payload, Published)
+        ]
+        counts = {t.value: msgspec.structs.replace(c) for t, c in self.counts.items()}
+        return BusState(self._sequence, live, counts)
+
+    def load(self, state: BusState) -> None:
+        """Continue as the dumped bus would."""
+        self._sequence = state.sequence
+        self.counts = {Topic(name): counts for name, counts in state.counts.items()}
+        self._latest = {}
+        for m in state.latest:
+            message = Message(
+                m.id, m.ts, m.topic, m.source, m.symbol, m.priority, m.payload, m.correlation,
+                m.ttl,
+            )
+            self._latest[m.topic, m.symbol, m.source] = message
+            self.history.append(message)

@@ -1,0 +1,95 @@
+"""What the parts of the engine share: clock, journal, bus, timers, counters, settings."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Mapping
+
+from tradeterm.engine.bus import Bus
+from tradeterm.engine.counters import Counters, bump
+from tradeterm.engine.eventlog import EventLog
+from tradeterm.engine.journaling import Journal
+from tradeterm.engine.stamp import Stamp
+from tradeterm.engine.timers import Timers
+from tradeterm.market.market import Market
+from tradeterm.model.instruments import Instrument
+from tradeterm.model.messages import Message, SystemEvent
+from tradeterm.model.ports import ArbiterQuestion
+from tradeterm.model.timing import SECOND
+from tradeterm.model.vocabulary import Level, MarketMode, Priority, RunState, Topic
+from tradeterm.settings.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+class Core:
+    """The engine's common ground. Parts hold a reference; nobody else does."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        instruments: Mapping[str, Instrument],
+        market: Market,
+        mode: MarketMode,
+        seed: int,
+    ) -> None:
+        """Everything at its beginning."""
+        self.settings = settings
+        self.instruments = instruments
+        self.market = market
+        self.mode = mode
+        self.seed = seed
+        self.stamp = Stamp()
+        self.counters = Counters()
+        self.events = EventLog()
+        self.journal = Journal(self.stamp, self.events.record)
+        self.timers = Timers()
+        ttl = {t: settings.orchestration.ttl[t] * SECOND for t in Topic}
+        self.bus = Bus(ttl, self._handler_failed)
+        self.effects: deque[ArbiterQuestion] = deque()
+        self.state = RunState.RUNNING
+        self.state_reason = ""
+        self.level = Level.NORMAL
+
+    @property
+    def now(self) -> int:
+        """Market time (ns)."""
+        return self.stamp.now
+
+    def alert(self, code: str, severity: str, text: str, parent: str = "") -> None:
+        """Say something to the operator: journaled, on the bus, on the screen."""
+        event = SystemEvent(code, severity, text)
+        self.journal.write("system", self.journal.new_id("sys"), parent, event)
+        self.bus.publish(Topic.SYSTEM_EVENTS, "engine", "*", event, self.now)
+
+    def risk_alert(self, code: str, severity: str, text: str, parent: str = "") -> None:
+        """Something a trader must know at once."""
+        event = SystemEvent(code, severity, text)
+        self.journal.write("system", self.journal.new_id("sys"), parent, event)
+        self.bus.publish(
+            Topic.RISK_ALERTS, "engine", "*", event, self.now, priority=Priority.URGENT
+        )
+
+    def set_state(self, state: RunState, reason: str, parent: str) -> None:
+        """Change what the operator allows; journaled."""
+        if state is self.state:
+            return
+        self.state, self.state_reason = state, reason
+        body = {"state": state.value, "reason": reason}
+        self.journal.write("state", self.journal.new_id("state"), parent, body)
+
+    def failed(self, name: str, error: Exception) -> None:
+        """Record a failure of a part."""
+        self.counters.failures += 1
+        log.exception("%s failed", name, exc_info=error)
+        self.alert("E-HANDLER", "error", f"{name} failed: {type(error).__name__}: {error}")
+
+    def _handler_failed(self, message: Message, name: str, error: Exception) -> None:
+        self.failed(name, error)
+        if message.topic in (Topic.TRADING_SIGNALS, Topic.EXECUTION_EVENTS):
+            self.risk_alert("E-TRADING-HANDLER", "critical", f"{name} failed on {message.topic}")
+
+    def count(self, table: dict[str, int], key: str) -> None:
+        """Add one."""
+        bump(table, key)

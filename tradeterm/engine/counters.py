@@ -1,0 +1,89 @@
+"""What has been counted since the run's beginning; part of the snapshot, source of the summary."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+from tradeterm.model.money import ZERO
+from tradeterm.model.vocabulary import (
+    AgentName,
+    CardState,
+    ExitReason,
+    OrderStatus,
+    VerdictStatus,
+)
+
+
+class AgentCounts(msgspec.Struct):
+    """One agent's runs. ``rule`` + ``llm`` + ``invalid`` answers make up the runs that spoke."""
+
+    runs: int = 0
+    errors: int = 0
+    rule: int = 0
+    llm: int = 0
+    invalid: int = 0
+    last: int = 0
+    """Market time of the last run."""
+
+
+class LevelChange(msgspec.Struct, frozen=True):
+    """A change of the degradation level."""
+
+    ts: int
+    level: str
+    cause: str
+
+
+class Counters(msgspec.Struct):
+    """Plain numbers, all of them consequences of journaled inputs."""
+
+    inputs: dict[str, int] = msgspec.field(default_factory=dict)
+    agents: dict[str, AgentCounts] = msgspec.field(
+        default_factory=lambda: {name.value: AgentCounts() for name in AgentName}
+    )
+    signals: int = 0
+    """Trading decisions other than HOLD."""
+    routed: int = 0
+    """Proposals handed to the coordinator."""
+    detected: dict[str, int] = msgspec.field(default_factory=dict)
+    resolved: dict[str, int] = msgspec.field(default_factory=dict)
+    cards: dict[str, int] = msgspec.field(
+        default_factory=lambda: {
+            s.value: 0 for s in CardState if s is not CardState.PENDING
+        }
+    )
+    verdicts: dict[str, int] = msgspec.field(
+        default_factory=lambda: {s.value: 0 for s in VerdictStatus}
+    )
+    codes: dict[str, int] = msgspec.field(default_factory=dict)
+    orders: dict[str, int] = msgspec.field(
+        default_factory=lambda: {s.value: 0 for s in OrderStatus}
+    )
+    order_status: dict[str, str] = msgspec.field(default_factory=dict)
+    """Working order → last status seen, so that every order is counted once."""
+    fills: int = 0
+    exits: dict[str, int] = msgspec.field(
+        default_factory=lambda: {r.value: 0 for r in ExitReason}
+    )
+    rebalances: int = 0
+    realised: Decimal = ZERO
+    """Realised P&L of margin positions net of fees, account currency."""
+    degradation: list[LevelChange] = msgspec.field(default_factory=list)
+    failures: int = 0
+    """Handlers that raised."""
+
+    def order(self, order_id: str, status: OrderStatus) -> None:
+        """Count an order under its newest status only."""
+        before = self.order_status.pop(order_id, None)
+        if before is not None:
+            self.orders[before] -= 1
+        self.orders[status.value] += 1
+        if not status.is_terminal:
+            self.order_status[order_id] = status.value
+
+
+def bump(table: dict[str, int], key: str) -> None:
+    """Add one to ``table[key]``."""
+    table[key] = table.get(key, 0) + 1

@@ -1,0 +1,332 @@
+"""The engine: one input at a time, run to completion. No clock, no randomness, no I/O here."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+
+from tradeterm.engine.analysis import Analysis
+from tradeterm.engine.approver import Approver
+from tradeterm.engine.books import Books
+from tradeterm.engine.core import Core
+from tradeterm.engine.operator import Operator
+from tradeterm.engine.state import EngineState
+from tradeterm.engine.trading import Trading
+from tradeterm.market.market import Market
+from tradeterm.model.commands import Command, CommandResult
+from tradeterm.model.instruments import Instrument
+from tradeterm.model.market import (
+    BookDelta,
+    BookSnapshot,
+    Candle,
+    FeedNotice,
+    MarketEvent,
+    News,
+    Trade,
+)
+from tradeterm.model.messages import Row
+from tradeterm.model.ports import ArbiterAnswer, ArbiterQuestion
+from tradeterm.model.vocabulary import MarketMode
+from tradeterm.risk.engine import RiskEngine
+from tradeterm.settings.settings import Settings
+
+ROWS_PER_SLICE = 1000
+
+
+class Engine:
+    """A pure machine: market events, commands, answers and time in; rows and effects out."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        instruments: Mapping[str, Instrument],
+        symbols: Sequence[str],
+        mode: MarketMode,
+        seed: int,
+        approver: Approver,
+    ) -> None:
+        """Everything at its beginning; ``begin`` or ``load`` comes next."""
+        market = Market(settings.market, symbols)
+        self.core = core = Core(settings, instruments, market, mode, seed)
+        risk = RiskEngine(settings.risk, instruments)
+        self.books = Books(core, risk)
+        self.trading = Trading(core, self.books, risk, approver)
+        self.analysis = Analysis(core, self.books, self.trading)
+        self.operator = Operator(core, self.books, self.trading, self.analysis)
+        self._approver = approver
+        self._answers: dict[str, ArbiterAnswer] = {}
+        self._market = market
+        self._next_timer = 0
+        self._inputs = dict.fromkeys(
+            ("trade", "snapshot", "delta", "candle", "news", "notice", "command", "answer"), 0
+        )
+        self._handlers: dict[type, Callable[..., None]] = {
+            Trade: self._trade,
+            BookDelta: self._delta,
+            BookSnapshot: self._snapshot,
+            Candle: self._candle,
+            News: self._news,
+            FeedNotice: self._notice,
+        }
+
+    # -- reading ---------------------------------------------------------------------------
+
+    @property
+    def now(self) -> int:
+        """Market time (ns) of the last input or timer."""
+        return self.core.stamp.now
+
+    @property
+    def inputs(self) -> int:
+        """How many inputs have been taken."""
+        return self.core.stamp.input
+
+    @property
+    def market_inputs(self) -> int:
+        """How many of them came from the feed: the feed's position."""
+        counts = self._inputs
+        return self.core.stamp.input - counts["command"]
+
+    @property
+    def effects(self) -> deque[ArbiterQuestion]:
+        """Questions to carry to the advisor."""
+        return self.core.effects
+
+    @property
+    def row_count(self) -> int:
+        """Rows waiting to be taken."""
+        return len(self.core.journal.rows)
+
+    @property
+    def next_due(self) -> int:
+        """When the next timer runs."""
+        return self._next_timer
+
+    @property
+    def awaits_operator(self) -> bool:
+        """Whether a card is pending."""
+        return bool(self.trading.pending_cards())
+
+    def take_rows(self) -> list[Row]:
+        """The rows of the slice that ends here."""
+        return self.core.journal.take()
+
+    def input_counts(self) -> dict[str, int]:
+        """Inputs by kind."""
+        return dict(self._inputs)
+
+    # -- inputs ----------------------------------------------------------------------------
+
+    def begin(self, start: int, parent: str) -> None:
+        """First moment of a run: the deposit, the schedules, the first marks."""
+        self.core.stamp.now = start
+        self.books.deposit(parent)
+        self.analysis.schedule(start)
+        self._approver.begin(self.core.timers)
+        self._plan()
+
+    def run(self, events: Sequence[MarketEvent], start: int, stop: int) -> int:
+        """Take ``events[start:stop]``; returns the index of the first one not taken.
+
+        Stops early when a question must be carried out or the slice is full.
+        """
+        core, stamp, handlers = self.core, self.core.stamp, self._handlers
+        effects, journal = core.effects, core.journal
+        for index in range(start, stop):
+            event = events[index]
+            ts = event.ts
+            if ts > self._next_timer:
+                self._run_timers(ts)
+                if effects:
+                    return index
+            if ts > stamp.now:
+                stamp.now = ts
+            stamp.input += 1
+            handlers[event.__class__](event)
+            if effects or len(journal.rows) >= ROWS_PER_SLICE:
+                return index + 1
+        return stop
+
+    def advance(self, now: int) -> bool:
+        """Run every timer due at or before ``now``; whether there was one."""
+        if self._next_timer > now or self.core.effects:
+            return False
+        self._run_timers(now + 1)
+        return True
+
+    def command(self, command: Command, ts: int) -> CommandResult:
+        """Take one command, stamped ``ts``."""
+        self._run_timers(ts)
+        stamp = self.core.stamp
+        stamp.now = max(stamp.now, ts)
+        stamp.input += 1
+        self._inputs["command"] += 1
+        result = self.operator.carry_out(command)
+        self._plan()
+        return result
+
+    def answer(self, answer: ArbiterAnswer) -> None:
+        """An advisor answered; it enters at the question's time plus the latency."""
+        asked = self.trading.asked_at(answer.question_id)
+        self._answers[answer.question_id] = answer
+        self.core.timers.set(f"answer:{answer.question_id}", asked + answer.latency)
+        self._plan()
+
+    # -- market events ---------------------------------------------------------------------
+
+    def _trade(self, event: Trade) -> None:
+        self._inputs["trade"] += 1
+        closed = self._market.on_trade(event)
+        execution = self.books.execution
+        if event.symbol in execution.interested:
+            events = execution.on_market(event)
+            if events:
+                self.books.booked(events)
+                self._plan()
+        if self.trading.watching:
+            self.trading.tick()
+        if closed:
+            self._closed(closed)
+
+    def _delta(self, event: BookDelta) -> None:
+        self._inputs["delta"] += 1
+        self._market.on_delta(event)
+
+    def _snapshot(self, event: BookSnapshot) -> None:
+        self._inputs["snapshot"] += 1
+        self._market.on_snapshot(event)
+
+    def _candle(self, event: Candle) -> None:
+        self._inputs["candle"] += 1
+        closed = self._market.on_candle(event)
+        execution = self.books.execution
+        if event.symbol in execution.interested:
+            events = execution.on_market(event)
+            if events:
+                self.books.booked(events)
+        if self.trading.watching:
+            self.trading.tick()
+        self._closed(closed)
+
+    def _closed(self, candles: list[Candle]) -> None:
+        self.analysis.on_closed(candles)
+        if self._market.notices:
+            for notice in self._market.take_notices():
+                self._say(notice)
+        self._plan()
+
+    def _news(self, event: News) -> None:
+        self._inputs["news"] += 1
+        self.analysis.on_news(event)
+
+    def _notice(self, event: FeedNotice) -> None:
+        self._inputs["notice"] += 1
+        self._say(event)
+
+    def _say(self, notice: FeedNotice) -> None:
+        self.core.alert(f"F-{notice.code}", "warning", f"{notice.symbol}: {notice.text}")
+
+    # -- time ------------------------------------------------------------------------------
+
+    def _plan(self) -> None:
+        """Recompute when the next timer of any kind is due."""
+        self._next_timer = min(
+            self._market.next_close,
+            self.books.execution.next_due,
+            self.trading.next_due,
+            self.core.timers.next_due,
+        )
+
+    def _run_timers(self, before: int) -> None:
+        """Run everything due before ``before``, in (due, kind, id) order."""
+        self._plan()
+        stamp, effects = self.core.stamp, self.core.effects
+        while self._next_timer < before and not effects:
+            due = self._next_timer
+            stamp.now = max(stamp.now, due)
+            if self._market.next_close == due:
+                self._closed(self._market.close_due(due))
+            elif self.books.execution.next_due == due:
+                self.books.booked(self.books.execution.advance(due))
+            elif self.trading.next_due == due:
+                self.trading.tick()
+            else:
+                self._run_named(self.core.timers.pop())
+            self._plan()
+
+    def _run_named(self, name: str) -> None:
+        kind, _, rest = name.partition(":")
+        if kind == "task":
+            self.analysis.run_due(name)
+        elif kind == "answer":
+            answer, answer_id = self._answers.pop(rest), self.core.journal.new_id("answer")
+            self._inputs["answer"] += 1
+            self.core.journal.write("answer", answer_id, rest, answer)
+            self.trading.answered(answer, answer_id)
+        elif kind == "mark":
+            self.books.minute_timer()
+            self.trading.watch_data()
+        elif kind == "day":
+            self.books.day_timer()
+        else:
+            command = self._approver.due(name, self.trading.pending_cards())
+            self.operator.carry_out(command, "policy")
+
+    # -- identity --------------------------------------------------------------------------
+
+    def state_hash(self) -> str:
+        """Hash over orders, fills, positions, ledger, coordinator and risk state."""
+        parts = (
+            self.core.journal.digest,
+            self.core.state.value,
+            self.books.portfolio.dump(),
+            self.trading.coordinator.dump(),
+            sorted(self.books.execution.positions),
+        )
+        return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
+
+    def dump(self) -> bytes:
+        """The whole state, for a snapshot; taken between inputs."""
+        state = EngineState(
+            now=self.now,
+            input=self.inputs,
+            inputs=dict(self._inputs),
+            journal=self.core.journal.dump(),
+            bus=self.core.bus.dump(),
+            timers=self.core.timers.dump(),
+            counters=self.core.counters,
+            run_state=self.core.state,
+            state_reason=self.core.state_reason,
+            events=self.core.events.dump(),
+            market=self._market.dump(),
+            books=self.books.dump(),
+            trading=self.trading.dump(),
+            analysis=self.analysis.dump(),
+            answers=dict(self._answers),
+            effects=list(self.core.effects),
+        )
+        return msgspec.msgpack.encode(state)
+
+    def load(self, data: bytes) -> None:
+        """Continue exactly as the dumped engine would."""
+        state = msgspec.msgpack.decode(data, type=EngineState)
+        core = self.core
+        core.stamp.now, core.stamp.input = state.now, state.input
+        self._inputs = dict(state.inputs)
+        core.journal.load(state.journal)
+        core.bus.load(state.bus)
+        core.timers.load(state.timers)
+        core.counters = state.counters
+        core.state, core.state_reason = state.run_state, state.state_reason
+        core.events.load(state.events)
+        self._market.load(state.market)
+        self.books.load(state.books)
+        self.trading.load(state.trading)
+        self.analysis.load(state.analysis)
+        self._answers = dict(state.answers)
+        core.effects.clear()
+        core.effects.extend(state.effects)
+        self._plan()

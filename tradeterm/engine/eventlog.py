@@ -1,0 +1,137 @@
+"""The event log of the screen: one line for each journal row an operator wants to read."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from tradeterm.engine.view import EventView
+from tradeterm.model.messages import SystemEvent
+from tradeterm.model.money import plain
+from tradeterm.model.orders import Fill, Order
+from tradeterm.model.proposals import Card, Conflict, Resolution, Verdict
+from tradeterm.model.vocabulary import CardState, OrderStatus
+
+KEPT = 500
+
+
+class EventLog:
+    """The last lines, oldest first."""
+
+    def __init__(self) -> None:
+        """Empty."""
+        self.lines: deque[EventView] = deque(maxlen=KEPT)
+        self.alarms = 0
+        self.version = 0
+        self._sequence = 0
+
+    def record(self, kind: str, row_id: str, body: Any, now: int) -> None:
+        """Turn a journal row into a line, if it is worth one."""
+        describe = _DESCRIBE.get(kind)
+        line = describe(row_id, body) if describe else None
+        if line is not None:
+            self.add(now, *line)
+
+    def add(self, now: int, kind: str, severity: str, text: str) -> None:
+        """Append a line."""
+        self._sequence += 1
+        self.version += 1
+        if severity in ("error", "critical"):
+            self.alarms += 1
+        self.lines.append(EventView(self._sequence, now, kind, severity, text))
+
+    def dump(self) -> list[EventView]:
+        """For a snapshot, so that a restart shows what came before."""
+        return list(self.lines)[-200:]
+
+    def load(self, lines: list[EventView]) -> None:
+        """Show the lines of the dumped log."""
+        self.lines.clear()
+        self.lines.extend(lines)
+        self._sequence = lines[-1].seq if lines else 0
+        self.version += 1
+
+
+Line = tuple[str, str, str] | None
+
+
+def _order(row_id: str, order: Order) -> Line:
+    request = order.request
+    if order.status in (OrderStatus.FILLED, OrderStatus.PARTIALLY_FILLED):
+        return None  # the fill says it
+    severity = "warning" if order.status in (OrderStatus.REJECTED, OrderStatus.ERROR) else "info"
+    price = request.trigger or request.limit
+    at = f" @ {plain(price)}" if price is not None else ""
+    reason = f": {order.reason}" if order.reason else ""
+    text = (
+        f"{request.symbol} {request.purpose} {request.side} {plain(order.remaining)}{at} "
+        f"{order.status} {row_id}{reason}"
+    )
+    return "ORDER", severity, text
+
+
+def _fill(_: str, fill: Fill) -> Line:
+    return "FILL", "info", (
+        f"{fill.symbol} {fill.side} {plain(fill.size)} @ {plain(fill.price)} "
+        f"fee {plain(fill.fee)} {fill.fee_asset} paper {fill.evidence} {fill.order_id}"
+    )
+
+
+def _position(_: str, body: dict[str, Any]) -> Line:
+    position, what = body["position"], body["what"]
+    if what == "protected":
+        return None
+    text = f"{position.symbol} {position.side} {plain(position.size)} {what} {position.id}"
+    if what == "closed":
+        text = (
+            f"{position.symbol} {position.side} closed by {position.exit_reason} "
+            f"P&L {plain(position.pnl)} after fees {position.id}"
+        )
+    return "POS", "info", text
+
+
+def _conflict(_: str, conflict: Conflict) -> Line:
+    return "CONF", "warning", f"{conflict.symbol} {conflict.id}: {'; '.join(conflict.evidence)}"
+
+
+def _resolution(_: str, resolution: Resolution) -> Line:
+    return "CONF", "info", f"{resolution.parent} {resolution.by}: {resolution.action}"
+
+
+def _card(_: str, card: Card) -> Line:
+    if card.state is CardState.PENDING:
+        return "CONF", "warning", f"{card.proposal.symbol} {card.id} waits for you"
+    who = f" by {card.decided_by}" if card.decided_by else ""
+    reason = f": {card.reason}" if card.reason else ""
+    return "CONF", "info", f"{card.proposal.symbol} {card.id} {card.state}{who}{reason}"
+
+
+def _verdict(_: str, verdict: Verdict) -> Line:
+    if not verdict.codes:
+        return None
+    severity = "info" if verdict.allows else "warning"
+    return "RISK", severity, f"{verdict.parent} {verdict.status}: {', '.join(verdict.codes)}"
+
+
+def _system(_: str, event: SystemEvent) -> Line:
+    kind = "ERROR" if event.severity in ("error", "critical") else "FEED" if (
+        event.code.startswith("F-")) else "SYS"
+    return kind, event.severity, f"{event.code} {event.text}"
+
+
+def _state(_: str, body: dict[str, str]) -> Line:
+    severity = "warning" if body["state"] != "running" else "info"
+    return "STATE", severity, f"{body['state']}: {body['reason']}"
+
+
+def _level(_: str, body: dict[str, str]) -> Line:
+    severity = "warning" if body["level"] != "NORMAL" else "info"
+    return "LEVEL", severity, f"{body['level']}: {body['cause']}"
+
+
+_DESCRIBE: dict[str, Callable[[str, Any], Line]] = {
+    "order": _order, "fill": _fill, "position": _position, "conflict": _conflict,
+    "resolution": _resolution, "card": _card, "verdict": _verdict, "system": _system,
+    "state": _state, "level": _level,
+}

@@ -1,0 +1,38 @@
+"""The standing of a run in a dozen plain facts: what ``tradeterm status`` prints."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tradeterm.engine.engine import Engine
+from tradeterm.model.money import plain
+from tradeterm.model.timing import iso
+
+
+def standing_facts(engine: Engine, run: str) -> dict[str, Any]:
+    """Money as decimal strings, times as ISO-8601 UTC, age in market seconds."""
+    core, account = engine.core, engine.books.account()
+    ages = [core.market.age(symbol, engine.now) for symbol in core.market.symbols]
+    known = [age for age in ages if age != float("inf")]
+    return {
+        "run": run,
+        "mode": core.mode.value,
+        "state": core.state.value,
+        "reason": core.state_reason,
+        "level": core.level.value,
+        "equity": plain(account.equity),
+        "currency": account.currency,
+        "free": plain(account.free),
+        "unrealised": plain(account.unrealised),
+        "positions": len(account.positions),
+        "entries": len(account.entries),
+        "cards": len(engine.trading.pending_cards()),
+        "marks": {
+            symbol: plain(mid)
+            for symbol in core.market.symbols
+            if (mid := account.mid(symbol)) is not None
+        },
+        "market_time": iso(engine.now),
+        "data_age": round(min(known), 3) if known else None,
+        "state_hash": engine.state_hash(),
+    }

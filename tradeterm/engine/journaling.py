@@ -1,0 +1,71 @@
+"""What the engine writes down: rows with deterministic ids, and a digest of the trading."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+
+import msgspec
+
+from tradeterm.engine.stamp import Stamp
+from tradeterm.model.messages import Row
+
+_encode = msgspec.json.Encoder().encode
+#: Kinds whose rows make up ``state_hash`` (what traded, never how the process lived).
+TRADING_KINDS = frozenset(
+    {"proposal", "conflict", "resolution", "card", "verdict", "order", "fill", "position",
+     "entry", "settled", "state", "level"}
+)
+
+
+class JournalState(msgspec.Struct):
+    """Counters and the running digest."""
+
+    counters: dict[str, int]
+    digest: bytes
+
+
+class Journal:
+    """Collects the rows of a slice. ``listen`` sees every row's object, for the event log."""
+
+    def __init__(self, stamp: Stamp, listen: Callable[[str, str, object, int], None]) -> None:
+        """``listen(kind, id, body, now)``."""
+        self.rows: list[Row] = []
+        self._stamp = stamp
+        self._counters: dict[str, int] = {}
+        self._digest = b""
+        self._listen = listen
+
+    def new_id(self, prefix: str) -> str:
+        """``prefix-1``, ``prefix-2`` …: a pure function of what happened before."""
+        number = self._counters.get(prefix, 0) + 1
+        self._counters[prefix] = number
+        return f"{prefix}-{number}"
+
+    def write(self, kind: str, row_id: str, parent: str, body: object) -> None:
+        """Add a row that follows from ``parent`` (``""`` for roots)."""
+        data = _encode(body)
+        stamp = self._stamp
+        self.rows.append(Row(stamp.now, kind, row_id, parent, stamp.input, data))
+        if kind in TRADING_KINDS:
+            self._digest = hashlib.sha256(self._digest + data).digest()
+        self._listen(kind, row_id, body, stamp.now)
+
+    def take(self) -> list[Row]:
+        """The rows since the last call."""
+        rows, self.rows = self.rows, []
+        return rows
+
+    @property
+    def digest(self) -> str:
+        """Hash over every trading row so far, in order."""
+        return self._digest.hex()
+
+    def dump(self) -> JournalState:
+        """For a snapshot."""
+        return JournalState(dict(self._counters), self._digest)
+
+    def load(self, state: JournalState) -> None:
+        """Continue as the dumped journal would."""
+        self._counters = dict(state.counters)
+        self._digest = state.digest

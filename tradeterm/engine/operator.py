@@ -1,0 +1,168 @@
+"""Commands: what the operator orders, one handler each. Reducing is never refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tradeterm.engine.analysis import Analysis
+from tradeterm.engine.books import Books
+from tradeterm.engine.core import Core
+from tradeterm.engine.trading import Trading
+from tradeterm.model.commands import (
+    ApproveCard,
+    CancelEntries,
+    CancelOrder,
+    ClosePosition,
+    Command,
+    CommandResult,
+    EnableTask,
+    Flatten,
+    ForceRun,
+    Halt,
+    Pause,
+    RejectAll,
+    RejectCard,
+    Resume,
+)
+from tradeterm.model.vocabulary import AgentName, ExitReason, Priority, RunState, Topic
+
+_Handler = Callable[[Any, str], CommandResult]
+
+
+class Operator:
+    """Carries out commands; every one is journaled before its consequences."""
+
+    def __init__(self, core: Core, books: Books, trading: Trading, analysis: Analysis) -> None:
+        """The parts a command can reach."""
+        self._core = core
+        self._books = books
+        self._trading = trading
+        self._analysis = analysis
+        self._handlers: dict[type[Command], _Handler] = {
+            ApproveCard: self._approve,
+            RejectCard: self._reject,
+            RejectAll: self._reject_all,
+            ClosePosition: self._close,
+            CancelOrder: self._cancel,
+            CancelEntries: self._cancel_entries,
+            Halt: self._halt,
+            Resume: self._resume,
+            Pause: self._pause,
+            Flatten: self._flatten,
+            ForceRun: self._force_run,
+            EnableTask: self._enable_task,
+        }
+
+    def carry_out(self, command: Command, kind: str = "command") -> CommandResult:
+        """Journal and execute one command; ``kind`` is ``policy`` when no person gave it."""
+        core = self._core
+        command_id = core.journal.new_id("cmd")
+        core.journal.write(kind, command_id, "", command)
+        core.bus.publish(
+            Topic.COORDINATOR_COMMANDS, command.actor, "*", command, core.now,
+            priority=Priority.URGENT,
+        )
+        result = self._handlers[type(command)](command, command_id)
+        severity = "info" if result.accepted else "warning"
+        core.events.add(core.now, "CMD", severity, f"{command.actor}: {result.text}")
+        return result
+
+    def _approve(self, command: ApproveCard, command_id: str) -> CommandResult:
+        return self._trading.approve(
+            command.card_id, command.content_hash, command.actor, command_id
+        )
+
+    def _reject(self, command: RejectCard, command_id: str) -> CommandResult:
+        return self._trading.reject(command.card_id, command.actor, command_id)
+
+    def _reject_all(self, command: RejectAll, command_id: str) -> CommandResult:
+        cards = self._trading.pending_cards()
+        for card in cards:
+            self._trading.reject(card.id, command.actor, command_id)
+        return CommandResult(bool(cards), f"{len(cards)} card(s) rejected")
+
+    def _close(self, command: ClosePosition, command_id: str) -> CommandResult:
+        position = self._books.execution.positions.get(command.position_id)
+        if position is None:
+            return CommandResult(False, f"no open position {command.position_id}")
+        if self._books.is_closing(position.id):
+            return CommandResult(False, f"{position.id} is already being closed")
+        self._books.close(position, ExitReason.OPERATOR, command_id)
+        return CommandResult(True, f"closing {position.id} {position.symbol} at market")
+
+    def _cancel(self, command: CancelOrder, command_id: str) -> CommandResult:
+        order = self._books.execution.working.get(command.order_id)
+        if order is None:
+            return CommandResult(False, f"no working order {command.order_id}")
+        if order.request.reduce_only:
+            return CommandResult(
+                False, f"{order.id} protects {order.request.position_id}; close the position"
+            )
+        self._books.cancel(order.id, "operator")
+        return CommandResult(True, f"cancelling {order.id}")
+
+    def _cancel_entries(self, command: CancelEntries, command_id: str) -> CommandResult:
+        return CommandResult(True, f"cancelling {self._books.cancel_entries('operator')} entries")
+
+    def _halt(self, command: Halt, command_id: str) -> CommandResult:
+        already = self._core.state is RunState.HALTED
+        cancelled, voided = self.halt(f"{command.actor}: {command.reason}", command_id)
+        if already:
+            return CommandResult(True, "already halted")
+        return CommandResult(
+            True,
+            f"HALTED: {cancelled} entries cancelled, {voided} cards void, "
+            f"{len(self._books.execution.positions)} positions keep their protection",
+        )
+
+    def halt(self, reason: str, parent: str) -> tuple[int, int]:
+        """No new exposure from here on: (entries cancelled, cards voided)."""
+        self._core.set_state(RunState.HALTED, reason, parent)
+        cancelled = self._books.cancel_entries("halt")
+        voided = self._trading.void_all("halted", parent)
+        return cancelled, voided
+
+    def _resume(self, command: Resume, command_id: str) -> CommandResult:
+        if self._core.state is RunState.RUNNING:
+            return CommandResult(False, "already running")
+        self._core.set_state(RunState.RUNNING, command.reason or command.actor, command_id)
+        return CommandResult(True, "running")
+
+    def _pause(self, command: Pause, command_id: str) -> CommandResult:
+        if self._core.state is RunState.HALTED:
+            return CommandResult(False, "halted; a pause would loosen that")
+        self._core.set_state(RunState.PAUSED, command.actor, command_id)
+        return CommandResult(True, "paused: no new proposals, analysis goes on")
+
+    def _flatten(self, command: Flatten, command_id: str) -> CommandResult:
+        self.halt(f"{command.actor}: flatten", command_id)
+        closing = 0
+        for position in list(self._books.execution.positions.values()):
+            if not self._books.is_closing(position.id):
+                self._books.close(position, ExitReason.OPERATOR, command_id)
+                closing += 1
+        return CommandResult(True, f"closing {closing} positions, halted")
+
+    def _force_run(self, command: ForceRun, command_id: str) -> CommandResult:
+        agent = _agent(command.task)
+        if agent is None:
+            return _unknown_task(command.task)
+        self._analysis.run_task(agent)
+        return CommandResult(True, f"{agent} ran")
+
+    def _enable_task(self, command: EnableTask, command_id: str) -> CommandResult:
+        agent = _agent(command.task)
+        if agent is None:
+            return _unknown_task(command.task)
+        self._analysis.enable(agent, command.enabled)
+        return CommandResult(True, f"{agent} {'on' if command.enabled else 'off'}")
+
+
+def _agent(name: str) -> AgentName | None:
+    return AgentName(name) if name in AgentName.__members__.values() else None
+
+
+def _unknown_task(name: str) -> CommandResult:
+    known = ", ".join(agent.value for agent in AgentName)
+    return CommandResult(False, f"no task {name!r}; there are {known}")

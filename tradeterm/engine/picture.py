@@ -1,0 +1,336 @@
+"""Builds the immutable picture of the engine that the screen shows. Reads only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from tradeterm.engine.engine import Engine
+from tradeterm.engine.view import (
+    AgentView,
+    BookView,
+    CardView,
+    ChartView,
+    ConsoleView,
+    LimitView,
+    OrderView,
+    PositionView,
+    RuleView,
+    StatusView,
+)
+from tradeterm.model.account import AccountView
+from tradeterm.model.instruments import Instrument
+from tradeterm.model.money import ZERO
+from tradeterm.model.orders import Order, Position
+from tradeterm.model.outputs import (
+    AllocationView,
+    Published,
+    RegimeView,
+    SentimentView,
+    TechnicalView,
+    TradeSignal,
+)
+from tradeterm.model.proposals import Card
+from tradeterm.model.timing import SECOND
+from tradeterm.model.vocabulary import AgentName, CardState, Side
+
+BOOK_DEPTH = 50
+CHART_BARS = 240
+CARDS_DECIDED = 50
+ORDERS_DONE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class PacingFacts:
+    """What only the driver knows."""
+
+    speed: float
+    waiting: bool
+    market_time: int
+    uptime: float
+    store_lag: float
+
+
+def build_view(engine: Engine, pacing: PacingFacts, version: int) -> ConsoleView:
+    """The whole picture; about a third of a millisecond with three symbols."""
+    account = engine.books.account()
+    return ConsoleView(
+        version=version,
+        status=_status(engine, account, pacing),
+        symbols=engine.core.market.symbols,
+        positions=tuple(
+            _position(engine, position, account) for position in account.positions
+        ),
+        cards=_cards(engine, account),
+        books={symbol: _book(engine, symbol, pacing) for symbol in engine.core.market.symbols},
+        charts=_charts(engine),
+        events=tuple(engine.core.events.lines),
+        agents=tuple(_agent(engine, name) for name in AgentName),
+        orders=_orders(engine),
+        limits=_limits(engine, account),
+        balances={
+            name: dict(assets) for name, assets in engine.books.portfolio.ledger.balances().items()
+        },
+    )
+
+
+def _percent(part: Decimal, whole: Decimal) -> float:
+    return float(part / whole * 100) if whole > 0 else 0.0
+
+
+def _notional(account: AccountView, symbol: str, size: Decimal, price: Decimal) -> Decimal:
+    """Size × price in account currency; 0 while the quote has no rate."""
+    return size * price * account.rates.get(symbol.partition("/")[2], ZERO)
+
+
+def _exposure(account: AccountView) -> Decimal:
+    held = sum(
+        (
+            _notional(account, p.symbol, p.size, account.mid(p.symbol) or p.entry)
+            for p in account.positions
+        ),
+        ZERO,
+    )
+    pending = sum(
+        (
+            _notional(
+                account, o.request.symbol, o.remaining,
+                o.request.limit or account.mid(o.request.symbol) or ZERO,
+            )
+            for o in account.entries
+        ),
+        ZERO,
+    )
+    return held + pending
+
+
+def _status(engine: Engine, account: AccountView, pacing: PacingFacts) -> StatusView:
+    core, risk = engine.core, engine.core.settings.risk
+    last = engine.core.market.last_event
+    start = account.day_start_equity
+    return StatusView(
+        mode=core.mode.value,
+        state=core.state.value,
+        state_reason=core.state_reason,
+        level=account.level.value,
+        level_cause=engine.trading.coordinator.degradation.cause,
+        equity=account.equity,
+        currency=account.currency,
+        day_pnl=_percent(account.equity - start, start),
+        drawdown=_percent(max(account.peak_equity - account.equity, ZERO), account.peak_equity),
+        drawdown_limit=float(risk.max_drawdown),
+        exposure=_percent(_exposure(account), account.equity),
+        exposure_limit=float(risk.max_exposure),
+        speed=pacing.speed,
+        waiting_for_operator=pacing.waiting,
+        data_age=max(0.0, (pacing.market_time - last) / SECOND) if last else None,
+        advisor=core.settings.llm.provider.upper(),
+        llm_cap=core.settings.llm.daily_cap,
+        market_time=pacing.market_time,
+        uptime=pacing.uptime,
+        alarms=core.events.alarms,
+        store_lag=pacing.store_lag,
+    )
+
+
+def _position(engine: Engine, position: Position, account: AccountView) -> PositionView:
+    return PositionView(
+        id=position.id,
+        symbol=position.symbol,
+        side=position.side.value,
+        size=position.size,
+        entry=position.entry,
+        mark=account.mid(position.symbol) or position.entry,
+        unrealised=engine.books.unrealised(position, account),
+        percent_equity=_percent(position.collateral, account.equity),
+        stop=position.stop,
+        target=position.target,
+        leverage=position.leverage,
+        agent=position.agent,
+        opened=position.opened,
+        fees=position.fees,
+        closing=engine.books.is_closing(position.id),
+    )
+
+
+def _cards(engine: Engine, account: AccountView) -> tuple[CardView, ...]:
+    coordinator = engine.trading.coordinator
+    decided = list(coordinator.decided)[-CARDS_DECIDED:][::-1]
+    return tuple(
+        _card(card, account, engine.core.instruments[card.proposal.symbol])
+        for card in (*coordinator.pending(), *decided)
+    )
+
+
+def _card(card: Card, account: AccountView, instrument: Instrument) -> CardView:
+    intent, symbol = card.intent, card.proposal.symbol
+    size = intent.size if intent else ZERO
+    entry = intent.entry if intent else card.price
+    notional = _notional(account, symbol, size, entry)
+    risk, reward = _stakes(card, account, instrument)
+    after = _exposure(account) + (notional if card.state is CardState.PENDING else ZERO)
+    return CardView(
+        id=card.id,
+        content_hash=card.content_hash,
+        symbol=symbol,
+        action=_action(card),
+        headline=card.conflict.evidence[0] if card.conflict.evidence else "",
+        types=tuple(kind.value for kind in card.conflict.types),
+        evidence=card.conflict.evidence,
+        resolution=card.resolution.action.value,
+        by=card.resolution.by.value,
+        reasoning=card.resolution.reasoning,
+        confidence=card.resolution.confidence,
+        size=size,
+        notional=notional,
+        entry=entry,
+        stop=intent.stop if intent else None,
+        target=intent.target if intent else None,
+        leverage=intent.leverage if intent else Decimal(1),
+        risk_at_stop=risk,
+        reward_risk=float(reward / risk) if risk > 0 and reward > 0 else None,
+        exposure_after=_percent(after, account.equity),
+        rules=tuple(
+            RuleView(rule.rule, rule.value, rule.limit, rule.outcome)
+            for rule in (card.verdict.rules if card.verdict else ())
+        ),
+        created=card.ts,
+        expires=card.expires,
+        price=card.price,
+        price_now=account.mid(symbol) or card.price,
+        state=card.state.value,
+        reason=card.reason,
+    )
+
+
+def _stakes(
+    card: Card, account: AccountView, instrument: Instrument
+) -> tuple[Decimal, Decimal]:
+    """(loss at the stop, gain at the target), both after taker fees, in account currency."""
+    intent = card.intent
+    if intent is None or intent.stop is None or intent.target is None:
+        return ZERO, ZERO
+    rate = account.rates.get(intent.symbol.partition("/")[2], ZERO)
+    fee = instrument.taker_fee
+    lost = abs(intent.entry - intent.stop) + fee * (intent.entry + intent.stop)
+    won = abs(intent.target - intent.entry) - fee * (intent.entry + intent.target)
+    return lost * intent.size * rate, won * intent.size * rate
+
+
+def _action(card: Card) -> str:
+    if card.intent is None:
+        return f"close {', '.join(card.proposal.close_ids)} at market"
+    verb = card.intent.side.entry.value
+    closing = f"close {', '.join(card.proposal.close_ids)}, then " if card.proposal.close_ids else ""
+    return f"{closing}{verb} {card.intent.size:f} {card.intent.symbol} at market"
+
+
+def _book(engine: Engine, symbol: str, pacing: PacingFacts) -> BookView:
+    state = engine.core.market.symbol(symbol)
+    return BookView(
+        symbol=symbol,
+        bids=tuple(state.book.levels(Side.BUY, BOOK_DEPTH)),
+        asks=tuple(state.book.levels(Side.SELL, BOOK_DEPTH)),
+        last=state.price,
+        last_side=state.side,
+        tick=engine.core.instruments[symbol].tick,
+        age=max(0.0, (pacing.market_time - state.ts) / SECOND) if state.ts else None,
+        version=state.book.version,
+    )
+
+
+def _charts(engine: Engine) -> dict[tuple[str, int], ChartView]:
+    market = engine.core.market
+    return {
+        (symbol, timeframe): ChartView(
+            symbol, timeframe, window.rows(CHART_BARS), market.symbol(symbol).forming(timeframe)
+        )
+        for symbol in market.symbols
+        for timeframe, window in market.symbol(symbol).windows.items()
+    }
+
+
+def _agent(engine: Engine, name: AgentName) -> AgentView:
+    counts = engine.core.counters.agents[name.value]
+    spoken = engine.analysis.last_outputs(name)
+    enabled = engine.analysis.is_enabled(name)
+    return AgentView(
+        name=name.value,
+        enabled=enabled,
+        state=_agent_state(enabled, counts.runs, engine.analysis.failing(name), bool(spoken)),
+        by="RULES",
+        runs=counts.runs,
+        errors=counts.errors,
+        votes={symbol: _vote(published) for symbol, published in spoken.items()},
+        confidences={
+            symbol: getattr(published.output, "confidence", 1.0)
+            for symbol, published in spoken.items()
+        },
+        last_run=counts.last or None,
+        next_run=engine.analysis.next_run(name),
+        reasoning={symbol: published.output.reasoning for symbol, published in spoken.items()},
+    )
+
+
+def _agent_state(enabled: bool, runs: int, failing: bool, spoke: bool) -> str:
+    if not enabled:
+        return "off"
+    if failing:
+        return "failed"
+    if not runs:
+        return "idle"
+    return "ok" if spoke else "warming"
+
+
+def _vote(published: Published) -> str:
+    output = published.output
+    if isinstance(output, TechnicalView | SentimentView):
+        return output.bias.value
+    if isinstance(output, RegimeView):
+        return output.regime.value
+    if isinstance(output, TradeSignal):
+        return output.action.value
+    assert isinstance(output, AllocationView)
+    return "rebalance" if output.legs else "balanced"
+
+
+def _orders(engine: Engine) -> tuple[OrderView, ...]:
+    execution = engine.books.execution
+    done = list(execution.recent)[-ORDERS_DONE:][::-1]
+    return tuple(_order(order) for order in (*execution.working.values(), *done))
+
+
+def _order(order: Order) -> OrderView:
+    request = order.request
+    return OrderView(
+        id=order.id,
+        symbol=request.symbol,
+        side=request.side.value,
+        type=request.type.value,
+        purpose=request.purpose.value,
+        size=request.size,
+        filled=order.filled,
+        price=order.average or request.limit or request.trigger,
+        status=order.status.value,
+        created=order.created,
+        updated=order.updated,
+        reason=order.reason,
+    )
+
+
+def _limits(engine: Engine, account: AccountView) -> tuple[LimitView, ...]:
+    risk = engine.core.settings.risk
+    lost = max(account.day_start_equity - account.equity, ZERO)
+    fallen = max(account.peak_equity - account.equity, ZERO)
+    return (
+        LimitView("daily loss", _percent(lost, account.day_start_equity),
+                  float(risk.max_daily_loss), "%"),
+        LimitView("drawdown", _percent(fallen, account.peak_equity),
+                  float(risk.max_drawdown), "%"),
+        LimitView("exposure", _percent(_exposure(account), account.equity),
+                  float(risk.max_exposure), "%"),
+        LimitView("margin", _percent(account.margin_used, account.equity),
+                  float(risk.max_margin), "%"),
+        LimitView("positions", float(len(account.positions) + len(account.entries)),
+                  float(risk.max_positions), ""),
+    )

@@ -1,0 +1,64 @@
+"""Timers of market time: they run at their due time, in (due, id) order."""
+
+from __future__ import annotations
+
+import heapq
+
+import msgspec
+
+NEVER = 2**63 - 1
+
+
+class TimersState(msgspec.Struct):
+    """Id → due time (ns)."""
+
+    due: dict[str, int]
+
+
+class Timers:
+    """A queue of named timers; setting a name again moves it."""
+
+    def __init__(self) -> None:
+        """Empty."""
+        self._due: dict[str, int] = {}
+        self._heap: list[tuple[int, str]] = []
+
+    def set(self, name: str, due: int) -> None:
+        """Run ``name`` at ``due``."""
+        self._due[name] = due
+        heapq.heappush(self._heap, (due, name))
+
+    def cancel(self, name: str) -> None:
+        """Forget ``name``; unknown names are fine."""
+        self._due.pop(name, None)
+
+    def due(self, name: str) -> int | None:
+        """When ``name`` runs next."""
+        return self._due.get(name)
+
+    @property
+    def next_due(self) -> int:
+        """The earliest due time, or NEVER."""
+        heap = self._heap
+        while heap:
+            due, name = heap[0]
+            if self._due.get(name) == due:
+                return due
+            heapq.heappop(heap)  # moved or cancelled
+        return NEVER
+
+    def pop(self) -> str:
+        """Take the earliest timer off the queue."""
+        assert self.next_due != NEVER
+        _, name = heapq.heappop(self._heap)
+        del self._due[name]
+        return name
+
+    def dump(self) -> TimersState:
+        """For a snapshot."""
+        return TimersState(dict(self._due))
+
+    def load(self, state: TimersState) -> None:
+        """Continue as the dumped timers would."""
+        self._due = dict(state.due)
+        self._heap = sorted((due, name) for name, due in self._due.items())

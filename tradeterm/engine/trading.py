@@ -1,0 +1,417 @@
+"""From a signal to an order: consensus, conflict, arbiter, operator, risk, in that order."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+from tradeterm.coordinator.coordinator import Considered, Coordinator, CoordinatorState
+from tradeterm.coordinator.evidence import Evidence, Heard
+from tradeterm.engine.approver import Approver
+from tradeterm.engine.books import Books
+from tradeterm.engine.core import Core
+from tradeterm.engine.counters import LevelChange
+from tradeterm.model.commands import CommandResult
+from tradeterm.model.money import ZERO
+from tradeterm.model.orders import Position
+from tradeterm.model.outputs import AllocationView, Published, RebalanceLeg, RegimeView, TradeSignal
+from tradeterm.model.ports import ArbiterAnswer, ArbiterQuestion
+from tradeterm.model.proposals import Card, Conflict, Proposal, Resolution, TradeIntent, Verdict
+from tradeterm.model.timing import SECOND
+from tradeterm.model.vocabulary import (
+    Action,
+    AgentName,
+    ConflictType,
+    ExitReason,
+    Level,
+    Purpose,
+    ResolutionAction,
+    RunState,
+    Side,
+    Topic,
+)
+from tradeterm.risk.engine import RiskEngine
+from tradeterm.risk.facts import MarketFacts
+from tradeterm.risk.spot import SpotWish
+
+TOPIC_OF = {
+    AgentName.TECHNICAL: Topic.TA_SIGNALS,
+    AgentName.REGIME: Topic.REGIME_UPDATES,
+    AgentName.SENTIMENT: Topic.SENTIMENT_UPDATES,
+}
+
+
+class TradingState(msgspec.Struct):
+    """What waits: questions at the advisor, entries that follow a close."""
+
+    coordinator: CoordinatorState
+    questions: dict[str, ArbiterQuestion]
+    reopen: dict[str, str]
+    rebalance_waits: bool
+
+
+class Trading:
+    """The pipeline; every step writes its row and names its parent."""
+
+    def __init__(self, core: Core, books: Books, risk: RiskEngine, approver: Approver) -> None:
+        """``approver`` is told when a card opens."""
+        self._core = core
+        self._books = books
+        self._risk = risk
+        self._approver = approver
+        self.coordinator = Coordinator(
+            core.settings.orchestration, core.journal.new_id, core.settings.risk.correlation
+        )
+        self.watching = False
+        """Whether a card is pending: prices are compared with it then."""
+        self._questions: dict[str, ArbiterQuestion] = {}
+        self._reopen: dict[str, str] = {}
+        """Position being closed → id of the signal that opens the other side afterwards."""
+        self._rebalance_waits = False
+        books.on_closed = self._position_closed
+
+    @property
+    def next_due(self) -> int:
+        """When a card or a parked proposal expires next."""
+        return self.coordinator.next_due
+
+    def pending_cards(self) -> list[Card]:
+        """Cards waiting for the operator, oldest first."""
+        return self.coordinator.pending()
+
+    def asked_at(self, question_id: str) -> int:
+        """Market time of a question that is out."""
+        return self._questions[question_id].ts
+
+    def heard(self, agent: AgentName, symbol: str) -> Published | None:
+        """An analyst's newest output on this symbol, if young enough."""
+        window = self._core.settings.orchestration.windows[agent.value] * SECOND
+        message = self._core.bus.latest(
+            TOPIC_OF[agent], symbol, agent.value, self._core.now, window
+        )
+        if message is None:
+            return None
+        assert isinstance(message.payload, Published)
+        return message.payload
+
+    # -- from the agents -------------------------------------------------------------------
+
+    def on_view(self, published: Published, symbol: str) -> None:
+        """An analyst spoke: parked proposals that waited for it are argued again."""
+        now = self._core.now
+        for proposal in self.coordinator.release(published.agent, symbol, now):
+            if self._core.state is not RunState.RUNNING:
+                continue
+            considered = self.coordinator.reconsider(
+                proposal, self._evidence(proposal.symbol), self._books.account(), now
+            )
+            if considered is not None:
+                self._argue(considered)
+
+    def on_signal(self, published: Published) -> None:
+        """A trading decision was published."""
+        signal = published.output
+        assert isinstance(signal, TradeSignal)
+        if signal.action is Action.HOLD:
+            return
+        self._core.counters.signals += 1
+        if self._core.state is RunState.RUNNING:
+            self._consider(published)
+
+    def _consider(self, published: Published) -> None:
+        core = self._core
+        signal = published.output
+        assert isinstance(signal, TradeSignal)
+        considered = self.coordinator.consider(
+            published, self._evidence(signal.symbol), self._books.account(), core.now
+        )
+        if considered is None:
+            return
+        core.counters.routed += 1
+        proposal = considered.proposal
+        core.journal.write("proposal", proposal.id, published.id, proposal)
+        self._argue(considered)
+
+    def _evidence(self, symbol: str) -> Evidence:
+        held = dict.fromkeys(p.symbol for p in self._books.execution.positions.values())
+        regimes = (self._heard_with_age(AgentName.REGIME, name) for name in held)
+        return Evidence(
+            technical=self._heard_with_age(AgentName.TECHNICAL, symbol),
+            regime=self._heard_with_age(AgentName.REGIME, symbol),
+            sentiment=self._heard_with_age(AgentName.SENTIMENT, symbol),
+            held_regimes=tuple(heard for heard in regimes if heard is not None),
+            rebalance_pending=self._rebalance_waits,
+        )
+
+    def _heard_with_age(self, agent: AgentName, symbol: str) -> Heard | None:
+        published = self.heard(agent, symbol)
+        if published is None:
+            return None
+        return Heard(published, (self._core.now - published.ts) / SECOND)
+
+    # -- the argument ----------------------------------------------------------------------
+
+    def _argue(self, considered: Considered) -> None:
+        """Veto first (risk outranks everybody), then conflict, then straight to the venue."""
+        core = self._core
+        proposal, verdict = considered.proposal, None
+        if proposal.intent is not None:
+            verdict = self._judge(proposal.intent, proposal.id)
+            considered = self.coordinator.weigh(considered, verdict, core.now)
+            if not verdict.allows:
+                self._write_verdict(verdict)
+                return
+        if considered.conflict is None:
+            self._send(proposal, verdict)
+        else:
+            self._ask(proposal, considered.conflict)
+
+    def _ask(self, proposal: Proposal, conflict: Conflict) -> None:
+        core = self._core
+        core.journal.write("conflict", conflict.id, proposal.id, conflict)
+        for kind in conflict.types:
+            core.count(core.counters.detected, kind.value)
+        question = self.coordinator.question(
+            proposal, conflict, self._evidence(proposal.symbol), core.now
+        )
+        core.journal.write("question", question.id, conflict.id, question)
+        self._questions[question.id] = question
+        core.effects.append(question)
+
+    def answered(self, answer: ArbiterAnswer, answer_id: str) -> None:
+        """An arbiter's answer enters: inside its bounds it becomes a resolution."""
+        core = self._core
+        question = self._questions.pop(answer.question_id)
+        resolution = self.coordinator.resolve(question, answer, core.now)
+        core.journal.write("resolution", resolution.id, answer_id, resolution)
+        core.count(core.counters.resolved, resolution.action.value)
+        self.show_level()
+        if core.state is not RunState.RUNNING:
+            return
+        if resolution.action is ResolutionAction.WAIT:
+            self.coordinator.park(question.proposal, question.conflict, core.now)
+        elif resolution.action is not ResolutionAction.ABORT:
+            self._open_card(question.proposal, question.conflict, resolution)
+
+    def _open_card(self, proposal: Proposal, conflict: Conflict, resolution: Resolution) -> None:
+        """Ask the operator, if risk would let the resolved trade through at all."""
+        core = self._core
+        intent, verdict = self.coordinator.apply(resolution, proposal), None
+        if intent is not None:
+            verdict = self._judge(intent, resolution.id, for_card=True)
+            self._write_verdict(verdict)
+            if not verdict.allows:
+                return
+            intent = verdict.intent
+        price = self._mids().get(proposal.symbol)
+        if price is None:
+            core.risk_alert("R-NO-PRICE", "warning", f"{proposal.symbol} has no price: no card")
+            return
+        card = self.coordinator.open_card(
+            proposal, conflict, resolution, intent, verdict, price, core.now
+        )
+        core.journal.write("card", card.id, verdict.id if verdict else resolution.id, card)
+        self.watching = True
+        self._approver.card_opened(card, core.timers)
+
+    # -- the operator ----------------------------------------------------------------------
+
+    def approve(
+        self, card_id: str, content_hash: str, actor: str, command_id: str
+    ) -> CommandResult:
+        """Approve exactly what the operator saw; risk has the last word at this very moment."""
+        core = self._core
+        card = self.coordinator.card(card_id)
+        verdict = None
+        if card is not None and card.intent is not None:
+            verdict = self._judge(card.intent, card.id)
+        decision = self.coordinator.approve(card_id, content_hash, core.now, actor, verdict)
+        if decision.card is not None:
+            self._card_ended(decision.card, command_id)
+            if decision.accepted:
+                self._send(decision.card.proposal, verdict)
+            elif verdict is not None and not verdict.allows:
+                self._write_verdict(verdict)
+        return CommandResult(decision.accepted, decision.text)
+
+    def reject(self, card_id: str, actor: str, command_id: str) -> CommandResult:
+        """No trade."""
+        decision = self.coordinator.reject(card_id, self._core.now, actor)
+        if decision.card is not None:
+            self._card_ended(decision.card, command_id)
+        return CommandResult(decision.accepted, decision.text)
+
+    def void_all(self, reason: str, parent: str) -> int:
+        """End every card (a halt); how many there were."""
+        ended = self.coordinator.void_all(self._core.now, "halt", reason)
+        for card in ended:
+            self._card_ended(card, parent)
+        return len(ended)
+
+    def tick(self) -> None:
+        """Let cards and parked proposals expire, and cards drift away."""
+        for card in self.coordinator.tick(self._core.now, self._mids()):
+            self._card_ended(card, card.parent)
+        self.coordinator.expire_parked(self._core.now)
+
+    def _card_ended(self, card: Card, parent: str) -> None:
+        core = self._core
+        core.journal.write("card", card.id, parent, card)
+        core.count(core.counters.cards, card.state.value)
+        self.watching = bool(self.coordinator.pending())
+
+    # -- risk and the venue ----------------------------------------------------------------
+
+    def _judge(self, intent: TradeIntent, parent: str, *, for_card: bool = False) -> Verdict:
+        return self._risk.evaluate(
+            intent, self._books.account(), self._facts(intent.symbol),
+            verdict_id=self._core.journal.new_id("verdict"), parent=parent, now=self._core.now,
+            for_card=for_card,
+        )
+
+    def _facts(self, symbol: str) -> MarketFacts:
+        core, account = self._core, self._books.account()
+        instrument = core.instruments[symbol]
+        regime = self.heard(AgentName.REGIME, symbol)
+        view = regime.output if regime is not None else None
+        return MarketFacts(
+            bid=account.bids.get(symbol, ZERO), ask=account.asks.get(symbol, ZERO),
+            rate=account.rates.get(instrument.quote, ZERO), taker_fee=instrument.taker_fee,
+            data_age_seconds=core.market.age(symbol, core.now),
+            stale=core.market.stale(symbol, core.now),
+            regime=view.regime if isinstance(view, RegimeView) else None, journal_ok=True,
+        )
+
+    def _write_verdict(self, verdict: Verdict) -> None:
+        core = self._core
+        core.journal.write("verdict", verdict.id, verdict.parent, verdict)
+        core.count(core.counters.verdicts, verdict.status.value)
+        for code in verdict.codes:
+            core.count(core.counters.codes, code)
+
+    def _send(self, proposal: Proposal, verdict: Verdict | None) -> None:
+        """Closes first; an entry only with a verdict of this very moment."""
+        core, execution = self._core, self._books.execution
+        for position_id in proposal.close_ids:
+            position = execution.positions.get(position_id)
+            if position is None or self._books.is_closing(position_id):
+                continue
+            if proposal.reopens:
+                self._reopen[position_id] = proposal.parent
+            self._books.close(position, ExitReason.SIGNAL, proposal.id)
+        if verdict is None or verdict.intent is None:
+            return
+        self._write_verdict(verdict)
+        request = execution.entry_request(verdict.intent, core.now, verdict.id, proposal.agent)
+        self._books.place(self._risk.approve(verdict, request, core.now))
+
+    def _position_closed(self, position: Position, _fill: str) -> None:
+        """The other side is a new proposal with a verdict of its own, once this one is gone."""
+        signal_id = self._reopen.pop(position.id, None)
+        core = self._core
+        if signal_id is None or core.state is not RunState.RUNNING:
+            return
+        window = core.settings.orchestration.ttl[Topic.TRADING_SIGNALS] * SECOND
+        message = core.bus.latest(
+            Topic.TRADING_SIGNALS, position.symbol, AgentName.TRADING.value, core.now, window
+        )
+        if message is not None and isinstance(message.payload, Published) and (
+            message.payload.id == signal_id
+        ):
+            self._consider(message.payload)
+
+    # -- the portfolio ---------------------------------------------------------------------
+
+    def on_allocation(self, published: Published) -> None:
+        """Act on a rebalance; a trading decision under way on the same symbols goes first."""
+        allocation = published.output
+        assert isinstance(allocation, AllocationView)
+        core = self._core
+        self._rebalance_waits = False
+        if not allocation.legs or core.state is not RunState.RUNNING:
+            return
+        busy = self.coordinator.busy_symbols() | {
+            question.proposal.symbol for question in self._questions.values()
+        }
+        if any(leg.symbol in busy for leg in allocation.legs):
+            self._rebalance_waits = True
+            core.count(core.counters.detected, ConflictType.REBALANCE.value)
+            core.alert(
+                "C-REBALANCE-WAITS", "info", "rebalance waits: trading goes first", published.id
+            )
+            return
+        core.counters.rebalances += 1
+        for leg in allocation.legs:
+            self._rebalance(leg, published.id)
+
+    def _rebalance(self, leg: RebalanceLeg, parent: str) -> None:
+        core, account = self._core, self._books.account()
+        side = Side.BUY if leg.notional > 0 else Side.SELL
+        quotes = account.asks if side is Side.BUY else account.bids
+        instrument = core.instruments[leg.symbol]
+        price, rate = quotes.get(leg.symbol), account.rates.get(instrument.quote)
+        if price is None or rate is None:
+            core.alert("C-NO-PRICE", "warning", f"{leg.symbol} has no price: leg left out", parent)
+            return
+        wish = SpotWish(leg.symbol, side, instrument.size(abs(leg.notional) / rate / price), price)
+        verdict = self._risk.spot(
+            wish, account, self._facts(leg.symbol), verdict_id=core.journal.new_id("verdict"),
+            parent=parent, now=core.now,
+        )
+        self._write_verdict(verdict)
+        if verdict.intent is None:
+            return
+        request = self._books.execution.spot_request(
+            leg.symbol, side, verdict.intent.size, Purpose.REBALANCE, core.now, verdict.id
+        )
+        self._books.place(self._risk.approve(verdict, request, core.now))
+
+    # -- level -----------------------------------------------------------------------------
+
+    def watch_data(self) -> None:
+        """Stale data makes the system more careful while it lasts."""
+        core, degradation = self._core, self.coordinator.degradation
+        for symbol in core.market.symbols:
+            cause = f"{symbol} data stale"
+            if core.market.stale(symbol, core.now):
+                degradation.hold(cause, Level.REDUCED)
+            else:
+                degradation.release(cause)
+        self.show_level()
+
+    def show_level(self) -> None:
+        """Journal a change of the degradation level."""
+        core, degradation = self._core, self.coordinator.degradation
+        level = degradation.level
+        if level is core.level:
+            return
+        core.level = level
+        cause = degradation.cause or "recovered"
+        core.counters.degradation.append(LevelChange(core.now, level.value, cause))
+        core.journal.write(
+            "level", core.journal.new_id("level"), "", {"level": level.value, "cause": cause}
+        )
+
+    def _mids(self) -> dict[str, Decimal]:
+        account = self._books.account()
+        mids = ((symbol, account.mid(symbol)) for symbol in self._core.market.symbols)
+        return {symbol: mid for symbol, mid in mids if mid is not None}
+
+    # -- snapshot --------------------------------------------------------------------------
+
+    def dump(self) -> TradingState:
+        """For a snapshot."""
+        return TradingState(
+            self.coordinator.dump(), dict(self._questions), dict(self._reopen),
+            self._rebalance_waits,
+        )
+
+    def load(self, state: TradingState) -> None:
+        """Continue as the dumped pipeline would."""
+        self.coordinator.load(state.coordinator)
+        self._questions = dict(state.questions)
+        self._reopen = dict(state.reopen)
+        self._rebalance_waits = state.rebalance_waits
+        self.watching = bool(self.coordinator.pending())
+        self._core.level = self.coordinator.degradation.level

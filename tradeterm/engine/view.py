@@ -1,0 +1,234 @@
+"""What the screen shows: one immutable picture of the engine, built between slices.
+
+Light on purpose: the console imports this before its first paint. Money is Decimal, market
+observations are floats, times are nanoseconds UTC of market time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class StatusView:
+    """The status line."""
+
+    mode: str = "SIM"
+    state: str = "starting"
+    """``starting``, ``running``, ``paused``, ``halted`` or ``finished``."""
+    state_reason: str = ""
+    level: str = "NORMAL"
+    level_cause: str = ""
+    equity: Decimal = Decimal(0)
+    currency: str = "USDT"
+    day_pnl: float = 0.0
+    """Percent of the equity at 00:00 UTC."""
+    drawdown: float = 0.0
+    """Percent below the peak."""
+    drawdown_limit: float = 20.0
+    exposure: float = 0.0
+    """Margin notional, pending entries included, in percent of equity."""
+    exposure_limit: float = 80.0
+    speed: float = 1.0
+    """Market seconds per second; 0 when stopped, inf at max."""
+    waiting_for_operator: bool = False
+    """A card waits, so sim and replay run at 1×."""
+    data_age: float | None = None
+    """Seconds since the last market event; None before the first."""
+    advisor: str = "RULES"
+    llm_cost: Decimal = Decimal(0)
+    llm_cap: Decimal = Decimal(5)
+    market_time: int = 0
+    uptime: float = 0.0
+    run: str = ""
+    alarms: int = 0
+    """Errors and critical events since the start."""
+    store_lag: float = 0.0
+    """Seconds the newest unacknowledged slice has been waiting."""
+
+
+@dataclass(frozen=True, slots=True)
+class PositionView:
+    """One open margin position."""
+
+    id: str
+    symbol: str
+    side: str
+    size: Decimal
+    entry: Decimal
+    mark: Decimal
+    unrealised: Decimal
+    """At the exit side of the book, account currency."""
+    percent_equity: float
+    """Collateral in percent of equity."""
+    stop: Decimal
+    target: Decimal | None
+    leverage: Decimal
+    agent: str
+    opened: int
+    fees: Decimal
+    closing: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RuleView:
+    """One line of a risk verdict."""
+
+    rule: str
+    value: str
+    limit: str
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class CardView:
+    """A conflict waiting for the operator, or one already decided."""
+
+    id: str
+    content_hash: str
+    symbol: str
+    action: str
+    """What approval sends, in words: ``buy 0.05 BTC/USDT at market`` or ``close pos-3``."""
+    headline: str
+    """e.g. ``TA long .62 vs sentiment short .55``."""
+    types: tuple[str, ...]
+    evidence: tuple[str, ...]
+    resolution: str
+    """``proceed``, ``modify`` …"""
+    by: str
+    reasoning: str
+    """Quotation: text of an arbiter, shown below the facts."""
+    confidence: float
+    size: Decimal
+    notional: Decimal
+    """Account currency."""
+    entry: Decimal
+    stop: Decimal | None
+    target: Decimal | None
+    leverage: Decimal
+    risk_at_stop: Decimal
+    """Account currency, fees included."""
+    reward_risk: float | None
+    exposure_after: float
+    """Percent of equity."""
+    rules: tuple[RuleView, ...]
+    created: int
+    expires: int
+    price: Decimal
+    """Mid when the card appeared."""
+    price_now: Decimal
+    state: str
+    """``pending``, ``approved``, ``rejected``, ``expired``, ``drifted`` or ``void``."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class BookView:
+    """Top of one order book; best level first. Empty sides when only bars are known."""
+
+    symbol: str
+    bids: tuple[tuple[float, float], ...]
+    asks: tuple[tuple[float, float], ...]
+    last: float
+    last_side: str
+    tick: Decimal
+    age: float | None
+    """Seconds since the symbol's last event."""
+    version: int
+    """Changes whenever anything above changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChartView:
+    """Closed candles of one symbol and timeframe, oldest first, then the forming one."""
+
+    symbol: str
+    timeframe: int
+    candles: tuple[tuple[int, float, float, float, float, float], ...]
+    """(close time ns, open, high, low, close, volume)."""
+    forming: tuple[int, float, float, float, float, float] | None
+
+
+@dataclass(frozen=True, slots=True)
+class EventView:
+    """One line of the event log."""
+
+    seq: int
+    ts: int
+    kind: str
+    """FILL, RISK, LEVEL, CONF, ORDER, POS, STATE, FEED, ERROR, CMD …"""
+    severity: str
+    """info, warning, error or critical."""
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentView:
+    """One agent."""
+
+    name: str
+    enabled: bool
+    state: str
+    """``idle``, ``ok``, ``warming`` (its indicators lack history), ``failed`` or ``off``."""
+    by: str
+    runs: int
+    errors: int
+    votes: dict[str, str]
+    """Symbol → what it last said, e.g. ``long``, ``ranging``, ``BUY``."""
+    confidences: dict[str, float]
+    last_run: int | None
+    next_run: int | None
+    reasoning: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class OrderView:
+    """One order, working ones first."""
+
+    id: str
+    symbol: str
+    side: str
+    type: str
+    purpose: str
+    size: Decimal
+    filled: Decimal
+    price: Decimal | None
+    """Limit or trigger; the average once filled."""
+    status: str
+    created: int
+    updated: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LimitView:
+    """One limit as used / allowed."""
+
+    name: str
+    used: float
+    limit: float
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleView:
+    """The whole picture. ``version`` grows with every new one."""
+
+    version: int = 0
+    status: StatusView = field(default_factory=StatusView)
+    symbols: tuple[str, ...] = ()
+    positions: tuple[PositionView, ...] = ()
+    cards: tuple[CardView, ...] = ()
+    """Pending ones first, oldest first; then up to 50 decided ones, newest first."""
+    books: dict[str, BookView] = field(default_factory=dict)
+    charts: dict[tuple[str, int], ChartView] = field(default_factory=dict)
+    events: tuple[EventView, ...] = ()
+    """The last 500, oldest first."""
+    agents: tuple[AgentView, ...] = ()
+    orders: tuple[OrderView, ...] = ()
+    limits: tuple[LimitView, ...] = ()
+    balances: dict[str, dict[str, Decimal]] = field(default_factory=dict)
+    """Account → asset → amount."""
+    fault: str = ""
+    """Set when the engine died; the screen shows it until the operator quits."""

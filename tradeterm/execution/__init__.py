@@ -1,0 +1,1 @@
+"""Floor 2: orders, the paper exchange, positions."""

@@ -1,0 +1,78 @@
+"""Taking liquidity: a walk through the live book that remembers what it took.
+
+Depth taken here is not in the market's own data, so it is subtracted until the market states
+the level's size again; then the market's word counts and ours is forgotten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+
+from tradeterm.market.book import OrderBook
+from tradeterm.model.instruments import Instrument
+from tradeterm.model.money import ZERO
+from tradeterm.model.vocabulary import Side
+
+#: How much of ``size`` the account can pay for at ``price``.
+Afford = Callable[[Decimal, Decimal], Decimal]
+#: (is bid, price, size taken, refresh count when it was taken)
+Taken = tuple[bool, float, Decimal, int]
+
+
+class Depth:
+    """One book and what we took from it."""
+
+    def __init__(self, book: OrderBook, instrument: Instrument) -> None:
+        self._book = book
+        self._instrument = instrument
+        self._taken: dict[tuple[bool, float], tuple[Decimal, int]] = {}
+
+    def take(
+        self, side: Side, size: Decimal, limit: Decimal | None, afford: Afford
+    ) -> list[tuple[Decimal, Decimal]]:
+        """Fill up to ``size`` for a taker of ``side``, no worse than ``limit``: (price, size)."""
+        self._forget_refreshed()
+        resting = side.opposite
+        fills: list[tuple[Decimal, Decimal]] = []
+        for level, shown in self._book.walk(resting):
+            price = self._instrument.price(level)
+            if limit is not None and (price > limit if side is Side.BUY else price < limit):
+                break
+            part = min(size, self._available(resting, level, shown))
+            granted = afford(price, part) if part > 0 else ZERO
+            if granted > 0:
+                fills.append((price, granted))
+                size -= granted
+                self._remember(resting, level, granted)
+            if size <= 0 or granted < part:
+                break
+        return fills
+
+    def _available(self, side: Side, level: float, shown: float) -> Decimal:
+        taken = self._taken.get((side is Side.BUY, level))
+        size = self._instrument.size(shown)
+        return size if taken is None else size - taken[0]
+
+    def _remember(self, side: Side, level: float, size: Decimal) -> None:
+        key = (side is Side.BUY, level)
+        before = self._taken.get(key)
+        if before is None:
+            self._taken[key] = (size, self._book.watch(side, level))
+        else:
+            self._taken[key] = (before[0] + size, before[1])
+
+    def _forget_refreshed(self) -> None:
+        for key, (_, seen) in list(self._taken.items()):
+            side = Side.BUY if key[0] else Side.SELL
+            if self._book.refreshed(side, key[1]) != seen:
+                del self._taken[key]
+                self._book.unwatch(side, key[1])
+
+    def dump(self) -> list[Taken]:
+        """What we took and the market has not restated."""
+        return [(bid, price, size, n) for (bid, price), (size, n) in self._taken.items()]
+
+    def load(self, taken: list[Taken]) -> None:
+        """Remember what was dumped."""
+        self._taken = {(bid, price): (size, n) for bid, price, size, n in taken}

@@ -1,0 +1,212 @@
+"""Every order's life: a declared graph of states, driven by what the venue reports.
+
+Reports may come late, twice or out of order. What the venue *did* (fills) wins over what it
+*said* (accepted, ended), so any permutation of one order's reports ends in the same state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+
+from tradeterm.errors import InvalidOrder
+from tradeterm.model.messages import SystemEvent
+from tradeterm.model.money import ZERO, plain
+from tradeterm.model.orders import (
+    ApprovedOrder,
+    Order,
+    OrderAccepted,
+    OrderChanged,
+    OrderEnded,
+    OrderFilled,
+    VenueReport,
+)
+from tradeterm.model.vocabulary import OrderStatus
+
+_S = OrderStatus
+_ENDS = frozenset({_S.CANCELLED, _S.EXPIRED, _S.REJECTED, _S.ERROR})
+#: From where to where an order may go. A late fill may complete an order that was said to have
+#: ended; nothing else leaves a terminal state.
+GRAPH: Final[Mapping[OrderStatus, frozenset[OrderStatus]]] = {
+    _S.PENDING: frozenset({_S.OPEN, _S.PARTIALLY_FILLED, _S.FILLED}) | _ENDS,
+    _S.OPEN: frozenset({_S.PARTIALLY_FILLED, _S.FILLED}) | _ENDS,
+    _S.PARTIALLY_FILLED: frozenset({_S.FILLED}) | _ENDS,
+    _S.FILLED: frozenset(),
+    _S.CANCELLED: frozenset({_S.FILLED}),
+    _S.EXPIRED: frozenset({_S.FILLED}),
+    _S.REJECTED: frozenset({_S.FILLED}),
+    _S.ERROR: frozenset({_S.FILLED}),
+}
+#: Finished orders kept in memory; all of them are in the store.
+KEPT: Final = 1000
+#: Average prices carry this many decimals: finer than any tick, and 28 digits suffice.
+AVERAGE_STEP: Final = Decimal("1E-16")
+
+
+def moved(order: Order, status: OrderStatus, now: int, reason: str = "") -> Order:
+    """The order in its next state; InvalidOrder when the graph has no such edge."""
+    if status is not order.status and status not in GRAPH[order.status]:
+        raise InvalidOrder(f"order {order.id} cannot go from {order.status} to {status}")
+    return replace(order, status=status, updated=now, reason=reason or order.reason)
+
+
+class Track(msgspec.Struct):
+    """An order with what is needed to judge the next report about it."""
+
+    order: Order
+    cost: Decimal = ZERO
+    """Sum of fill size × price, in quote currency."""
+    trades: list[str] = msgspec.field(default_factory=list)
+    """Venue trade ids already booked."""
+    cancel_reason: str = ""
+
+
+class OrdersState(msgspec.Struct, frozen=True):
+    """Orders, written down."""
+
+    working: list[Track]
+    finished: list[Track]
+    duplicates: int
+
+
+class Orders:
+    """All orders: the working ones and the last finished ones."""
+
+    def __init__(self) -> None:
+        self.working: dict[str, Order] = {}
+        self.duplicates = 0
+        self.notices: list[SystemEvent] = []
+        self._tracks: dict[str, Track] = {}
+        self._finished: dict[str, Track] = {}
+
+    @property
+    def recent(self) -> list[Order]:
+        """Finished orders still in memory, oldest first."""
+        return [track.order for track in self._finished.values()]
+
+    def get(self, order_id: str) -> Order | None:
+        """A working or recently finished order."""
+        track = self._track(order_id)
+        return None if track is None else track.order
+
+    def open(self, approved: ApprovedOrder, now: int) -> OrderChanged:
+        """Register an order about to be sent."""
+        request = approved.request
+        if self._track(request.id) is not None:
+            raise InvalidOrder(f"order id {request.id} was used before; ids are unique")
+        order = Order(request, approved.verdict_id, OrderStatus.PENDING, now, now)
+        self._tracks[request.id] = Track(order)
+        self.working[request.id] = order
+        return OrderChanged(order)
+
+    def amend(self, approved: ApprovedOrder, now: int) -> OrderChanged:
+        """A working order with other terms (size, trigger), under a new permission."""
+        request = approved.request
+        track = self._tracks.get(request.id)
+        if track is None:
+            raise InvalidOrder(f"order {request.id} is not working; it cannot be amended")
+        if request.size <= track.order.filled:
+            raise InvalidOrder(f"order {request.id} has filled more than {plain(request.size)}")
+        track.order = replace(
+            track.order, request=request, verdict_id=approved.verdict_id, updated=now
+        )
+        self.working[request.id] = track.order
+        return OrderChanged(track.order)
+
+    def note_cancel(self, order_id: str, reason: str) -> None:
+        """Remember why a cancel was sent; it becomes the order's reason if it succeeds."""
+        self._tracks[order_id].cancel_reason = reason
+
+    def apply(self, report: VenueReport) -> tuple[Order | None, bool]:
+        """Take a report in: the order if it changed, and whether a fill is to be booked."""
+        track = self._track(report.order_id)
+        if track is None:
+            self._alarm("order_unknown", f"venue reports on order {report.order_id}, not ours")
+            return None, False
+        if isinstance(report, OrderFilled):
+            return self._fill(track, report)
+        if isinstance(report, OrderAccepted):
+            if track.order.status is not OrderStatus.PENDING:
+                return None, False
+            return self._keep(track, moved(track.order, OrderStatus.OPEN, report.ts)), False
+        return self._end(track, report), False
+
+    def _fill(self, track: Track, report: OrderFilled) -> tuple[Order | None, bool]:
+        order = track.order
+        if report.trade_id in track.trades:
+            self.duplicates += 1
+            return None, False
+        if report.size <= 0 or report.size > order.remaining:
+            self._alarm(
+                "order_overfilled",
+                f"fill {report.trade_id} of {plain(report.size)} does not fit order {order.id} "
+                f"({plain(order.remaining)} open); not booked",
+            )
+            return None, False
+        if order.status.is_terminal:
+            self._alarm("fill_late", f"order {order.id} filled after it was {order.status}")
+        track.trades.append(report.trade_id)
+        track.cost += report.size * report.price
+        filled = order.filled + report.size
+        status = _after_fill(order, filled)
+        after = replace(
+            moved(order, status, report.ts),
+            filled=filled, average=(track.cost / filled).quantize(AVERAGE_STEP),
+        )  # fmt: skip
+        return self._keep(track, after), True
+
+    def _end(self, track: Track, report: OrderEnded) -> Order | None:
+        if track.order.status.is_terminal:
+            return None
+        reason = report.reason
+        if report.status is OrderStatus.CANCELLED and track.cancel_reason:
+            reason = track.cancel_reason
+        return self._keep(track, moved(track.order, report.status, report.ts, reason))
+
+    def _keep(self, track: Track, order: Order) -> Order:
+        track.order = order
+        if order.working:
+            self.working[order.id] = order
+            return order
+        self.working.pop(order.id, None)
+        self._tracks.pop(order.id, None)
+        self._finished[order.id] = track
+        if len(self._finished) > KEPT:
+            del self._finished[next(iter(self._finished))]
+        return order
+
+    def _track(self, order_id: str) -> Track | None:
+        return self._tracks.get(order_id) or self._finished.get(order_id)
+
+    def _alarm(self, code: str, text: str) -> None:
+        self.notices.append(SystemEvent(code, "critical", text))
+
+    def dump(self) -> OrdersState:
+        """Everything that can change a later answer. Notices are taken before a snapshot."""
+        return OrdersState(
+            working=[_copy(track) for track in self._tracks.values()],
+            finished=[_copy(track) for track in self._finished.values()],
+            duplicates=self.duplicates,
+        )
+
+    def load(self, state: OrdersState) -> None:
+        """Become what was dumped."""
+        self._tracks = {track.order.id: _copy(track) for track in state.working}
+        self._finished = {track.order.id: _copy(track) for track in state.finished}
+        self.working = {order_id: track.order for order_id, track in self._tracks.items()}
+        self.duplicates = state.duplicates
+        self.notices = []
+
+
+def _after_fill(order: Order, filled: Decimal) -> OrderStatus:
+    if filled == order.request.size:
+        return OrderStatus.FILLED
+    return order.status if order.status.is_terminal else OrderStatus.PARTIALLY_FILLED
+
+
+def _copy(track: Track) -> Track:
+    return Track(track.order, track.cost, list(track.trades), track.cancel_reason)

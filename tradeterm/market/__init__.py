@@ -1,0 +1,1 @@
+"""Floor 1: order book, candles, indicators, snapshot."""

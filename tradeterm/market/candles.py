@@ -1,0 +1,374 @@
+"""Candles: a window of closed ones, and the builders that make them from trades or finer bars.
+
+A candle is stamped with its close. A window keeps between ``size`` and ``size + stride`` candles:
+the oldest ``stride`` are dropped at once when it is full. What a recursive indicator says is
+therefore a function of what the window holds, and the same after a restart.
+"""
+
+from __future__ import annotations
+
+from array import array
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from tradeterm.model.market import Candle
+from tradeterm.model.timing import DAY, SECOND
+
+#: Stamp of "no candle is forming".
+NEVER = 2**63 - 1
+#: Longest silence (in bars) filled with flat candles; after a longer one the window restarts.
+MAX_FLAT = 600
+
+Column = npt.NDArray[np.float64]
+
+
+class WindowState(msgspec.Struct, frozen=True):
+    """A CandleWindow, written down; columns are little-endian 8-byte values."""
+
+    size: int
+    total: int
+    generation: int
+    columns: tuple[bytes, bytes, bytes, bytes, bytes, bytes]
+    vwap_day: int
+    vwap_value: float
+    vwap_volume: float
+    vwap_whole: bool
+
+
+class CandleWindow:
+    """The last closed candles of one symbol and timeframe, as contiguous columns.
+
+    ``total`` counts every candle ever appended; ``generation`` grows when old ones were dropped.
+    The views are valid until the next append.
+    """
+
+    __slots__ = (
+        "_c", "_h", "_l", "_np", "_o", "_t", "_v", "capacity", "count", "generation", "last_ts",
+        "size", "stride", "timeframe", "total", "vwap_day", "vwap_value", "vwap_volume",
+        "vwap_whole",
+    )  # fmt: skip
+
+    def __init__(self, timeframe: int, size: int) -> None:
+        self.timeframe = timeframe
+        self.size = size
+        self.stride = max(50, size // 3)
+        self.capacity = size + self.stride
+        self.count = 0
+        self.total = 0
+        self.generation = 0
+        self.last_ts = 0
+        self._allocate()
+        self.vwap_day = -1
+        self.vwap_value = 0.0
+        self.vwap_volume = 0.0
+        self.vwap_whole = False
+
+    def _allocate(self) -> None:
+        zeros = bytes(8 * self.capacity)
+        self._t = array("q", zeros)
+        self._o = array("d", zeros)
+        self._h = array("d", zeros)
+        self._l = array("d", zeros)
+        self._c = array("d", zeros)
+        self._v = array("d", zeros)
+        columns = (self._o, self._h, self._l, self._c, self._v)
+        self._np = tuple(np.frombuffer(column, dtype=np.float64) for column in columns)
+
+    def __len__(self) -> int:
+        return self.count
+
+    def append(self, bar: Candle) -> bool:
+        """Add a closed candle; False (and no change) unless it is later than the last one."""
+        ts = bar.ts
+        if ts <= self.last_ts:
+            return False
+        n = self.count
+        if n == self.capacity:
+            n = self._drop()
+        self.last_ts = self._t[n] = ts
+        self._o[n] = bar.open
+        self._h[n] = high = bar.high
+        self._l[n] = low = bar.low
+        self._c[n] = close = bar.close
+        self._v[n] = volume = bar.volume
+        self.count = n + 1
+        self.total += 1
+        day = (ts - 1) // DAY
+        if day != self.vwap_day:
+            self._new_session(day, ts)
+        self.vwap_value += (high + low + close) / 3.0 * volume
+        self.vwap_volume += volume
+        return True
+
+    def _new_session(self, day: int, ts: int) -> None:
+        opened = ts - self.timeframe * SECOND
+        self.vwap_whole = self.vwap_day >= 0 or opened == day * DAY
+        self.vwap_day = day
+        self.vwap_value = self.vwap_volume = 0.0
+
+    def _drop(self) -> int:
+        """Forget the oldest ``stride`` candles; returns how many stay."""
+        stride = self.stride
+        self._t[:-stride] = self._t[stride:]
+        for column in (self._o, self._h, self._l, self._c, self._v):
+            column[:-stride] = column[stride:]
+        self.count -= stride
+        self.generation += 1
+        return self.count
+
+    def restart(self) -> None:
+        """Forget everything: the silence before the next candle was too long to bridge."""
+        self.count = 0
+        self.generation += 1
+        self.vwap_day = -1
+        self.vwap_whole = False
+
+    @property
+    def open(self) -> Column:
+        """Opens, oldest first (likewise the next four)."""
+        return self._np[0][: self.count]
+
+    @property
+    def high(self) -> Column:
+        return self._np[1][: self.count]
+
+    @property
+    def low(self) -> Column:
+        return self._np[2][: self.count]
+
+    @property
+    def close(self) -> Column:
+        return self._np[3][: self.count]
+
+    @property
+    def volume(self) -> Column:
+        return self._np[4][: self.count]
+
+    def last_close(self) -> float | None:
+        """Close of the newest candle."""
+        return self._c[self.count - 1] if self.count else None
+
+    def closes(self, count: int) -> tuple[float, ...]:
+        """The last ``count`` closes, oldest first."""
+        return tuple(self._c[max(0, self.count - count) : self.count])
+
+    def rows(self, count: int) -> tuple[tuple[int, float, float, float, float, float], ...]:
+        """The last candles as (close time, o, h, l, c, v), oldest first, for the chart."""
+        part = slice(max(0, self.count - count), self.count)
+        columns = (self._t, self._o, self._h, self._l, self._c, self._v)
+        return tuple(zip(*(column[part] for column in columns), strict=True))
+
+    def bar(self, index: int) -> tuple[float, float, float, float, float]:
+        """(open, high, low, close, volume) at a position of the window."""
+        return self._o[index], self._h[index], self._l[index], self._c[index], self._v[index]
+
+    def vwap(self) -> float | None:
+        """Volume-weighted typical price since 00:00 UTC; None unless the whole day was seen."""
+        if not self.vwap_whole or self.vwap_volume <= 0.0 or self.timeframe * SECOND >= DAY:
+            return None
+        return self.vwap_value / self.vwap_volume
+
+    def dump(self) -> WindowState:
+        """Everything that can change a later answer."""
+        n = self.count
+        return WindowState(
+            size=self.size,
+            total=self.total,
+            generation=self.generation,
+            columns=(
+                self._t[:n].tobytes(), self._o[:n].tobytes(), self._h[:n].tobytes(),
+                self._l[:n].tobytes(), self._c[:n].tobytes(), self._v[:n].tobytes(),
+            ),
+            vwap_day=self.vwap_day,
+            vwap_value=self.vwap_value,
+            vwap_volume=self.vwap_volume,
+            vwap_whole=self.vwap_whole,
+        )  # fmt: skip
+
+    def load(self, state: WindowState) -> None:
+        """Become the window that was dumped."""
+        self.size = state.size
+        self.stride = max(50, state.size // 3)
+        self.capacity = state.size + self.stride
+        self._allocate()
+        self.count = n = len(state.columns[0]) // 8
+        if n:  # assigning even an empty slice counts as a resize, which the views forbid
+            self._t[:n] = array("q", state.columns[0])
+            for column, data in zip(
+                (self._o, self._h, self._l, self._c, self._v), state.columns[1:], strict=True
+            ):
+                column[:n] = array("d", data)
+        self.last_ts = self._t[n - 1] if n else 0
+        self.total = state.total
+        self.generation = state.generation
+        self.vwap_day = state.vwap_day
+        self.vwap_value = state.vwap_value
+        self.vwap_volume = state.vwap_volume
+        self.vwap_whole = state.vwap_whole
+
+
+class BuilderState(msgspec.Struct, frozen=True):
+    """A candle in the making, written down (of trades or of finer bars)."""
+
+    end: int
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+    whole: bool
+
+
+class TradeBuilder:
+    """Trades → candles of the base timeframe. The fields are open to the hot path in Market.
+
+    ``end`` is the forming candle's close stamp, ``NEVER`` before the first trade. A trade at
+    ``ts >= end`` belongs to a later candle. Nobody has to trade: an interval without trades gives
+    a flat candle at the previous close with volume 0.
+    """
+
+    __slots__ = ("close", "end", "high", "low", "open", "span", "symbol", "timeframe", "volume")
+
+    def __init__(self, symbol: str, timeframe: int) -> None:
+        self.symbol = symbol
+        self.timeframe = timeframe
+        self.span = timeframe * SECOND
+        self.end = NEVER
+        self.open = self.high = self.low = self.close = self.volume = 0.0
+
+    def begin(self, ts: int, price: float) -> None:
+        """Start the candle that holds ``ts`` at ``price`` (a first trade, or a carried close)."""
+        self.end = ts - ts % self.span + self.span
+        self.open = self.high = self.low = self.close = price
+        self.volume = 0.0
+
+    def add(self, price: float, size: float) -> None:
+        """One trade inside the forming candle."""
+        self.high = max(self.high, price)
+        self.low = min(self.low, price)
+        self.close = price
+        self.volume += size
+
+    def first(self, price: float, size: float) -> None:
+        """The first trade after a flat beginning: an open is the first print, not a carry."""
+        self.open = self.high = self.low = self.close = price
+        self.volume = size
+
+    def due(self, now: int) -> tuple[list[Candle], bool]:
+        """Candles closed by ``now``, oldest first; True when the silence was too long to fill."""
+        span = self.span
+        if now - self.end > MAX_FLAT * span:
+            bar = self._bar()
+            self.begin(now, self.close)
+            return [bar], True
+        bars: list[Candle] = []
+        while self.end <= now:
+            bars.append(self._bar())
+            self.end += span
+            self.open = self.high = self.low = self.close
+            self.volume = 0.0
+        return bars, False
+
+    def _bar(self) -> Candle:
+        return Candle(
+            self.end, self.symbol, self.timeframe,
+            self.open, self.high, self.low, self.close, self.volume,
+        )  # fmt: skip
+
+    def forming(self) -> tuple[int, float, float, float, float, float] | None:
+        """The unfinished candle as (close time, o, h, l, c, v)."""
+        if self.end == NEVER:
+            return None
+        return self.end, self.open, self.high, self.low, self.close, self.volume
+
+    def dump(self) -> BuilderState:
+        """The forming candle."""
+        return BuilderState(
+            self.end, self.open, self.high, self.low, self.close, self.volume, whole=True
+        )
+
+    def load(self, state: BuilderState) -> None:
+        """Go on with a dumped candle."""
+        self.end = state.end
+        self.open, self.high, self.low = state.open, state.high, state.low
+        self.close, self.volume = state.close, state.volume
+
+
+class Aggregator:
+    """Closed candles of the base timeframe → one higher timeframe.
+
+    A bucket whose beginning was not seen is dropped: half an hour is not an hour. Gaps inside a
+    bucket stay what they are. The bucket closes with its last bar, or late, by the first bar that
+    lies beyond it (then its stamp is still its own end).
+    """
+
+    __slots__ = (
+        "close", "end", "high", "low", "open", "span", "symbol", "timeframe", "volume", "whole",
+    )  # fmt: skip
+
+    def __init__(self, symbol: str, timeframe: int) -> None:
+        self.symbol = symbol
+        self.timeframe = timeframe
+        self.span = timeframe * SECOND
+        self.end = 0
+        self.open = self.high = self.low = self.close = self.volume = 0.0
+        self.whole = False
+
+    def add(self, bar: Candle) -> tuple[Candle | None, Candle | None]:
+        """(candle that should have closed before ``bar``, candle that closes with it)."""
+        ts = bar.ts
+        late: Candle | None = None
+        if ts > self.end:
+            if self.end and self.whole:
+                late = self._bar()
+            self._begin(bar)
+        else:
+            self.high = max(self.high, bar.high)
+            self.low = min(self.low, bar.low)
+            self.close = bar.close
+            self.volume += bar.volume
+        if ts != self.end:
+            return late, None
+        done = self._bar() if self.whole else None
+        self.whole = False
+        return late, done
+
+    def _begin(self, bar: Candle) -> None:
+        known = self.end > 0
+        ts = bar.ts
+        self.end = ts + -ts % self.span
+        begun = self.end - self.span
+        self.whole = known or ts - bar.timeframe * SECOND <= begun
+        self.open, self.high, self.low = bar.open, bar.high, bar.low
+        self.close, self.volume = bar.close, bar.volume
+
+    def _bar(self) -> Candle:
+        return Candle(
+            self.end, self.symbol, self.timeframe,
+            self.open, self.high, self.low, self.close, self.volume,
+        )  # fmt: skip
+
+    def forming(self) -> tuple[int, float, float, float, float, float] | None:
+        """The unfinished candle as (close time, o, h, l, c, v)."""
+        if not self.whole:
+            return None
+        return self.end, self.open, self.high, self.low, self.close, self.volume
+
+    def reset(self) -> None:
+        """Forget the bucket (after a silence too long to bridge)."""
+        self.end = 0
+        self.whole = False
+
+    def dump(self) -> BuilderState:
+        """The forming candle."""
+        return BuilderState(
+            self.end, self.open, self.high, self.low, self.close, self.volume, self.whole
+        )
+
+    def load(self, state: BuilderState) -> None:
+        """Go on with a dumped candle."""
+        self.end, self.whole = state.end, state.whole
+        self.open, self.high, self.low = state.open, state.high, state.low
+        self.close, self.volume = state.close, state.volume

@@ -1,0 +1,360 @@
+"""The market as the engine sees it: all symbols, fed event by event. This is the hot path."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import msgspec
+
+from tradeterm.market.book import OrderBook
+from tradeterm.market.candles import MAX_FLAT, NEVER
+from tradeterm.market.indicators import IndicatorSet
+from tradeterm.market.symbol import BARS, STREAM, Row, SymbolMarket, SymbolState
+from tradeterm.model.market import BookDelta, BookSnapshot, Candle, FeedNotice, Trade
+from tradeterm.model.timing import SECOND, timeframe_text
+from tradeterm.settings.market import MarketSettings
+
+#: Notices kept until somebody takes them; the counters go on.
+MAX_NOTICES: Final = 100
+#: Closes of the smallest timeframe shown to the agents.
+RECENT_CLOSES: Final = 20
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """One symbol at one moment: what an agent may look at. Prices in quote currency."""
+
+    symbol: str
+    ts: int
+    """The moment it was taken (ns)."""
+    price: float
+    """Last trade or close."""
+    bid: float
+    ask: float
+    """Equal to ``bid`` where only bars are known."""
+    spread: float
+    mode: str
+    """``stream`` or ``bars``."""
+    by_timeframe: dict[int, IndicatorSet]
+    """Timeframe in seconds → indicators; ascending; those without a closed candle are absent."""
+    last_close: dict[int, int]
+    """Timeframe → stamp (ns) of its newest closed candle."""
+    closes: tuple[float, ...]
+    """The last 20 closes of the smallest timeframe, oldest first."""
+    age: float
+    """Seconds since the symbol's last event."""
+
+
+class MarketState(msgspec.Struct, frozen=True):
+    """A Market, written down."""
+
+    symbols: list[SymbolState]
+    heard: int
+    rejected: dict[str, int]
+    notices: list[FeedNotice]
+
+
+class Market:
+    """All symbols of a run.
+
+    ``next_close`` (ns) is when the next candle is due; call ``close_due`` then. ``notices`` holds
+    what was rejected and why; ``rejected`` counts by code for good.
+    """
+
+    __slots__ = (
+        "_by_symbol", "_currency", "_stale_after", "heard", "next_close", "notices", "rejected",
+        "symbols", "timeframes",
+    )  # fmt: skip
+
+    def __init__(self, settings: MarketSettings, symbols: Sequence[str]) -> None:
+        self.symbols = tuple(symbols)
+        self.timeframes = settings.timeframes
+        self.next_close = NEVER
+        self.heard = 0
+        """Stamp of the last stream event of any symbol: the connection's last message."""
+        self.notices: list[FeedNotice] = []
+        self.rejected: dict[str, int] = {}
+        self._stale_after = int(settings.stale_after * SECOND)
+        self._currency = settings.account.currency
+        self._by_symbol = {
+            symbol: SymbolMarket(symbol, settings.timeframes, settings.window)
+            for symbol in self.symbols
+        }
+
+    # -- events ----------------------------------------------------------------------------
+
+    def on_trade(self, ev: Trade) -> list[Candle]:
+        """A print; returns the candles it closed, oldest first."""
+        m = self._by_symbol[ev.symbol]
+        self.heard = m.ts = ts = ev.ts
+        m.price = price = ev.price
+        m.side = ev.side
+        builder = m.builder
+        if ts < builder.end and builder.volume > 0.0:
+            if price > builder.high:
+                builder.high = price
+            elif price < builder.low:
+                builder.low = price
+            builder.close = price
+            builder.volume += ev.size
+            return []
+        return self._roll(m, ev)
+
+    def on_delta(self, ev: BookDelta) -> None:
+        """Changed book levels."""
+        m = self._by_symbol[ev.symbol]
+        self.heard = m.ts = ev.ts
+        m.book.delta(ev)
+
+    def on_snapshot(self, ev: BookSnapshot) -> None:
+        """A whole book."""
+        m = self._by_symbol[ev.symbol]
+        self.heard = m.ts = ev.ts
+        if m.mode != STREAM:
+            self._become_stream(m)
+        m.book.snapshot(ev)
+        if not m.price:
+            m.price = m.book.mid() or 0.0
+
+    def on_candle(self, ev: Candle) -> list[Candle]:
+        """A closed bar; returns it and the higher ones it closed, oldest first."""
+        m = self._by_symbol[ev.symbol]
+        if (m.mode != BARS or ev.timeframe != m.base) and not self._accepts(m, ev):
+            return []
+        closed = m.close(ev)
+        if closed is None:
+            text = f"{timeframe_text(ev.timeframe)} candle is not later than the one before"
+            self._reject(ev.ts, ev.symbol, "candle_order", text)
+            return []
+        m.ts = ev.ts
+        m.price = ev.close
+        return closed
+
+    def close_due(self, now: int) -> list[Candle]:
+        """Candles whose time is over although nothing was traded since, oldest first."""
+        closed: list[Candle] = []
+        for m in self._by_symbol.values():
+            if m.builder.end <= now:
+                closed += self._close(m, now)
+        closed.sort(key=_stamp)
+        self._plan()
+        return closed
+
+    def _roll(self, m: SymbolMarket, ev: Trade) -> list[Candle]:
+        """A print that is the first of its candle, and perhaps closes the one before."""
+        if m.mode != STREAM:
+            self._become_stream(m)
+        builder = m.builder
+        closed: list[Candle] = []
+        if builder.end == NEVER:
+            builder.begin(ev.ts, ev.price)
+            self._plan()
+        elif ev.ts >= builder.end:
+            closed = self._close(m, ev.ts)
+            self._plan()
+        if builder.volume > 0.0:
+            builder.add(ev.price, ev.size)
+        else:
+            builder.first(ev.price, ev.size)
+        return closed
+
+    def _close(self, m: SymbolMarket, now: int) -> list[Candle]:
+        bars, silent = m.builder.due(now)
+        closed: list[Candle] = []
+        for bar in bars:
+            closed += m.close(bar) or ()
+        if silent:
+            m.restart()
+            text = f"no trade for more than {MAX_FLAT} bars: indicators start again"
+            self._reject(now, m.symbol, "gap", text)
+        return closed
+
+    def _plan(self) -> None:
+        self.next_close = min(m.builder.end for m in self._by_symbol.values())
+
+    def _become_stream(self, m: SymbolMarket) -> None:
+        """Trades or a book arrived: candles are built here from now on."""
+        if m.mode == BARS and m.base != self.timeframes[0]:
+            m.rebase(self.timeframes[0])
+        m.mode = STREAM
+
+    def _accepts(self, m: SymbolMarket, ev: Candle) -> bool:
+        """Whether a bar that is not simply the next one may be taken."""
+        if m.mode == STREAM:
+            self._count("candle_beside_trades")
+            return False
+        if m.mode == BARS:
+            text = f"{timeframe_text(ev.timeframe)} candle beside {timeframe_text(m.base)} ones"
+            self._reject(ev.ts, ev.symbol, "candle_timeframe", text)
+            return False
+        if ev.timeframe != m.base:
+            m.rebase(ev.timeframe)
+        m.builder.end = NEVER
+        m.mode = BARS
+        self._plan()
+        return True
+
+    def _count(self, code: str) -> None:
+        self.rejected[code] = self.rejected.get(code, 0) + 1
+
+    def _reject(self, ts: int, symbol: str, code: str, text: str) -> None:
+        self._count(code)
+        if len(self.notices) < MAX_NOTICES:
+            self.notices.append(FeedNotice(ts, symbol, code, text))
+
+    def take_notices(self) -> list[FeedNotice]:
+        """What was rejected since the last call."""
+        taken, self.notices = self.notices, []
+        return taken
+
+    # -- warm-up ---------------------------------------------------------------------------
+
+    def warm(self, history: Callable[[str, int, int], list[Candle]]) -> None:
+        """Fill the windows before the first event: ``market.warm(feed.history)``."""
+        for symbol, m in self._by_symbol.items():
+            past = {tf: history(symbol, tf, window.size) for tf, window in m.windows.items()}
+            m.warm({tf: bars for tf, bars in past.items() if bars})
+        self._plan()
+
+    # -- questions -------------------------------------------------------------------------
+
+    def symbol(self, symbol: str) -> SymbolMarket:
+        """One symbol; KeyError when it is not in the run."""
+        return self._by_symbol[symbol]
+
+    @property
+    def books(self) -> dict[str, OrderBook]:
+        """Symbol → order book (the live objects, for the paper exchange)."""
+        return {symbol: m.book for symbol, m in self._by_symbol.items()}
+
+    @property
+    def bar_interval(self) -> int:
+        """Nanoseconds between two closes of the finest candles there are; 0 while unknown."""
+        spans = [m.base for m in self._by_symbol.values() if m.mode]
+        return min(spans) * SECOND if spans else 0
+
+    @property
+    def last_event(self) -> int:
+        """Stamp (ns) of the newest event of any symbol; 0 before the first."""
+        return max(m.ts for m in self._by_symbol.values())
+
+    def smallest(self, symbol: str) -> int:
+        """The symbol's finest timeframe (seconds)."""
+        return self._by_symbol[symbol].base
+
+    def closes(self, symbol: str) -> int:
+        """How many base candles have closed: a cheap test for "nothing new"."""
+        return self._by_symbol[symbol].closes
+
+    def ema(self, symbol: str, period: int) -> float | None:
+        """EMA of the smallest timeframe's closes, without the rest of the indicators."""
+        m = self._by_symbol[symbol]
+        return m.indicators[m.base].ema(period)
+
+    def indicators(self, symbol: str, timeframe: int) -> IndicatorSet | None:
+        """The indicator set of one timeframe; None when it has no closed candle."""
+        held = self._by_symbol[symbol].indicators.get(timeframe)
+        return None if held is None else held.current()
+
+    def price(self, symbol: str) -> float | None:
+        """Last trade or close."""
+        return self._by_symbol[symbol].price or None
+
+    def mid(self, symbol: str) -> float | None:
+        """Mid of the book, else the last price."""
+        return self._by_symbol[symbol].mid()
+
+    def snapshot(self, symbol: str, now: int) -> Snapshot | None:
+        """What an agent may look at; None before the first price."""
+        m = self._by_symbol[symbol]
+        if not m.price:
+            return None
+        bid, ask = m.quote()
+        sets = {tf: indicators.current() for tf, indicators in m.indicators.items()}
+        return Snapshot(
+            symbol=symbol,
+            ts=now,
+            price=m.price,
+            bid=bid,
+            ask=ask,
+            spread=ask - bid,
+            mode=m.mode or STREAM,
+            by_timeframe={tf: figures for tf, figures in sets.items() if figures is not None},
+            last_close={tf: window.last_ts for tf, window in m.windows.items() if window.count},
+            closes=m.window.closes(RECENT_CLOSES),
+            age=self.age(symbol, now),
+        )
+
+    def age(self, symbol: str, now: int) -> float:
+        """Seconds since the symbol's last event; infinite before the first."""
+        ts = self._by_symbol[symbol].ts
+        return max(0, now - ts) / SECOND if ts else float("inf")
+
+    def stale(self, symbol: str, now: int) -> bool:
+        """Whether the data is too old or broken to trade on.
+
+        Streams: ``stale_after`` since the connection's last message, a symbol that has not begun,
+        or a crossed book. Bars: more than twice their timeframe after the last close.
+        """
+        m = self._by_symbol[symbol]
+        if not m.ts:
+            return True
+        if m.mode == BARS:
+            return now - m.ts > 2 * m.base * SECOND
+        return now - self.heard > self._stale_after or (m.book.ready and not m.book.usable)
+
+    def rate(self, asset: str) -> float | None:
+        """Account currency per unit of ``asset`` at mids, over one other asset if need be."""
+        if asset == self._currency:
+            return 1.0
+        direct = self._pair(asset, self._currency)
+        if direct is not None:
+            return direct
+        for symbol in self.symbols:
+            base, _, quote = symbol.partition("/")
+            other = quote if base == asset else base if quote == asset else None
+            if other is None:
+                continue
+            first, second = self._pair(asset, other), self._pair(other, self._currency)
+            if first is not None and second is not None:
+                return first * second
+        return None
+
+    def _pair(self, base: str, quote: str) -> float | None:
+        """Units of ``quote`` per ``base`` from a symbol written either way round."""
+        m = self._by_symbol.get(f"{base}/{quote}")
+        if m is not None:
+            return m.mid()
+        m = self._by_symbol.get(f"{quote}/{base}")
+        mid = m.mid() if m is not None else None
+        return 1.0 / mid if mid else None
+
+    def chart(self, symbol: str, timeframe: int, count: int) -> tuple[tuple[Row, ...], Row | None]:
+        """(closed candles oldest first, the forming one) as (close time, o, h, l, c, v)."""
+        m = self._by_symbol[symbol]
+        window = m.windows.get(timeframe)
+        return (window.rows(count) if window else ()), m.forming(timeframe)
+
+    # -- state -----------------------------------------------------------------------------
+
+    def dump(self) -> MarketState:
+        """Everything that can change a later answer."""
+        return MarketState(
+            symbols=[m.dump() for m in self._by_symbol.values()],
+            heard=self.heard,
+            rejected=dict(self.rejected),
+            notices=list(self.notices),
+        )
+
+    def load(self, state: MarketState) -> None:
+        """Become the market that was dumped (same symbols and settings)."""
+        for each in state.symbols:
+            self._by_symbol[each.symbol].load(each)
+        self.heard = state.heard
+        self.rejected = dict(state.rejected)
+        self.notices = list(state.notices)
+        self._plan()
+
+
+def _stamp(bar: Candle) -> int:
+    return bar.ts

@@ -1,0 +1,181 @@
+"""One symbol's market: its book, its candles on every timeframe, its last price."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from tradeterm.market.book import BookState, OrderBook
+from tradeterm.market.candles import (
+    Aggregator,
+    BuilderState,
+    CandleWindow,
+    TradeBuilder,
+    WindowState,
+)
+from tradeterm.market.indicators import Indicators
+from tradeterm.model.market import Candle
+
+#: How a symbol's candles come about; UNKNOWN until its first event.
+UNKNOWN: Final = ""
+STREAM: Final = "stream"
+BARS: Final = "bars"
+
+Row = tuple[int, float, float, float, float, float]
+
+
+class SymbolState(msgspec.Struct, frozen=True):
+    """A SymbolMarket, written down."""
+
+    symbol: str
+    mode: str
+    base: int
+    price: float
+    side: str
+    ts: int
+    closes: int
+    book: BookState
+    builder: BuilderState
+    windows: dict[int, WindowState]
+    buckets: dict[int, BuilderState]
+
+
+class SymbolMarket:
+    """What is known about one symbol. The plain attributes are written by Market's hot path.
+
+    ``base`` is the finest timeframe it has; ``closes`` counts the base candles closed so far.
+    """
+
+    __slots__ = (
+        "_timeframes", "_window_size", "aggregators", "base", "book", "builder", "closes",
+        "indicators", "mode", "price", "side", "symbol", "ts", "window", "windows",
+    )  # fmt: skip
+
+    def __init__(self, symbol: str, timeframes: Sequence[int], window: int) -> None:
+        self.symbol = symbol
+        self.mode = UNKNOWN
+        self.price = 0.0
+        self.side = ""
+        self.ts = 0
+        self.closes = 0
+        self.book = OrderBook(symbol)
+        self._timeframes = tuple(timeframes)
+        self._window_size = window
+        self.rebase(timeframes[0])
+
+    def rebase(self, base: int) -> None:
+        """Start over with another finest timeframe; higher ones are its multiples."""
+        higher = [tf for tf in self._timeframes if tf > base and tf % base == 0]
+        self.base = base
+        self.builder = TradeBuilder(self.symbol, base)
+        self.windows = {tf: CandleWindow(tf, self._window_size) for tf in (base, *higher)}
+        self.window = self.windows[base]
+        self.indicators = {tf: Indicators(window) for tf, window in self.windows.items()}
+        self.aggregators = [Aggregator(self.symbol, tf) for tf in higher]
+
+    def close(self, bar: Candle) -> list[Candle] | None:
+        """Take a closed base candle: what closed with it, oldest first; None when too old."""
+        if not self.window.append(bar):
+            return None
+        self.closes += 1
+        closed = [bar]
+        for aggregator in self.aggregators:
+            late, done = aggregator.add(bar)
+            if late is not None and self.windows[late.timeframe].append(late):
+                closed.insert(0, late)
+            if done is not None and self.windows[done.timeframe].append(done):
+                closed.append(done)
+        return closed
+
+    def warm(self, history: dict[int, list[Candle]]) -> None:
+        """Fill the windows from the past; buckets that are still open are put together again."""
+        for timeframe, bars in history.items():
+            for bar in bars:
+                self.windows[timeframe].append(bar)
+        base = history.get(self.base, [])
+        if not base:
+            return
+        for aggregator in self.aggregators:
+            done = self.windows[aggregator.timeframe].last_ts
+            for bar in base:
+                late, closed = aggregator.add(bar)
+                for candle in (late, closed):
+                    if candle is not None and candle.ts > done:
+                        self.windows[aggregator.timeframe].append(candle)
+        self.builder.begin(base[-1].ts, base[-1].close)
+        self.price = base[-1].close
+        self.closes += 1
+
+    def restart(self) -> None:
+        """Forget the candles: the silence was too long to bridge."""
+        for window in self.windows.values():
+            window.restart()
+        for aggregator in self.aggregators:
+            aggregator.reset()
+
+    def mid(self) -> float | None:
+        """Mid of a usable book, else the last price; None before any."""
+        if self.book.ready:
+            mid = self.book.mid()
+            if mid is not None:
+                return mid
+        return self.price or None
+
+    def quote(self) -> tuple[float, float]:
+        """(bid, ask); both the last price where there is no usable book."""
+        book = self.book
+        bid, ask = book.best_bid, book.best_ask
+        if bid is None or ask is None or book.crossed:
+            return self.price, self.price
+        return bid, ask
+
+    def forming(self, timeframe: int) -> Row | None:
+        """The unfinished candle of a timeframe as (close time, o, h, l, c, v)."""
+        small = self.builder.forming()
+        if timeframe == self.base:
+            return small
+        for aggregator in self.aggregators:
+            if aggregator.timeframe == timeframe:
+                return _merged(aggregator.forming(), small, aggregator.span)
+        return None
+
+    def dump(self) -> SymbolState:
+        """Everything that can change a later answer."""
+        return SymbolState(
+            symbol=self.symbol,
+            mode=self.mode,
+            base=self.base,
+            price=self.price,
+            side=self.side,
+            ts=self.ts,
+            closes=self.closes,
+            book=self.book.dump(),
+            builder=self.builder.dump(),
+            windows={tf: window.dump() for tf, window in self.windows.items()},
+            buckets={each.timeframe: each.dump() for each in self.aggregators},
+        )
+
+    def load(self, state: SymbolState) -> None:
+        """Become the symbol that was dumped. The book object stays the same one."""
+        self.rebase(state.base)
+        self.mode, self.price, self.side = state.mode, state.price, state.side
+        self.ts, self.closes = state.ts, state.closes
+        self.book.load(state.book)
+        self.builder.load(state.builder)
+        for timeframe, window in state.windows.items():
+            self.windows[timeframe].load(window)
+        for aggregator in self.aggregators:
+            aggregator.load(state.buckets[aggregator.timeframe])
+
+
+def _merged(bucket: Row | None, small: Row | None, span: int) -> Row | None:
+    """A bucket together with the base candle that is forming inside it."""
+    if small is None:
+        return bucket
+    end = small[0] + -small[0] % span
+    if bucket is None or bucket[0] != end:
+        return (end, *small[1:])
+    _, opened, high, low, _, volume = bucket
+    return end, opened, max(high, small[2]), min(low, small[3]), small[4], volume + small[5]

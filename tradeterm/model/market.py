@@ -1,0 +1,119 @@
+"""What a market tells us. Cheap, immutable values: prices and sizes are float observations.
+
+Every event carries ``ts`` in nanoseconds UTC. A candle is stamped with its **close**.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import msgspec
+
+from tradeterm.model.instruments import Instrument
+
+#: (price, size) pairs; a size of 0 in a delta removes the level.
+Levels = tuple[tuple[float, float], ...]
+
+
+class Trade(msgspec.Struct, frozen=True, gc=False, tag="trade"):
+    """One print; ``side`` is the taker's: ``"buy"`` or ``"sell"``. Size in base currency."""
+
+    ts: int
+    symbol: str
+    price: float
+    size: float
+    side: str
+    id: str = ""
+
+
+class BookSnapshot(msgspec.Struct, frozen=True, gc=False, tag="snap"):
+    """A whole order book, best level first on both sides."""
+
+    ts: int
+    symbol: str
+    bids: Levels
+    asks: Levels
+
+
+class BookDelta(msgspec.Struct, frozen=True, gc=False, tag="delta"):
+    """Changed levels of an order book, absolute sizes, in no particular order."""
+
+    ts: int
+    symbol: str
+    bids: Levels
+    asks: Levels
+
+
+class Candle(msgspec.Struct, frozen=True, gc=False, tag="candle"):
+    """One closed bar; ``timeframe`` in seconds, volume in base currency."""
+
+    ts: int
+    symbol: str
+    timeframe: int
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+
+
+class News(msgspec.Struct, frozen=True, gc=False, tag="news"):
+    """One headline, already cleaned at the border; ``assets`` are the base assets it names."""
+
+    ts: int
+    source: str
+    text: str
+    assets: tuple[str, ...] = ()
+
+
+class FeedNotice(msgspec.Struct, frozen=True, gc=False, tag="notice"):
+    """Something the feed has to say: rejected data, a gap, a resync. Counted and shown."""
+
+    ts: int
+    symbol: str
+    code: str
+    text: str
+
+
+MarketEvent = Trade | BookSnapshot | BookDelta | Candle | News | FeedNotice
+
+
+class FeedMark(msgspec.Struct, frozen=True):
+    """Where a feed stands: ``position`` events were delivered; ``state`` is the feed's own."""
+
+    position: int
+    state: bytes = b""
+
+
+class Feed(Protocol):
+    """A source of market events that can be read at any pace (sim and replay)."""
+
+    mode: str
+    """``SIM``, ``REPLAY`` or ``LIVE``."""
+    symbols: tuple[str, ...]
+    start: int
+    """Market time (ns) of the run's beginning."""
+
+    def identity(self) -> dict[str, str]:
+        """What makes this feed this feed; a store refuses to continue under another."""
+        ...
+
+    def derived(self) -> tuple[Instrument, ...]:
+        """Instruments read off the data (finest tick and lot seen), for symbols not in config."""
+        ...
+
+    def history(self, symbol: str, timeframe: int, count: int) -> list[Candle]:
+        """Up to ``count`` candles closed at or before ``start``, oldest first (warm-up)."""
+        ...
+
+    def take(self) -> list[MarketEvent]:
+        """The next events in time order; empty when the feed has ended."""
+        ...
+
+    def mark(self, position: int) -> FeedMark:
+        """A mark for an event of the batch last taken (or the one before it)."""
+        ...
+
+    def seek(self, mark: FeedMark) -> None:
+        """Continue after ``mark.position`` events; the next ``take`` starts there."""
+        ...

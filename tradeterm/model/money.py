@@ -1,0 +1,59 @@
+"""Exact amounts: Decimal helpers. Observations are floats; money never is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
+
+ZERO = Decimal(0)
+ONE = Decimal(1)
+#: Smallest amount the ledger keeps of any asset (a satoshi; exchanges use 8 places too).
+LEDGER_STEP = Decimal("0.00000001")
+#: No amount in the money path has an exponent outside this range or more digits than this.
+MIN_EXPONENT, MAX_EXPONENT, MAX_DIGITS = -18, 12, 28
+
+
+def exact(value: float | str | Decimal) -> Decimal:
+    """The shortest decimal that reads as ``value``; NaN and infinities raise ValueError."""
+    number = value if isinstance(value, Decimal) else Decimal(str(value))
+    if not number.is_finite():
+        raise ValueError(f"{value!r} is not an amount of money")
+    return number
+
+
+def floor_to(value: Decimal, step: Decimal) -> Decimal:
+    """The largest multiple of ``step`` not above ``value`` (towards minus infinity)."""
+    return (value / step).to_integral_value(ROUND_FLOOR) * step
+
+
+def ceil_to(value: Decimal, step: Decimal) -> Decimal:
+    """The smallest multiple of ``step`` not below ``value``."""
+    return (value / step).to_integral_value(ROUND_CEILING) * step
+
+
+def nearest(value: Decimal, step: Decimal) -> Decimal:
+    """The multiple of ``step`` nearest to ``value``, ties to even."""
+    return (value / step).to_integral_value(ROUND_HALF_EVEN) * step
+
+
+def ledger_amount(value: Decimal) -> Decimal:
+    """``value`` at the ledger's precision, towards zero (gains never rounded up)."""
+    return value.quantize(LEDGER_STEP, rounding=ROUND_DOWN)
+
+
+def ledger_cost(value: Decimal) -> Decimal:
+    """``value`` at the ledger's precision, away from zero for positive costs."""
+    return value.quantize(LEDGER_STEP, rounding=ROUND_CEILING)
+
+
+def total(values: Iterable[Decimal]) -> Decimal:
+    """The sum, as a Decimal even when empty."""
+    return sum(values, ZERO)
+
+
+def plain(value: Decimal) -> str:
+    """Without exponent or trailing zeros: ``1E+3`` → ``1000``, ``0.500`` → ``0.5``."""
+    text = f"{value:f}"
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text in {"-0", ""} else text

@@ -1,0 +1,218 @@
+"""Orders, fills, positions and what a venue reports about them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from tradeterm.model.money import ZERO
+from tradeterm.model.vocabulary import (
+    AccountBook,
+    Evidence,
+    ExitReason,
+    Liquidity,
+    OrderStatus,
+    OrderType,
+    PositionSide,
+    Purpose,
+    Side,
+    TimeInForce,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRequest:
+    """What somebody wants to send. Carries no permission: only risk turns it into one."""
+
+    id: str
+    """Deterministic client order id."""
+    symbol: str
+    side: Side
+    type: OrderType
+    size: Decimal
+    purpose: Purpose
+    book: AccountBook
+    parent: str
+    """Id of the verdict (or command, or position) it follows from."""
+    limit: Decimal | None = None
+    trigger: Decimal | None = None
+    tif: TimeInForce = TimeInForce.GTC
+    expires: int | None = None
+    reduce_only: bool = False
+    position_id: str | None = None
+    leverage: Decimal = Decimal(1)
+    stop: Decimal | None = None
+    """Protection attached to an entry's fills."""
+    target: Decimal | None = None
+    agent: str = ""
+    exit_reason: ExitReason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovedOrder:
+    """A request the risk engine let through. Only ``tradeterm.risk`` constructs it."""
+
+    request: OrderRequest
+    verdict_id: str
+    approved_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An order and where it stands."""
+
+    request: OrderRequest
+    verdict_id: str
+    status: OrderStatus
+    created: int
+    updated: int
+    filled: Decimal = ZERO
+    average: Decimal | None = None
+    """Size-weighted mean fill price, in quote currency."""
+    reason: str = ""
+
+    @property
+    def id(self) -> str:
+        """The client order id."""
+        return self.request.id
+
+    @property
+    def remaining(self) -> Decimal:
+        """Base size still unfilled."""
+        return self.request.size - self.filled
+
+    @property
+    def working(self) -> bool:
+        """Whether it can still fill."""
+        return not self.status.is_terminal
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """One execution. ``fee`` is in ``fee_asset``; ``rate`` converts quote to account currency."""
+
+    id: str
+    ts: int
+    order_id: str
+    symbol: str
+    side: Side
+    book: AccountBook
+    price: Decimal
+    size: Decimal
+    fee: Decimal
+    fee_asset: str
+    rate: Decimal
+    liquidity: Liquidity
+    evidence: Evidence
+    position_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A margin position. Money in account currency (USDT), prices in quote currency."""
+
+    id: str
+    symbol: str
+    side: PositionSide
+    size: Decimal
+    """Base size still open; 0 when closed."""
+    entry: Decimal
+    leverage: Decimal
+    collateral: Decimal
+    opened: int
+    updated: int
+    order_id: str
+    """The entry order."""
+    agent: str
+    stop: Decimal
+    target: Decimal | None
+    opened_size: Decimal
+    """Sum of entry fills."""
+    realised: Decimal = ZERO
+    """Price P&L of the part already closed, before fees."""
+    fees: Decimal = ZERO
+    closed: int | None = None
+    exit: Decimal | None = None
+    """Size-weighted mean exit price."""
+    exit_reason: ExitReason | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether anything is left."""
+        return self.closed is None
+
+    @property
+    def pnl(self) -> Decimal:
+        """Realised P&L net of fees."""
+        return self.realised - self.fees
+
+
+# -- what a venue reports ------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class OrderAccepted:
+    """The venue has the order."""
+
+    ts: int
+    order_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFilled:
+    """The venue executed (part of) an order; ``trade_id`` is unique at the venue."""
+
+    ts: int
+    order_id: str
+    trade_id: str
+    price: Decimal
+    size: Decimal
+    liquidity: Liquidity
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class OrderEnded:
+    """The venue will not fill the rest: cancelled, expired or rejected."""
+
+    ts: int
+    order_id: str
+    status: OrderStatus
+    reason: str
+
+
+VenueReport = OrderAccepted | OrderFilled | OrderEnded
+
+
+# -- what follows from reports -------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class OrderChanged:
+    """An order moved along its state graph."""
+
+    order: Order
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """A fill was booked; ``before``/``after`` are the position it touched (None for spot)."""
+
+    fill: Fill
+    before: Position | None
+    after: Position | None
+    exit_reason: ExitReason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PositionChanged:
+    """A position opened, grew, shrank, closed, or its protection moved."""
+
+    position: Position
+    what: str
+    """``opened``, ``increased``, ``reduced``, ``closed`` or ``protected``."""
+    parent: str
+    """The fill or command it follows from."""
+
+
+ExecutionEvent = OrderChanged | Filled | PositionChanged

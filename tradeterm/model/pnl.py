@@ -1,0 +1,17 @@
+"""What a price move is worth: the one formula for realised and unrealised P&L."""
+
+from __future__ import annotations
+
+from decimal import ROUND_FLOOR, Decimal
+
+from tradeterm.model.money import LEDGER_STEP
+from tradeterm.model.orders import Position
+
+
+def price_gain(position: Position, price: Decimal, size: Decimal, rate: Decimal) -> Decimal:
+    """P&L of ``size`` at ``price`` in account currency, before fees, rounded down.
+
+    ``rate`` converts quote to account currency. Leverage has no part in it.
+    """
+    move = (price - position.entry) * position.side.sign
+    return (move * size * rate).quantize(LEDGER_STEP, rounding=ROUND_FLOOR)

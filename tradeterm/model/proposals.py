@@ -1,0 +1,166 @@
+"""From a signal to a card the operator can decide on: proposal, conflict, resolution, approval."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from decimal import Decimal
+
+from tradeterm.model.money import plain
+from tradeterm.model.vocabulary import (
+    CardState,
+    ConflictType,
+    PositionSide,
+    ResolutionAction,
+    ResolvedBy,
+    VerdictStatus,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TradeIntent:
+    """A margin entry as it would be sent. Size in base, prices in quote currency."""
+
+    symbol: str
+    side: PositionSide
+    size: Decimal
+    entry: Decimal
+    stop: Decimal | None
+    target: Decimal | None
+    leverage: Decimal
+    confidence: Decimal
+
+    def content_hash(self) -> str:
+        """Identifies exactly this order; an approval or verdict of another does not fit."""
+        parts = (self.symbol, self.side.value, *map(_text, (
+            self.size, self.entry, self.stop, self.target, self.leverage,
+        )))
+        return hashlib.sha256("|".join(parts).encode()).hexdigest()[:16]
+
+
+def _text(value: Decimal | None) -> str:
+    return "-" if value is None else plain(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Consensus:
+    """How much the analysts agree with a signal (same symbol only)."""
+
+    agreeing: float
+    """Share 0–1 of the analysts heard that lean the signal's way."""
+    multiplier: float
+    heard: dict[str, str]
+    """Analyst → bias, for those recent enough."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A signal after consensus. ``close_ids`` are positions it would close (reduce-only)."""
+
+    id: str
+    ts: int
+    expires: int
+    parent: str
+    """The signal's id."""
+    inputs: tuple[str, ...]
+    agent: str
+    intent: TradeIntent | None
+    """None for a pure close."""
+    symbol: str
+    close_ids: tuple[str, ...]
+    consensus: Consensus
+    reopens: bool = False
+    """Whether the signal opens the other side once the closes have filled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Contradictions found around one proposal."""
+
+    id: str
+    ts: int
+    parent: str
+    """The proposal's id."""
+    symbol: str
+    types: tuple[ConflictType, ...]
+    severity: float
+    evidence: tuple[str, ...]
+    """One plain sentence per contradiction, figures included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """An arbiter's answer inside its bounds."""
+
+    id: str
+    ts: int
+    parent: str
+    """The conflict's id."""
+    action: ResolutionAction
+    by: ResolvedBy
+    model: str
+    confidence: float
+    reasoning: str
+    size_reduction: Decimal = Decimal(0)
+    """Fraction of the size to take away, 0–1."""
+    leverage: Decimal | None = None
+    entry: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RuleOutcome:
+    """One risk rule: its figure against its limit. ``outcome`` is pass, reduced or fail."""
+
+    rule: str
+    code: str
+    value: str
+    limit: str
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The risk engine's answer for a trade in its final form."""
+
+    id: str
+    ts: int
+    parent: str
+    """The proposal's (or the plan's, or the operator command's) id."""
+    status: VerdictStatus
+    codes: tuple[str, ...]
+    rules: tuple[RuleOutcome, ...]
+    intent: TradeIntent | None
+    """What may be sent; None when nothing may."""
+    content_hash: str
+
+    @property
+    def allows(self) -> bool:
+        """Whether an order may follow."""
+        return self.status in (VerdictStatus.APPROVED, VerdictStatus.MODIFIED)
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A conflicted proposal waiting for the operator, bound to one exact order."""
+
+    id: str
+    """``card-N``; what the operator sees as #N."""
+    ts: int
+    expires: int
+    parent: str
+    """The resolution's id."""
+    proposal: Proposal
+    conflict: Conflict
+    resolution: Resolution
+    intent: TradeIntent | None
+    """The order approval would send, after resolution and risk; None for a pure close."""
+    content_hash: str
+    verdict: Verdict | None
+    price: Decimal
+    """Mid when the card appeared."""
+    drift_limit: Decimal
+    """Largest price move (fraction) before the card is void."""
+    state: CardState = CardState.PENDING
+    decided: int = 0
+    decided_by: str = ""
+    reason: str = ""

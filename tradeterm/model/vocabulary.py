@@ -1,0 +1,274 @@
+"""The words of the house: every enumeration, defined once and used by all floors."""
+
+from __future__ import annotations
+
+from enum import IntEnum, StrEnum
+
+
+class MarketMode(StrEnum):
+    """Which market the operator is looking at."""
+
+    SIM = "SIM"
+    REPLAY = "REPLAY"
+    LIVE = "LIVE"
+
+
+class Side(StrEnum):
+    """The side of an order or of a trade's taker."""
+
+    BUY = "buy"
+    SELL = "sell"
+
+    @property
+    def opposite(self) -> Side:
+        """The other side."""
+        return Side.SELL if self is Side.BUY else Side.BUY
+
+
+class PositionSide(StrEnum):
+    """The direction of a margin position."""
+
+    LONG = "long"
+    SHORT = "short"
+
+    @property
+    def entry(self) -> Side:
+        """The order side that opens it."""
+        return Side.BUY if self is PositionSide.LONG else Side.SELL
+
+    @property
+    def exit(self) -> Side:
+        """The order side that reduces it."""
+        return Side.SELL if self is PositionSide.LONG else Side.BUY
+
+    @property
+    def sign(self) -> int:
+        """+1 for long, -1 for short."""
+        return 1 if self is PositionSide.LONG else -1
+
+
+class AccountBook(StrEnum):
+    """The two books that never net: spot holdings and margin positions."""
+
+    SPOT = "spot"
+    MARGIN = "margin"
+
+
+class Bias(StrEnum):
+    """Which way an analyst leans."""
+
+    LONG = "long"
+    SHORT = "short"
+    NEUTRAL = "neutral"
+
+
+class Action(StrEnum):
+    """What a trading decision asks for; closes are reduce-only."""
+
+    BUY = "BUY"
+    SELL = "SELL"
+    HOLD = "HOLD"
+    CLOSE_LONG = "CLOSE_LONG"
+    CLOSE_SHORT = "CLOSE_SHORT"
+
+
+class Regime(StrEnum):
+    """The seven market regimes."""
+
+    TRENDING_BULL = "trending_bull"
+    TRENDING_BEAR = "trending_bear"
+    RANGING = "ranging"
+    VOLATILE_BULL = "volatile_bull"
+    VOLATILE_BEAR = "volatile_bear"
+    CHOPPY = "choppy"
+    BREAKOUT_POTENTIAL = "breakout_potential"
+
+
+class VolatilityClass(StrEnum):
+    """ATR against its own mean, in words."""
+
+    LOW = "low"
+    NORMAL = "normal"
+    HIGH = "high"
+    EXTREME = "extreme"
+
+
+class OrderType(StrEnum):
+    """Order types of the venue port."""
+
+    MARKET = "market"
+    LIMIT = "limit"
+    STOP_LOSS = "stop_loss"
+    TAKE_PROFIT = "take_profit"
+    STOP_LOSS_LIMIT = "stop_loss_limit"
+    TAKE_PROFIT_LIMIT = "take_profit_limit"
+
+
+class OrderStatus(StrEnum):
+    """States of an order; the last five are terminal."""
+
+    PENDING = "pending"
+    OPEN = "open"
+    PARTIALLY_FILLED = "partially_filled"
+    FILLED = "filled"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    REJECTED = "rejected"
+    ERROR = "error"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether no further change is possible."""
+        return self not in _WORKING
+
+
+_WORKING = frozenset({OrderStatus.PENDING, OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED})
+
+
+class TimeInForce(StrEnum):
+    """How long an order works."""
+
+    GTC = "GTC"
+    IOC = "IOC"
+    GTD = "GTD"
+
+
+class Purpose(StrEnum):
+    """Why an order exists; decides its rule set and whether a halt cancels it."""
+
+    ENTRY = "entry"
+    EXIT = "exit"
+    STOP = "stop"
+    TARGET = "target"
+    REBALANCE = "rebalance"
+    DCA = "dca"
+
+
+class ExitReason(StrEnum):
+    """What closed a position."""
+
+    STOP = "stop"
+    TARGET = "target"
+    TRAILING = "trailing"
+    BREAK_EVEN = "break_even"
+    TIME = "time"
+    OPERATOR = "operator"
+    SIGNAL = "signal"
+    BREAKER = "breaker"
+    LIQUIDATION = "liquidation"
+
+
+class Liquidity(StrEnum):
+    """Which fee a fill pays."""
+
+    MAKER = "maker"
+    TAKER = "taker"
+
+
+class Evidence(StrEnum):
+    """What a simulated fill rests on."""
+
+    BOOK_WALK = "book_walk"
+    TRADE_THROUGH = "trade_through"
+    QUEUE = "queue"
+    BAR_ESTIMATE = "bar_estimate"
+
+
+class Topic(StrEnum):
+    """The ten topics of the bus."""
+
+    MARKET_DATA = "market_data"
+    TA_SIGNALS = "ta_signals"
+    REGIME_UPDATES = "regime_updates"
+    SENTIMENT_UPDATES = "sentiment_updates"
+    TRADING_SIGNALS = "trading_signals"
+    RISK_ALERTS = "risk_alerts"
+    EXECUTION_EVENTS = "execution_events"
+    PORTFOLIO_UPDATES = "portfolio_updates"
+    SYSTEM_EVENTS = "system_events"
+    COORDINATOR_COMMANDS = "coordinator_commands"
+
+
+class Priority(IntEnum):
+    """Delivery order on the bus; higher first."""
+
+    LOW = 0
+    NORMAL = 1
+    HIGH = 2
+    URGENT = 3
+
+
+class Level(StrEnum):
+    """Degradation levels, from least to most careful."""
+
+    NORMAL = "NORMAL"
+    REDUCED = "REDUCED"
+    LIMITED = "LIMITED"
+    EMERGENCY = "EMERGENCY"
+
+
+class RunState(StrEnum):
+    """What the operator allows the system to do."""
+
+    RUNNING = "running"
+    PAUSED = "paused"
+    HALTED = "halted"
+
+
+class AgentName(StrEnum):
+    """The five agents, in the order of their dependencies."""
+
+    TECHNICAL = "technical_analysis"
+    REGIME = "regime_detection"
+    SENTIMENT = "sentiment_analysis"
+    TRADING = "trading_decision"
+    PORTFOLIO = "portfolio_rebalance"
+
+
+class ConflictType(StrEnum):
+    """Kinds of contradiction the coordinator looks for."""
+
+    TA_SENTIMENT = "ta_sentiment"
+    REGIME_CHOPPY = "regime_choppy"
+    REGIME_CHANGE = "regime_change"
+    OPEN_POSITION = "open_position"
+    CORRELATED = "correlated"
+    REBALANCE = "rebalance"
+    RISK_CHANGE = "risk_change"
+
+
+class ResolutionAction(StrEnum):
+    """What an arbiter may answer."""
+
+    PROCEED = "proceed"
+    WAIT = "wait"
+    ABORT = "abort"
+    MODIFY = "modify"
+
+
+class ResolvedBy(StrEnum):
+    """Who settled a conflict."""
+
+    RULES = "rules"
+    LLM = "llm"
+    FALLBACK = "fallback"
+
+
+class CardState(StrEnum):
+    """Life of an approval card."""
+
+    PENDING = "pending"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    DRIFTED = "drifted"
+    VOID = "void"
+
+
+class VerdictStatus(StrEnum):
+    """What the risk engine says."""
+
+    APPROVED = "approved"
+    MODIFIED = "modified"
+    REJECTED = "rejected"
+    HALTED = "halted"

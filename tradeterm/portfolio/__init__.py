@@ -1,0 +1,1 @@
+"""Floor 2: the ledger and what it is worth."""

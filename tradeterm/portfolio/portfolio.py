@@ -1,0 +1,134 @@
+"""The portfolio room: ledger, booking, equity marks, and the account as everybody sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+
+import msgspec
+
+from tradeterm.errors import LedgerError
+from tradeterm.model.account import FEES, PNL, TRADING, AccountView, Entry
+from tradeterm.model.instruments import Instrument
+from tradeterm.model.money import ZERO
+from tradeterm.model.orders import Filled, Order, Position
+from tradeterm.model.vocabulary import AccountBook, Level, Purpose, RunState
+from tradeterm.portfolio.booking import deposit, entry_of
+from tradeterm.portfolio.ledger import Ledger, LedgerState
+from tradeterm.portfolio.marks import Marks, MarksState
+from tradeterm.portfolio.valuation import (
+    Prices,
+    Quote,
+    holdings_value,
+    reserve,
+    unrealised,
+)
+
+
+class PortfolioState(msgspec.Struct, frozen=True):
+    """Portfolio, written down."""
+
+    ledger: LedgerState
+    marks: MarksState
+
+
+class Portfolio:
+    """What the account owns. ``quote`` tells the best bid and ask of a symbol right now."""
+
+    def __init__(
+        self,
+        currency: str,
+        instruments: Mapping[str, Instrument],
+        ids: Callable[[str], str],
+        quote: Quote,
+    ) -> None:
+        self.currency = currency
+        self.ledger = Ledger()
+        self.marks = Marks()
+        self._instruments = instruments
+        self._ids = ids
+        self._prices = Prices(currency, instruments, quote)
+
+    def deposit(self, now: int, amount: Decimal, parent: str) -> Entry:
+        """Money from outside; the bases of losses move with it."""
+        entry = deposit(self._ids("entry"), now, parent, self.currency, amount)
+        self.ledger.post(entry)
+        self.marks.shift(amount)
+        return entry
+
+    def book(self, filled: Filled) -> Entry:
+        """Post a fill."""
+        entry = entry_of(filled, self._ids("entry"))
+        self.ledger.post(entry)
+        return entry
+
+    def funds(self, asset: str) -> Decimal:
+        """The trading balance of an asset."""
+        return self.ledger.balance(TRADING, asset)
+
+    def rate(self, asset: str) -> Decimal:
+        """Asset → account currency at mid; LedgerError when there is no price for it."""
+        self._prices.refresh()
+        rate = self._prices.rates.get(asset)
+        if rate is None:
+            raise LedgerError(
+                f"no price for {asset} in {self.currency}; add {asset}/{self.currency} to the run"
+            )
+        return rate
+
+    def fees(self) -> dict[str, Decimal]:
+        """Fees paid, by asset."""
+        return self.ledger.account(FEES)
+
+    def realised(self) -> Decimal:
+        """Price P&L of closed margin trades before fees, in account currency."""
+        return -self.ledger.balance(PNL, self.currency)
+
+    def equity(self, positions: Mapping[str, Position]) -> Decimal:
+        """Trading at mid + margin + unrealised at the exit side, without hodl."""
+        self._prices.refresh()
+        held = holdings_value(self.ledger.account(TRADING), self._prices.rates)
+        margin = self.ledger.margin(self.currency)
+        return held + margin + unrealised(positions.values(), self._prices)
+
+    def account_view(
+        self,
+        now: int,
+        positions: Mapping[str, Position],
+        working: Mapping[str, Order],
+        state: RunState,
+        level: Level,
+    ) -> AccountView:
+        """The truth about the account at this moment."""
+        prices = self._prices
+        prices.refresh()
+        holdings = self.ledger.account(TRADING)
+        margin = self.ledger.margin(self.currency)
+        open_gain = unrealised(positions.values(), prices)
+        entries: list[Order] = []
+        reserved = ZERO
+        for order in working.values():
+            request = order.request
+            if request.reduce_only:
+                continue
+            reserved += reserve(order, self._instruments[request.symbol], prices)
+            if request.book is AccountBook.MARGIN and request.purpose is Purpose.ENTRY:
+                entries.append(order)
+        return AccountView(
+            ts=now, currency=self.currency,
+            equity=holdings_value(holdings, prices.rates) + margin + open_gain,
+            cash=holdings.get(self.currency, ZERO), reserved=reserved, margin_used=margin,
+            unrealised=open_gain, positions=tuple(positions.values()), entries=tuple(entries),
+            holdings=holdings, rates=prices.rates, bids=prices.bids, asks=prices.asks,
+            day_start_equity=self.marks.day_start, peak_equity=self.marks.peak,
+            loss_streak=self.marks.loss_streak, state=state, level=level,
+        )  # fmt: skip
+
+    def dump(self) -> PortfolioState:
+        """Everything that can change a later answer; prices follow from the market."""
+        return PortfolioState(self.ledger.dump(), self.marks.dump())
+
+    def load(self, state: PortfolioState) -> None:
+        """Become what was dumped."""
+        self.ledger.load(state.ledger)
+        self.marks.load(state.marks)

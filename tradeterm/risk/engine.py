@@ -1,0 +1,122 @@
+"""The risk engine: the last word over everybody. Verdicts are pure; it holds no state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import lru_cache
+
+from tradeterm.model.account import AccountView
+from tradeterm.model.instruments import Instrument
+from tradeterm.model.money import ZERO
+from tradeterm.model.orders import ApprovedOrder, OrderRequest
+from tradeterm.model.proposals import RuleOutcome, TradeIntent, Verdict
+from tradeterm.model.vocabulary import VerdictStatus
+from tradeterm.risk import permits
+from tradeterm.risk.case import Case
+from tradeterm.risk.codes import HALTING
+from tradeterm.risk.facts import MarketFacts
+from tradeterm.risk.outcomes import FAIL, PASS, REDUCED, broken
+from tradeterm.risk.rules import judge
+from tradeterm.risk.sizing import fit
+from tradeterm.risk.spot import SpotWish, judge_spot
+from tradeterm.settings.risk import RiskSettings
+
+
+class RiskEngine:
+    """Judges trades as they would be sent, and is the only source of approved orders."""
+
+    def __init__(self, settings: RiskSettings, instruments: Mapping[str, Instrument]) -> None:
+        """Limits and the symbols that may be traded."""
+        self._settings = settings
+        self._instruments = instruments
+        self._correlation = lru_cache(maxsize=4096)(settings.correlation)
+
+    # -- verdicts --------------------------------------------------------------------------
+
+    def evaluate(
+        self,
+        intent: TradeIntent,
+        account: AccountView,
+        facts: MarketFacts,
+        *,
+        verdict_id: str,
+        parent: str,
+        now: int,
+        for_card: bool = False,
+    ) -> Verdict:
+        """Reduce a margin entry until it fits, then judge the final form by every rule.
+
+        ``for_card`` leaves ``card_headroom`` free below each size limit, so that the order on a
+        card still fits unchanged when the operator decides. A what-if is this same call.
+        """
+        try:
+            case = Case(intent, account, facts, self._instruments, self._settings,
+                        self._correlation)
+            fit(case, self._settings.card_headroom if for_card else ZERO)
+            return _verdict(case.intent, judge(case), case.cut, verdict_id, parent, now)
+        except Exception as error:  # noqa: BLE001 - fail closed: our own bug is never a pass
+            return _verdict(intent, (broken("evaluation", error),), set(), verdict_id, parent, now)
+
+    def spot(
+        self,
+        wish: SpotWish,
+        account: AccountView,
+        facts: MarketFacts,
+        *,
+        verdict_id: str,
+        parent: str,
+        now: int,
+    ) -> Verdict:
+        """The rule set of rebalance and DCA orders: spot, unleveraged, without a stop."""
+        intent = wish.intent()
+        try:
+            intent, found, cut = judge_spot(
+                wish, account, facts, self._instruments.get(wish.symbol), self._settings
+            )
+        except Exception as error:  # noqa: BLE001 - fail closed
+            found, cut = (broken("evaluation", error),), set[str]()
+        return _verdict(intent, found, cut, verdict_id, parent, now)
+
+    # -- permits ---------------------------------------------------------------------------
+
+    def approve(self, verdict: Verdict, request: OrderRequest, now: int) -> ApprovedOrder:
+        """Permit exactly the order a verdict of this very moment allows; else InvalidOrder."""
+        return permits.approve(verdict, request, now)
+
+    def reduce(
+        self, request: OrderRequest, account: AccountView, now: int, *, verdict_id: str = ""
+    ) -> ApprovedOrder:
+        """Permit a close, stop or target of an open position, whatever the state."""
+        return permits.reduce(request, account.positions, now, verdict_id)
+
+    def protect(self, request: OrderRequest, verdict_id: str, now: int) -> ApprovedOrder:
+        """Permit a stop or target for a position opened in this very step."""
+        return permits.protect(request, verdict_id, now)
+
+
+def _verdict(
+    intent: TradeIntent,
+    found: tuple[RuleOutcome, ...],
+    cut: set[str],
+    verdict_id: str,
+    parent: str,
+    now: int,
+) -> Verdict:
+    if cut:
+        found = tuple(
+            replace(rule, outcome=REDUCED) if rule.rule in cut and rule.outcome == PASS else rule
+            for rule in found
+        )
+    failed = [rule.code for rule in found if rule.outcome == FAIL]
+    reduced = [rule.code for rule in found if rule.outcome == REDUCED]
+    if failed:
+        halting = any(code in HALTING for code in failed)
+        status = VerdictStatus.HALTED if halting else VerdictStatus.REJECTED
+    else:
+        status = VerdictStatus.MODIFIED if reduced else VerdictStatus.APPROVED
+    return Verdict(
+        id=verdict_id, ts=now, parent=parent, status=status,
+        codes=tuple(dict.fromkeys(failed or reduced)), rules=found,
+        intent=None if failed else intent, content_hash=intent.content_hash(),
+    )

@@ -1,0 +1,37 @@
+"""How a rule states its finding: a figure, its limit, and pass, reduced or fail."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from functools import lru_cache
+
+from tradeterm.model.proposals import RuleOutcome
+from tradeterm.risk.codes import RiskCode
+
+PASS, REDUCED, FAIL = "pass", "reduced", "fail"
+
+
+def judged(rule: str, code: RiskCode, value: str, limit: str, *, ok: bool) -> RuleOutcome:
+    """A finding in words. ``str()`` because ``.value`` of an enum is ten times slower."""
+    return RuleOutcome(rule, str(code), value, limit, PASS if ok else FAIL)
+
+
+@lru_cache(maxsize=1024)
+def stated(rule: str, code: RiskCode, value: str, limit: str, *, ok: bool) -> RuleOutcome:
+    """``judged`` for findings with few different values: the same object again."""
+    return judged(rule, code, value, limit, ok=ok)
+
+
+def percent(value: Decimal) -> str:
+    """A percentage with four decimals: fine enough to show which side of a limit it is on."""
+    return f"{value:.4f}"
+
+
+def unjudged(rule: str) -> RuleOutcome:
+    """A rule whose figures are missing: never a pass."""
+    return RuleOutcome(rule, RiskCode.NOT_JUDGED.value, "unknown", "-", FAIL)
+
+
+def broken(rule: str, error: Exception) -> RuleOutcome:
+    """A rule that raised: never a pass."""
+    return RuleOutcome(rule, RiskCode.RULE_ERROR.value, type(error).__name__, "-", FAIL)

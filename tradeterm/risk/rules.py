@@ -1,0 +1,88 @@
+"""The rule book: every rule in order, with what it needs to be judged at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tradeterm.model.proposals import RuleOutcome
+from tradeterm.risk import gates, limits, shape
+from tradeterm.risk.case import Case
+from tradeterm.risk.outcomes import broken, unjudged
+
+
+class Need:
+    """What has to be usable before a rule can be judged (plain ints: this is a hot path)."""
+
+    NOTHING, SYMBOL, NUMBERS, ACCOUNT, MARKET, STOP, TARGET = 0, 1, 2, 4, 8, 16, 32
+
+
+Rule = tuple[str, int, Callable[[Case], RuleOutcome]]
+
+_TRADE = Need.NUMBERS | Need.MARKET
+_LOAD = Need.NUMBERS | Need.MARKET | Need.ACCOUNT
+
+RULES: tuple[Rule, ...] = (
+    ("run_state", Need.NOTHING, gates.run_state),
+    ("level", Need.NOTHING, gates.level),
+    ("journal", Need.NOTHING, gates.journal),
+    ("symbol", Need.NOTHING, gates.symbol),
+    ("numbers", Need.NOTHING, gates.numbers),
+    ("account", Need.NOTHING, gates.account),
+    ("market", Need.NOTHING, gates.market),
+    ("data_age", Need.NOTHING, gates.data_age),
+    ("daily_loss", Need.ACCOUNT, gates.daily_loss),
+    ("drawdown", Need.ACCOUNT, gates.drawdown),
+    ("confidence", Need.NUMBERS, shape.confidence),
+    ("stop", Need.NUMBERS, shape.stop),
+    ("stop_side", _TRADE | Need.STOP, shape.stop_side),
+    ("stop_distance", Need.NUMBERS | Need.STOP, shape.stop_distance),
+    ("target", _TRADE, shape.target),
+    ("reward_risk", _TRADE | Need.STOP | Need.TARGET, shape.reward_risk),
+    ("collar", _TRADE, shape.collar),
+    ("leverage", _LOAD, shape.leverage),
+    ("leverage_regime", _LOAD, shape.leverage_regime),
+    ("leverage_drawdown", _LOAD, shape.leverage_drawdown),
+    ("leverage_streak", _LOAD, shape.leverage_streak),
+    ("opposite", Need.ACCOUNT, limits.opposite),
+    ("positions_symbol", Need.ACCOUNT, limits.positions_symbol),
+    ("positions", Need.ACCOUNT, limits.positions),
+    ("position_size", _LOAD, limits.position_size),
+    ("risk_at_stop", _LOAD | Need.STOP, limits.risk_at_stop),
+    ("exposure", _LOAD, limits.exposure),
+    ("correlated", _LOAD, limits.correlated),
+    ("margin_use", _LOAD, limits.margin_use),
+    ("cash", _LOAD, limits.cash),
+    ("minimum", _TRADE | Need.SYMBOL, limits.minimum),
+)
+
+
+def usable(case: Case) -> int:
+    """What this case can be judged on."""
+    found = Need.NOTHING
+    if case.instrument is not None:
+        found |= Need.SYMBOL
+    if case.numbers_ok:
+        found |= Need.NUMBERS
+    if case.burden is not None:
+        found |= Need.ACCOUNT
+    if case.mid is not None:
+        found |= Need.MARKET
+    if case.intent.stop is not None:
+        found |= Need.STOP
+    if case.intent.target is not None:
+        found |= Need.TARGET
+    return found
+
+
+def judge(case: Case, rules: tuple[Rule, ...] = RULES) -> tuple[RuleOutcome, ...]:
+    """Every rule's finding on the final form; one that raises or cannot be judged fails."""
+    have, found = usable(case), []
+    for name, need, rule in rules:
+        if need & ~have:
+            found.append(unjudged(name))
+            continue
+        try:
+            found.append(rule(case))
+        except Exception as error:  # noqa: BLE001 - fail closed: a rule's bug is never a pass
+            found.append(broken(name, error))
+    return tuple(found)

@@ -1,0 +1,117 @@
+"""Rules about the trade's own shape: confidence, stop, target, price and leverage."""
+
+from __future__ import annotations
+
+from tradeterm.model.money import ZERO
+from tradeterm.model.proposals import RuleOutcome
+from tradeterm.model.vocabulary import PositionSide
+from tradeterm.risk.case import HUNDRED, Case
+from tradeterm.risk.codes import RiskCode
+from tradeterm.risk.outcomes import judged, percent, stated
+
+
+def confidence(case: Case) -> RuleOutcome:
+    """Confidence after the consensus."""
+    value, least = case.intent.confidence, case.settings.min_confidence
+    return judged(
+        "confidence", RiskCode.CONFIDENCE, percent(value), f">= {least}", ok=value >= least
+    )
+
+
+def stop(case: Case) -> RuleOutcome:
+    """A stop is required."""
+    value = case.intent.stop
+    return judged(
+        "stop", RiskCode.STOP_MISSING, "none" if value is None else f"{value:f}", "required",
+        ok=value is not None,
+    )
+
+
+def stop_side(case: Case) -> RuleOutcome:
+    """The stop lies on the losing side of entry and book, so that it does not fire at once."""
+    value, entry, facts = case.intent.stop, case.intent.entry, case.facts
+    assert value is not None
+    if case.intent.side is PositionSide.LONG:
+        bound = min(entry, facts.bid)
+        return judged(
+            "stop_side", RiskCode.STOP_SIDE, f"{value:f}", f"< {bound:f}", ok=value < bound
+        )
+    bound = max(entry, facts.ask)
+    return judged("stop_side", RiskCode.STOP_SIDE, f"{value:f}", f"> {bound:f}", ok=value > bound)
+
+
+def stop_distance(case: Case) -> RuleOutcome:
+    """Percent of the entry, between the bounds of the asset."""
+    value, entry, settings = case.intent.stop, case.intent.entry, case.settings
+    assert value is not None
+    distance = abs(entry - value) * HUNDRED / entry
+    most = settings.max_stop
+    if case.instrument is not None:
+        most = min(most, settings.max_stop_by_asset.get(case.instrument.base, most))
+    least = settings.min_stop
+    code = RiskCode.STOP_TOO_CLOSE if distance < least else RiskCode.STOP_TOO_WIDE
+    ok = least <= distance <= most
+    return judged("stop_distance", code, percent(distance), f"{least} - {most}", ok=ok)
+
+
+def target(case: Case) -> RuleOutcome:
+    """A target on the winning side of entry and book."""
+    value, fill = case.intent.target, case.fill
+    assert fill is not None
+    if value is None:
+        return judged("target", RiskCode.TARGET_MISSING, "none", "required", ok=False)
+    long = case.intent.side is PositionSide.LONG
+    ok = value > fill if long else value < fill
+    limit = f"> {fill:f}" if long else f"< {fill:f}"
+    return judged("target", RiskCode.TARGET_SIDE, f"{value:f}", limit, ok=ok)
+
+
+def reward_risk(case: Case) -> RuleOutcome:
+    """Reward over risk from the expected fill, taker fees paid on both sides of both."""
+    intent, fill, fee = case.intent, case.fill, case.facts.taker_fee
+    least = case.settings.min_reward_risk
+    assert intent.stop is not None
+    assert intent.target is not None
+    assert fill is not None
+    sign = intent.side.sign
+    won = sign * (intent.target - fill) - fee * (fill + intent.target)
+    lost = sign * (fill - intent.stop) + fee * (fill + intent.stop)
+    ratio = won / lost if lost > 0 else ZERO
+    ok = lost > 0 and won >= least * lost
+    return judged("reward_risk", RiskCode.REWARD_RISK, percent(ratio), f">= {least}", ok=ok)
+
+
+def collar(case: Case) -> RuleOutcome:
+    """Percent between the entry and the mid of the book."""
+    mid, limit = case.mid, case.settings.max_collar
+    assert mid is not None
+    away = abs(case.intent.entry - mid) * HUNDRED / mid
+    return judged("collar", RiskCode.COLLAR, percent(away), f"<= {limit}", ok=away <= limit)
+
+
+# -- leverage ------------------------------------------------------------------------------
+
+
+def _leverage(case: Case, rule: str, code: RiskCode) -> RuleOutcome:
+    value, cap = case.intent.leverage, case.caps[rule]
+    return stated(rule, code, f"{value:f}", f"<= {cap:f}", ok=value <= cap)
+
+
+def leverage(case: Case) -> RuleOutcome:
+    """The most anyone gets."""
+    return _leverage(case, "leverage", RiskCode.LEVERAGE)
+
+
+def leverage_regime(case: Case) -> RuleOutcome:
+    """By market regime."""
+    return _leverage(case, "leverage_regime", RiskCode.LEVERAGE_REGIME)
+
+
+def leverage_drawdown(case: Case) -> RuleOutcome:
+    """By drawdown."""
+    return _leverage(case, "leverage_drawdown", RiskCode.LEVERAGE_DRAWDOWN)
+
+
+def leverage_streak(case: Case) -> RuleOutcome:
+    """By losses in a row."""
+    return _leverage(case, "leverage_streak", RiskCode.LEVERAGE_STREAK)

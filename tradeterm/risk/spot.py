@@ -1,0 +1,183 @@
+"""Spot orders (rebalance, DCA): their own rules; they are never refused for lacking a stop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from tradeterm.model.account import AccountView
+from tradeterm.model.instruments import Instrument
+from tradeterm.model.money import ONE, ZERO
+from tradeterm.model.proposals import RuleOutcome, TradeIntent
+from tradeterm.model.vocabulary import Level, PositionSide, RunState, Side
+from tradeterm.risk.case import HUNDRED, positive, usable_market
+from tradeterm.risk.codes import RiskCode
+from tradeterm.risk.facts import MarketFacts
+from tradeterm.risk.outcomes import broken, judged, percent, unjudged
+from tradeterm.settings.risk import RiskSettings
+
+
+@dataclass(frozen=True, slots=True)
+class SpotWish:
+    """A spot order somebody wants; ``price`` is what it is expected to fill at (quote)."""
+
+    symbol: str
+    side: Side
+    size: Decimal
+    price: Decimal
+
+    def intent(self) -> TradeIntent:
+        """As a verdict carries it: no stop marks it as spot."""
+        side = PositionSide.LONG if self.side is Side.BUY else PositionSide.SHORT
+        return TradeIntent(self.symbol, side, self.size, self.price, None, None, ONE, ONE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Spot:
+    intent: TradeIntent
+    account: AccountView
+    facts: MarketFacts
+    instrument: Instrument | None
+    settings: RiskSettings
+    usable: bool
+    """Symbol, numbers and market can be computed with."""
+
+    @property
+    def available(self) -> Decimal:
+        """What the order is paid from: base when selling, unreserved quote when buying."""
+        assert self.instrument is not None
+        holdings, account = self.account.holdings, self.account
+        if self.intent.side is PositionSide.SHORT:
+            return holdings.get(self.instrument.base, ZERO)
+        if self.instrument.quote == account.currency:
+            return account.free
+        return holdings.get(self.instrument.quote, ZERO)
+
+    @property
+    def unit(self) -> Decimal:
+        """What one base unit takes out of ``available``: fees come on top of a purchase."""
+        if self.intent.side is PositionSide.SHORT:
+            return ONE
+        return max(self.intent.entry, self.facts.ask) * (ONE + self.facts.taker_fee)
+
+
+def judge_spot(
+    wish: SpotWish,
+    account: AccountView,
+    facts: MarketFacts,
+    instrument: Instrument | None,
+    settings: RiskSettings,
+) -> tuple[TradeIntent, tuple[RuleOutcome, ...], set[str]]:
+    """The final form, every rule's finding on it, and the rules that reduced it."""
+    intent = wish.intent()
+    usable = (
+        instrument is not None and positive(intent.size) and positive(intent.entry)
+        and usable_market(facts)
+    )
+    spot = _Spot(intent, account, facts, instrument, settings, usable)
+    cut: set[str] = set()
+    if usable and instrument is not None:
+        spot, cut = _fitted(spot, instrument)
+    return spot.intent, tuple(_guarded(name, rule, spot) for name, rule in _RULES), cut
+
+
+def _fitted(spot: _Spot, instrument: Instrument) -> tuple[_Spot, set[str]]:
+    intent = replace(
+        spot.intent, entry=instrument.price(spot.intent.entry),
+        size=instrument.size(spot.intent.size) or spot.intent.size,
+    )
+    spot = replace(spot, intent=intent)
+    unit, available = spot.unit, spot.available
+    if intent.size * unit <= available:
+        return spot, set()
+    size = instrument.size(available / unit)
+    if size > 0 and not size * unit <= available:
+        size -= instrument.lot
+    if not size > 0:
+        return spot, set()
+    return replace(spot, intent=replace(intent, size=size)), {"cash"}
+
+
+def _guarded(name: str, rule: Callable[[_Spot], RuleOutcome], spot: _Spot) -> RuleOutcome:
+    if not spot.usable and rule in _COMPUTED:
+        return unjudged(name)
+    try:
+        return rule(spot)
+    except Exception as error:  # noqa: BLE001 - fail closed
+        return broken(name, error)
+
+
+def _run_state(spot: _Spot) -> RuleOutcome:
+    """Plans pause with the system."""
+    state = spot.account.state
+    code = RiskCode.PAUSED if state is RunState.PAUSED else RiskCode.HALTED
+    return judged("run_state", code, str(state), "running", ok=state is RunState.RUNNING)
+
+
+def _level(spot: _Spot) -> RuleOutcome:
+    level = spot.account.level
+    ok = level in (Level.NORMAL, Level.REDUCED, Level.LIMITED)
+    return judged("level", RiskCode.EMERGENCY, str(level), "below EMERGENCY", ok=ok)
+
+
+def _journal(spot: _Spot) -> RuleOutcome:
+    ok = spot.facts.journal_ok is True
+    return judged("journal", RiskCode.JOURNAL, "healthy" if ok else "failing", "healthy", ok=ok)
+
+
+def _symbol(spot: _Spot) -> RuleOutcome:
+    known = spot.instrument is not None
+    return judged("symbol", RiskCode.UNKNOWN_SYMBOL, spot.intent.symbol, "a known symbol", ok=known)
+
+
+def _numbers(spot: _Spot) -> RuleOutcome:
+    ok = positive(spot.intent.size) and positive(spot.intent.entry)
+    return judged("numbers", RiskCode.BAD_NUMBER, "usable" if ok else "unusable", "usable", ok=ok)
+
+
+def _market(spot: _Spot) -> RuleOutcome:
+    ok = usable_market(spot.facts)
+    return judged("market", RiskCode.BAD_MARKET, "usable" if ok else "unusable", "usable", ok=ok)
+
+
+def _data_age(spot: _Spot) -> RuleOutcome:
+    age = spot.facts.data_age_seconds
+    ok = spot.facts.stale is False and 0 <= age < float("inf")
+    return judged("data_age", RiskCode.STALE_DATA, f"{age:.1f}", "fresh", ok=ok)
+
+
+def _collar(spot: _Spot) -> RuleOutcome:
+    mid, limit = (spot.facts.bid + spot.facts.ask) / 2, spot.settings.max_collar
+    away = abs(spot.intent.entry - mid) * HUNDRED / mid
+    return judged("collar", RiskCode.COLLAR, percent(away), f"<= {limit}", ok=away <= limit)
+
+
+def _cash(spot: _Spot) -> RuleOutcome:
+    needed, available = spot.intent.size * spot.unit, spot.available
+    return judged(
+        "cash", RiskCode.CASH, f"{needed:.8f}", f"<= {available:.8f}", ok=needed <= available
+    )
+
+
+def _minimum(spot: _Spot) -> RuleOutcome:
+    instrument, intent = spot.instrument, spot.intent
+    assert instrument is not None
+    ok = instrument.meets_minimum(intent.size, min(intent.entry, spot.facts.bid))
+    limit = f">= {instrument.min_size:f} and {instrument.min_notional:f} {instrument.quote}"
+    return judged("minimum", RiskCode.MINIMUM, f"{intent.size:f}", limit, ok=ok)
+
+
+_RULES: tuple[tuple[str, Callable[[_Spot], RuleOutcome]], ...] = (
+    ("run_state", _run_state),
+    ("level", _level),
+    ("journal", _journal),
+    ("symbol", _symbol),
+    ("numbers", _numbers),
+    ("market", _market),
+    ("data_age", _data_age),
+    ("collar", _collar),
+    ("cash", _cash),
+    ("minimum", _minimum),
+)
+_COMPUTED = frozenset({_collar, _cash, _minimum})

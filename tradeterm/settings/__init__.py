@@ -1,0 +1,1 @@
+"""Floor 1: typed settings, read from the YAML files in config/."""

@@ -1,0 +1,87 @@
+"""Market settings (config/market.yaml): symbols, instruments, the account, the simulation."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from pydantic import Field, model_validator
+
+from tradeterm.model.instruments import Instrument
+from tradeterm.settings.section import Section
+
+
+class FeeSchedule(Section):
+    """Fees in percent of notional (entry tier; the ladder comes with volume tiers)."""
+
+    maker: Decimal = Field(ge=0, le=5)
+    taker: Decimal = Field(ge=0, le=5)
+
+
+class InstrumentSettings(Section):
+    """Steps and minimums of one symbol, as on the exchange."""
+
+    tick: Decimal = Field(gt=0)
+    lot: Decimal = Field(gt=0)
+    min_size: Decimal = Field(gt=0)
+    min_notional: Decimal = Field(ge=0)
+
+
+class AccountSettings(Section):
+    """The paper account."""
+
+    currency: str
+    deposit: Decimal = Field(gt=0)
+
+
+class SimulationSettings(Section):
+    """The embedded market."""
+
+    seed: int = Field(ge=0)
+    speed: float = Field(gt=0)
+    """Market seconds per second at the start."""
+    start: str
+    """ISO time of the first event."""
+    prices: dict[str, float]
+    """First price of each USDT symbol; crosses follow from them."""
+    daily_volatility: float = Field(gt=0, le=50)
+    """Percent, of the calm regime of the first asset; others are scaled."""
+    update_interval: float = Field(gt=0.05, le=60)
+    """Mean seconds between two book updates of a symbol."""
+    news_interval: float = Field(gt=1)
+    """Mean seconds between two headlines."""
+    levels: int = Field(ge=25, le=200)
+    """Book levels per side."""
+
+
+class MarketSettings(Section):
+    """Everything about the market."""
+
+    symbols: tuple[str, ...] = Field(min_length=1)
+    timeframes: tuple[int, ...] = Field(min_length=1)
+    """Seconds, ascending; bars finer than the data has are absent."""
+    window: int = Field(ge=50, le=5000)
+    """Closed candles kept per timeframe; recursive indicators use exactly these."""
+    stale_after: float = Field(gt=0)
+    """Seconds without an event after which a stream is stale; bars: twice their timeframe."""
+    fees: FeeSchedule
+    instruments: dict[str, InstrumentSettings]
+    account: AccountSettings
+    simulation: SimulationSettings
+
+    @model_validator(mode="after")
+    def _timeframes_nest(self) -> MarketSettings:
+        if list(self.timeframes) != sorted(set(self.timeframes)):
+            raise ValueError("timeframes must be ascending and different, e.g. [60, 300, 3600]")
+        return self
+
+    def instrument(self, symbol: str) -> Instrument | None:
+        """The configured instrument, or None."""
+        steps = self.instruments.get(symbol)
+        if steps is None:
+            return None
+        base, quote = symbol.split("/")
+        return Instrument(
+            symbol=symbol, base=base, quote=quote, tick=steps.tick, lot=steps.lot,
+            min_size=steps.min_size, min_notional=steps.min_notional,
+            maker_fee=self.fees.maker / 100, taker_fee=self.fees.taker / 100,
+        )

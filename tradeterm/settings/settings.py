@@ -1,0 +1,38 @@
+"""All settings in one frozen tree; each section is one file in config/ and one type beside this."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tradeterm.settings.agents import AgentSettings
+from tradeterm.settings.console import ConsoleSettings
+from tradeterm.settings.execution import ExecutionSettings
+from tradeterm.settings.llm import LlmSettings
+from tradeterm.settings.market import MarketSettings
+from tradeterm.settings.orchestration import OrchestrationSettings
+from tradeterm.settings.portfolio import PortfolioSettings
+from tradeterm.settings.risk import RiskSettings
+from tradeterm.settings.section import Section
+
+
+class Settings(Section):
+    """Everything that can be configured."""
+
+    market: MarketSettings
+    agents: AgentSettings
+    orchestration: OrchestrationSettings
+    portfolio: PortfolioSettings
+    risk: RiskSettings
+    execution: ExecutionSettings
+    llm: LlmSettings
+    console: ConsoleSettings
+
+    def effective(self) -> dict[str, Any]:
+        """The values in force as plain JSON data, exact: decimals are strings."""
+        return self.model_dump(mode="json")
+
+    @classmethod
+    def from_effective(cls, data: Mapping[str, Any]) -> Settings:
+        """The settings a run was recorded with."""
+        return cls.model_validate(data)

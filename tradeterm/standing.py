@@ -1,0 +1,56 @@
+"""A run at rest: its standing from the file alone, and orders given while no process runs it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Any
+
+from tradeterm.adapters.store.reader import Reader
+from tradeterm.desk import Desk, RunRequest, engine_of
+from tradeterm.engine.facts import standing_facts
+from tradeterm.errors import StoreError
+from tradeterm.model.commands import Command, CommandResult
+from tradeterm.settings.settings import Settings
+
+
+def standing(reader: Reader) -> dict[str, Any]:
+    """State, level, equity, marks and data age as of the newest snapshot in the file."""
+    info, found = reader.run_info(), reader.snapshot()
+    if info["session"] is None or found is None:
+        raise StoreError(f"{reader.paths.db} holds no run yet; start `tradeterm` once")
+    engine = engine_of(info["started"], info["session"])
+    engine.load(found[1].body)
+    facts = standing_facts(engine, info["started"]["run"])
+    holder = reader.holder()
+    return {
+        **facts,
+        "running": holder is not None,
+        "finished": info["finished"] is not None,
+        "rows_behind": info["last_seq"] - found[0],
+    }
+
+
+def apply_offline(db: Path, command: Command) -> CommandResult:
+    """Continue the run just long enough to carry out one command durably."""
+    with Reader(db) as reader:
+        info = reader.run_info()
+    session = info["session"]
+    if session is None:
+        raise StoreError(f"{db} holds no run yet; start `tradeterm` once")
+    settings = Settings.from_effective(session["settings"])
+    request = RunRequest(
+        settings=settings, effective=session["settings"], feed=session["feed"],
+        symbols=tuple(session["symbols"]) if session["symbols"] else None,
+        seed=session["seed"], db=db, approve=session["approve"], on_bad=session["on_bad"],
+    )
+    return asyncio.run(_apply(request, command))
+
+
+async def _apply(request: RunRequest, command: Command) -> CommandResult:
+    desk = await Desk.open(request)
+    try:
+        return await desk.apply(command)
+    finally:
+        await desk.close(f"command at {time.strftime('%H:%M:%S')}")

@@ -1,0 +1,217 @@
+"""Every action of the console, once: bindings, footer, help and palette are made from this table.
+
+Tiers say how an action is confirmed. VIEW: at once. LOWERS risk or is reversible: at once, with a
+message. RAISES risk: a question on the card, default No, answer ``y``. GLOBAL: a typed word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import IntEnum
+
+from textual.binding import Binding
+
+from tradeterm.engine.view import ConsoleView
+from tradeterm.tui.choice import Focus
+
+
+class Tier(IntEnum):
+    """How much an action can do."""
+
+    VIEW = 0
+    LOWERS = 1
+    RAISES = 2
+    GLOBAL = 3
+
+
+Possible = Callable[[ConsoleView, Focus], bool]
+
+WORKING = frozenset({"pending", "open", "partially_filled"})
+
+
+def always(view: ConsoleView, focus: Focus) -> bool:
+    """No condition."""
+    return True
+
+
+def _card_waits(view: ConsoleView, focus: Focus) -> bool:
+    return focus.card is not None and focus.card.state == "pending"
+
+
+def _cards_wait(view: ConsoleView, focus: Focus) -> bool:
+    return any(card.state == "pending" for card in view.cards)
+
+
+def _position(view: ConsoleView, focus: Focus) -> bool:
+    return focus.pane == "positions" and focus.position is not None and not focus.position.closing
+
+
+def _order(view: ConsoleView, focus: Focus) -> bool:
+    order = focus.order
+    return (
+        focus.pane == "orders" and order is not None and order.status in WORKING
+        and order.purpose not in {"stop", "target"}
+    )
+
+
+def _entries(view: ConsoleView, focus: Focus) -> bool:
+    return any(order.status in WORKING and order.purpose == "entry" for order in view.orders)
+
+
+def _paced(view: ConsoleView, focus: Focus) -> bool:
+    return view.status.mode != "LIVE"
+
+
+def _running(view: ConsoleView, focus: Focus) -> bool:
+    return view.status.state == "running"
+
+
+def _resumable(view: ConsoleView, focus: Focus) -> bool:
+    return view.status.state in {"paused", "halted"}
+
+
+def _pausable(view: ConsoleView, focus: Focus) -> bool:
+    return _running(view, focus) or _resumable(view, focus)
+
+
+def _unhalted(view: ConsoleView, focus: Focus) -> bool:
+    return view.status.state != "halted"
+
+
+def _exposed(view: ConsoleView, focus: Focus) -> bool:
+    return bool(view.positions) or _entries(view, focus)
+
+
+def _listed(view: ConsoleView, focus: Focus) -> bool:
+    return focus.pane in {"positions", "conflicts", "orders", "agents", "events"}
+
+
+def _filterable(view: ConsoleView, focus: Focus) -> bool:
+    return focus.pane in {"", "positions", "conflicts", "events", "orders", "agents"}
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing the operator can do."""
+
+    name: str
+    keys: tuple[str, ...]
+    """In Textual's names; the first is the one shown."""
+    label: str
+    """For the footer: one or two words; empty = not there."""
+    help: str
+    tier: Tier = Tier.VIEW
+    when: Possible = always
+    group: str = "View"
+    rank: int = 99
+    """Place in the footer; those that do not fit are left out from the end."""
+
+    @property
+    def shown(self) -> str:
+        """The keys as people write them."""
+        return " ".join(key_text(key) for key in self.keys)
+
+
+_WRITTEN = {
+    "space": "space", "question_mark": "?", "slash": "/", "left_square_bracket": "[",
+    "right_square_bracket": "]", "plus": "+", "minus": "-", "comma": ",", "full_stop": ".",
+    "equals_sign": "=", "colon": ":", "down": "↓", "up": "↑", "f1": "F1", "escape": "esc",
+    "pagedown": "PgDn", "pageup": "PgUp",
+}
+
+
+def key_text(key: str) -> str:
+    """``left_square_bracket`` → ``[``, ``ctrl+q`` → ``^q``."""
+    return _WRITTEN.get(key, key.replace("ctrl+", "^"))
+
+
+_T = Tier
+ACTIONS: tuple[Action, ...] = (
+    Action("approve", ("a",), "Approve",
+           "Ask about the selected card; then y sends exactly the order shown",
+           _T.RAISES, _card_waits, "Decide", 1),
+    Action("reject", ("r",), "Reject", "Refuse the selected card: no trade",
+           _T.LOWERS, _card_waits, "Decide", 2),
+    Action("reject_all", ("R",), "", "Refuse every pending card",
+           _T.LOWERS, _cards_wait, "Decide"),
+    Action("close_position", ("x",), "Close", "Close the selected position at market",
+           _T.LOWERS, _position, "Trade", 3),
+    Action("cancel_order", ("c",), "Cancel", "Cancel the selected order (stops and targets stay)",
+           _T.LOWERS, _order, "Trade", 4),
+    Action("cancel_entries", ("C",), "", "Cancel all working entries; protection stays",
+           _T.LOWERS, _entries, "Trade"),
+    Action("halt", ("H",), "Halt",
+           "HALT at once, from anywhere: no new exposure, entries cancelled, stops stay",
+           _T.LOWERS, _unhalted, "Safety", 6),
+    Action("pause", ("P",), "Pause trading",
+           "Pause trading (analysis goes on); when paused or halted: resume, by typing RESUME",
+           _T.LOWERS, _pausable, "Safety", 12),
+    Action("flatten", ("F",), "Flatten", "Close everything at market and halt, by typing FLATTEN",
+           _T.GLOBAL, _exposed, "Safety", 10),
+    Action("market", ("space",), "Market", "Stop or start the market (SIM and REPLAY)",
+           _T.VIEW, _paced, "Market", 5),
+    Action("faster", ("plus", "equals_sign"), "", "Market faster: 1, 2, 5, 10, 30, 60 … 1800, max",
+           _T.VIEW, _paced, "Market"),
+    Action("slower", ("minus",), "", "Market slower", _T.VIEW, _paced, "Market"),
+    Action("show_positions", ("1",), "", "Positions", group="Panes"),
+    Action("show_conflicts", ("2",), "", "Conflicts: the cards waiting for you", group="Panes"),
+    Action("show_book", ("3",), "", "Order book", group="Panes"),
+    Action("show_chart", ("4",), "", "Chart", group="Panes"),
+    Action("show_events", ("5",), "", "Events", group="Panes"),
+    Action("show_agents", ("6",), "", "Agents", group="Panes"),
+    Action("show_orders", ("7",), "", "Orders", group="Panes"),
+    Action("show_safety", ("8",), "", "Safety: levels and limits", group="Panes"),
+    Action("next_pane", ("tab",), "", "Next pane", group="Panes"),
+    Action("previous_pane", ("shift+tab",), "", "Previous pane", group="Panes"),
+    Action("zoom", ("z",), "Zoom", "Give the pane the whole screen, and back",
+           group="Panes", rank=14),
+    Action("down", ("j", "down"), "", "Down", group="Lists"),
+    Action("up", ("k", "up"), "", "Up", group="Lists"),
+    Action("page_down", ("ctrl+d", "pagedown"), "", "Half a page down", group="Lists"),
+    Action("page_up", ("ctrl+u", "pageup"), "", "Half a page up", group="Lists"),
+    Action("top", ("g", "home"), "", "First row", group="Lists"),
+    Action("bottom", ("G", "end"), "", "Last row; in events also: follow", group="Lists"),
+    Action("detail", ("enter",), "Detail",
+           "Everything about the selected row; never executes anything",
+           when=_listed, group="Lists", rank=9),
+    Action("filter", ("slash",), "Filter",
+           "Show only rows that contain a text (!text: only those that do not)",
+           when=_filterable, group="Lists", rank=11),
+    Action("errors_only", ("e",), "", "Events: warnings and errors only", group="Lists"),
+    Action("finer", ("left_square_bracket",), "", "Chart: finer timeframe", group="View"),
+    Action("coarser", ("right_square_bracket",), "", "Chart: coarser timeframe", group="View"),
+    Action("next_symbol", ("s", "full_stop"), "Symbol",
+           "Next symbol for book and chart (they also follow the cursor)", group="View", rank=13),
+    Action("previous_symbol", ("comma",), "", "Previous symbol", group="View"),
+    Action("next_theme", ("t",), "", "Next theme: dusk, paper, contrast", group="View"),
+    Action("back", ("escape",), "", "One step back: question, filter, zoom", group="View"),
+    Action("command_palette", ("ctrl+p", "colon"), "", "Every command by name", group="View"),
+    Action("show_help", ("question_mark", "f1"), "Help", "This page", group="View", rank=7),
+    Action("quit", ("q", "ctrl+q"), "Quit",
+           "Quit; asks first when positions, orders or cards are open", group="View", rank=8),
+    Action("hint_quit", ("ctrl+c",), "", "Says how to quit; never kills the engine", group="View"),
+)
+BY_NAME = {action.name: action for action in ACTIONS}
+#: Keys that work whatever is open: modal screens, filters, questions, a terminal too small.
+ALWAYS = frozenset({"halt"})
+
+
+def bindings() -> list[Binding]:
+    """One priority binding per action, so that a pane or modal can never shadow a key."""
+    return [
+        Binding(",".join(action.keys), action.name, action.label or action.help, show=False,
+                priority=True)
+        for action in ACTIONS
+    ]
+
+
+def possible(name: str, view: ConsoleView, focus: Focus) -> bool:
+    """Whether the action makes sense now; impossible ones vanish."""
+    return BY_NAME[name].when(view, focus)
+
+
+def footer(view: ConsoleView, focus: Focus) -> list[Action]:
+    """The actions worth a place in the footer, best first."""
+    ranked = sorted((each for each in ACTIONS if each.label), key=lambda each: each.rank)
+    return [each for each in ranked if each.when(view, focus)]

@@ -1,0 +1,265 @@
+"""What the keys do: one ``action_…`` per row of the action table, grouped by danger.
+
+The machinery (picture, timers, signals, questions) is in console.py.
+"""
+
+from __future__ import annotations
+
+import math
+
+from tradeterm.model.commands import (
+    CancelEntries,
+    CancelOrder,
+    ClosePosition,
+    Flatten,
+    OperatorCommand,
+    Pause,
+    RejectAll,
+    RejectCard,
+    Resume,
+)
+from tradeterm.tui import figures
+from tradeterm.tui.actions import WORKING
+from tradeterm.tui.console import Console
+from tradeterm.tui.deck import ORDER
+from tradeterm.tui.guards import Question, number
+from tradeterm.tui.ink import PALETTES
+
+SPEEDS = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, math.inf)
+
+
+class TradetermApp(Console):
+    """The console with its keys."""
+
+    # -- decide --------------------------------------------------------------------------------
+
+    def action_approve(self) -> None:
+        card = self.focus_now().card
+        now = self.clock()
+        if card is None or self.guarded("approve") or not self.card_readable(now):
+            return
+        status = self.view.status
+        if status.data_age is not None and status.speed > 0 and (
+            status.data_age > self.options.stale_after
+        ):
+            age = figures.age(status.data_age)
+            self.say(f"not approved: the market data is {age} old; wait for fresh data", "warning")
+            return
+        self.ask(Question(card, now, self.options.question_timeout, self.options.arm_delay))
+
+    def action_reject(self) -> None:
+        card = self.focus_now().card
+        if card and not self.guarded("reject") and self.card_readable(self.clock()):
+            self.send(RejectCard(card_id=card.id), f"refusing {number(card.id)}: no trade")
+
+    def action_reject_all(self) -> None:
+        if not self.guarded("reject_all"):
+            count = len(self.deck.conflicts.pending())
+            self.send(RejectAll(), f"refusing all {count} pending cards")
+
+    # -- trade ---------------------------------------------------------------------------------
+
+    def action_close_position(self) -> None:
+        position = self.focus_now().position
+        if position and not self.guarded("close_position"):
+            self.send(ClosePosition(position_id=position.id),
+                      f"closing {position.symbol} {position.side} at market")
+
+    def action_cancel_order(self) -> None:
+        order = self.focus_now().order
+        if order and not self.guarded("cancel_order"):
+            self.send(CancelOrder(order_id=order.id), f"cancelling {order.id}")
+
+    def action_cancel_entries(self) -> None:
+        if not self.guarded("cancel_entries"):
+            self.send(CancelEntries(), "cancelling all working entries; protection stays")
+
+    # -- safety --------------------------------------------------------------------------------
+
+    def action_pause(self) -> None:
+        if self.guarded("pause"):
+            return
+        if self.view.status.state == "running":
+            self.send(Pause(), "pausing trading: no new proposals, analysis goes on")
+        else:
+            self.confirm_typed("RESUME")
+
+    def action_flatten(self) -> None:
+        if not self.guarded("flatten"):
+            self.confirm_typed("FLATTEN")
+
+    def confirm_typed(self, word: str) -> None:
+        """Ask for a word; the command goes out only when it was typed in full."""
+        from tradeterm.tui.screens.confirm import TypedScreen
+        from tradeterm.tui.screens.pages import flatten_facts, resume_facts
+
+        title = "Flatten everything?" if word == "FLATTEN" else "Resume trading?"
+        facts = (flatten_facts if word == "FLATTEN" else resume_facts)(self.view)
+
+        def done(typed: bool | None) -> None:
+            if not typed:
+                self.say(f"{word.lower()} cancelled: nothing changed")
+                return
+            command: OperatorCommand = Flatten() if word == "FLATTEN" else Resume()
+            self.send(command, "flattening: closing everything, then halting"
+                      if word == "FLATTEN" else "resuming trading")
+
+        self.push_screen(TypedScreen(word, title, facts, self.ink, self.clock,
+                                     self.options.typed_delay), done)
+
+    # -- market --------------------------------------------------------------------------------
+
+    def action_market(self) -> None:
+        self.market_stopped = not self.market_stopped
+        self.session.set_paused(self.market_stopped)
+        self.say("the market stands still" if self.market_stopped else "the market runs again")
+
+    def action_faster(self) -> None:
+        self.change_speed(1)
+
+    def action_slower(self) -> None:
+        self.change_speed(-1)
+
+    def change_speed(self, by: int) -> None:
+        """One step along the speeds."""
+        if by > 0:
+            self.speed = next((each for each in SPEEDS if each > self.speed), math.inf)
+        else:
+            self.speed = next((each for each in reversed(SPEEDS) if each < self.speed), 1.0)
+        self.session.set_speed(self.speed)
+        held = " once the card is decided" if self.view.status.waiting_for_operator else ""
+        self.say(f"market speed {figures.speed(self.speed)}{held}")
+
+    # -- panes and lists -----------------------------------------------------------------------
+
+    def action_show_positions(self) -> None:
+        self.show_pane("positions")
+
+    def action_show_conflicts(self) -> None:
+        self.show_pane("conflicts")
+
+    def action_show_book(self) -> None:
+        self.show_pane("book")
+
+    def action_show_chart(self) -> None:
+        self.show_pane("chart")
+
+    def action_show_events(self) -> None:
+        self.show_pane("events")
+
+    def action_show_agents(self) -> None:
+        self.show_pane("agents")
+
+    def action_show_orders(self) -> None:
+        self.show_pane("orders")
+
+    def action_show_safety(self) -> None:
+        self.show_pane("safety")
+
+    def action_next_pane(self) -> None:
+        self.show_pane(ORDER[(ORDER.index(self.pane) + 1) % len(ORDER)])
+
+    def action_previous_pane(self) -> None:
+        self.show_pane(ORDER[(ORDER.index(self.pane) - 1) % len(ORDER)])
+
+    def action_zoom(self) -> None:
+        self.deck.wants(zoomed=not self.deck.wish.zoomed, chosen=self.pane)
+
+    def action_down(self) -> None:
+        self.move(lambda pane: pane.move(1))
+
+    def action_up(self) -> None:
+        self.move(lambda pane: pane.move(-1))
+
+    def action_page_down(self) -> None:
+        self.move(lambda pane: pane.move(pane.page))
+
+    def action_page_up(self) -> None:
+        self.move(lambda pane: pane.move(-pane.page))
+
+    def action_top(self) -> None:
+        self.move(lambda pane: pane.move_end(False))
+
+    def action_bottom(self) -> None:
+        self.move(lambda pane: pane.move_end(True))
+
+    def action_filter(self) -> None:
+        pane = self.deck.list_pane(self.pane) or self.deck.events
+        self.filtering = pane
+        self.prompt(pane.filter)
+
+    def action_errors_only(self) -> None:
+        self.deck.events.errors_only = not self.deck.events.errors_only
+        self.deck.rebuild("events")
+
+    def action_detail(self) -> None:
+        from tradeterm.tui.screens import pages
+
+        deck = self.deck
+        if self.pane == "positions" and (position := deck.positions.current()):
+            self.open_page(f"Position {position.symbol}", pages.position_page(position.id))
+        elif self.pane == "conflicts" and (card := deck.conflicts.current()):
+            self.open_page(f"Card {number(card.id)}", pages.card_page(card.id))
+        elif self.pane == "orders" and (order := deck.orders.current()):
+            self.open_page(f"Order {order.id}", pages.order_page(order.id))
+        elif self.pane == "agents" and (agent := deck.agents.current()):
+            self.open_page(f"Agent {figures.agent(agent.name)}", pages.agent_page(agent.name))
+        elif self.pane == "events" and (event := deck.events.current()):
+            self.open_page("Event", pages.event_page(event))
+
+    # -- view ----------------------------------------------------------------------------------
+
+    def action_finer(self) -> None:
+        self.choice.step_timeframe(self.view, -1)
+        self.deck.rebuild("chart")
+
+    def action_coarser(self) -> None:
+        self.choice.step_timeframe(self.view, 1)
+        self.deck.rebuild("chart")
+
+    def action_next_symbol(self) -> None:
+        self.choice.step_symbol(self.view, 1)
+        self.deck.rebuild("chart", "book", "agents")
+
+    def action_previous_symbol(self) -> None:
+        self.choice.step_symbol(self.view, -1)
+        self.deck.rebuild("chart", "book", "agents")
+
+    def action_next_theme(self) -> None:
+        names = [each.name for each in PALETTES]
+        self.use_theme(names[(names.index(self.ink.palette.name) + 1) % len(names)])
+        self.say(f"theme {self.ink.palette.name}")
+
+    async def action_back(self) -> None:
+        """Zoom first, then the filter of the pane."""
+        pane = self.deck.list_pane(self.pane)
+        if self.deck.wish.zoomed:
+            self.deck.wants(zoomed=False)
+        elif pane and pane.filter:
+            pane.set_filter("")
+
+    def action_show_help(self) -> None:
+        from tradeterm.tui.screens.pages import help_lines
+
+        self.open_page("Help", help_lines)
+
+    def action_hint_quit(self) -> None:
+        self.say("q or ctrl+q quits; ctrl+c does nothing, so that the engine keeps running")
+
+    async def action_quit(self) -> None:
+        working = sum(order.status in WORKING for order in self.view.orders)
+        pending = len([card for card in self.view.cards if card.state == "pending"])
+        if self.view.fault or not (self.view.positions or working or pending):
+            self.leave(0)
+            return
+        from tradeterm.tui.screens.confirm import QuitScreen
+        from tradeterm.tui.screens.pages import quit_facts
+
+        def done(sure: bool | None) -> None:
+            if sure:
+                self.leave(0)
+            else:
+                self.say("still running")
+
+        self.push_screen(QuitScreen(quit_facts(self.view, working, pending), self.ink, self.clock,
+                                    self.options.arm_delay), done)

@@ -1,0 +1,430 @@
+"""The console's machinery: reads the engine's picture ten times a second, sends commands, holds no state of
+trading. Everything heavy (engine, settings, numbers) starts after the first paint, elsewhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import time
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+from rich.text import Text
+from textual import events
+from textual.app import App, ComposeResult, SystemCommand
+from textual.binding import BindingType
+from textual.filter import LineFilter
+from textual.screen import ModalScreen, Screen
+from textual.timer import Timer
+
+from tradeterm.engine.view import ConsoleView, EventView
+from tradeterm.model.commands import ApproveCard, Halt, OperatorCommand
+from tradeterm.tui import actions
+from tradeterm.tui.choice import Choice, Focus
+from tradeterm.tui.deck import Deck
+from tradeterm.tui.guards import Question, RepeatGuard, number
+from tradeterm.tui.ink import PALETTES, Ink, palette, textual_theme
+from tradeterm.tui.options import ConsoleOptions
+from tradeterm.tui.panes.base import ListPane
+from tradeterm.tui.printable import ControlFilter, PlainFilter, printable
+from tradeterm.tui.screens.text import Builder, PageScreen
+from tradeterm.tui.session import EngineSession
+
+log = logging.getLogger("tradeterm.tui")
+
+#: Exit code of a shell for a process ended by this signal.
+SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+HALT = actions.BY_NAME["halt"]
+#: Repaint rates while the terminal is not focused, as a factor on the intervals.
+_UNFOCUSED = 2.0
+#: Seconds a requested speed is believed before the engine's answer counts again.
+_SPEED_MEMORY = 2.0
+
+
+class Console(App[int]):
+    """The screen of one engine session; what each key does is in app.py."""
+
+    CSS_PATH = Path(__file__).with_name("app.tcss")
+    TITLE = "tradeterm"
+    BINDINGS: ClassVar[list[BindingType]] = [*actions.bindings()]
+    ENABLE_COMMAND_PALETTE = True
+    COMMAND_PALETTE_BINDING = "ctrl+p"
+
+    def __init__(
+        self,
+        session: EngineSession,
+        options: ConsoleOptions | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.session = session
+        self.options = options or ConsoleOptions()
+        self._options_given = options is not None
+        self.clock = clock
+        self.view = ConsoleView()
+        self.choice = Choice()
+        self.ink = Ink(palette(self.options.theme))
+        self.deck = Deck(self.choice, self.ink)
+        self.pane = "positions"
+        """Name of the pane the keys act on."""
+        self.question: Question | None = None
+        self.filtering: ListPane | None = None
+        self.speed = 60.0
+        self.market_stopped = False
+        self._speed_asked = -_SPEED_MEMORY
+        self._guard = RepeatGuard(self.options.repeat_guard)
+        self._card_shown: tuple[str, str, float] = ("", "", 0.0)
+        self._known_cards: frozenset[str] = frozenset()
+        self._event_seq: int | None = None
+        self._said = 0.0
+        self._poller: Timer | None = None
+        self._leaving: asyncio.Task[None] | None = None
+        self._engine_started = False
+        self._engine_stopped = False
+        self._last_line: list[LineFilter] = [ControlFilter()]
+        super().__init__()
+        for colours in PALETTES:
+            self.register_theme(textual_theme(colours))
+        self.theme = self.ink.palette.name
+
+    # -- start and stop ------------------------------------------------------------------------
+
+    def run(self, **kwargs: Any) -> int:
+        """Run until the operator or a signal ends it; the exit code. The engine is stopped."""
+        try:
+            super().run(**kwargs)
+        finally:
+            if self._engine_started and not self._engine_stopped:
+                log.error("the console ended without its engine; stopping the engine")
+                self._engine_stopped = self.session.stop(self.options.stop_deadline)
+        return self.return_code or 0
+
+    def compose(self) -> ComposeResult:
+        yield self.deck
+
+    def on_mount(self) -> None:
+        self.deck.positions.focus()
+        self.call_after_refresh(self._boot)
+
+    def _boot(self) -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(_log_loop_error)
+        if not self.is_headless:
+            for each in SIGNALS:
+                loop.add_signal_handler(each, self._signalled, each)
+        self._engine_started = True
+        self.session.start()
+        self._poller = self.set_interval(self.options.poll, self.poll)
+
+    def _signalled(self, signum: int) -> None:
+        log.warning("%s: leaving", signal.Signals(signum).name)
+        if self._leaving is not None:
+            self.exit(return_code=128 + signum)
+        else:
+            self.leave(128 + signum)
+
+    def leave(self, code: int) -> None:
+        """Stop the engine, restore the terminal, end with ``code``."""
+        if self._leaving is None:
+            self.say("stopping the engine …")
+            self._leaving = asyncio.get_running_loop().create_task(self._wind_down(code))
+
+    async def _wind_down(self, code: int) -> None:
+        stopped = await asyncio.to_thread(self.session.stop, self.options.stop_deadline)
+        self._engine_stopped = True
+        if not stopped:
+            log.error("the engine did not stop within %s s", self.options.stop_deadline)
+        self.exit(return_code=code if stopped else code or 1)
+
+    def _fatal_error(self) -> None:
+        """The screen died: the traceback goes to the log, one line to the restored terminal."""
+        error = self._exception
+        log.critical("the console died", exc_info=error)
+        name = type(error).__name__ if error else "unknown error"
+        self.panic(Text(f"tradeterm: the console died ({name}); the traceback is in the log file. "
+                        "Positions and orders are kept: start tradeterm again to continue."))
+
+    # -- the picture ---------------------------------------------------------------------------
+
+    def poll(self) -> None:
+        """Look at the engine's picture; repaint what changed."""
+        failure = self.session.failure
+        if failure is not None and self._leaving is None:
+            self.leave(int(getattr(failure, "exit_code", 1)))
+            return
+        self._take_options()
+        now = self.clock()
+        view = self.session.view
+        if view is not self.view:
+            self._take(view, now)
+        self._watch_question(now)
+        if self.deck.notice.text and now - self._said > self.options.notice_time:
+            self.say("")
+        self._show(now)
+
+    def _take(self, view: ConsoleView, now: float) -> None:
+        self.view = view
+        self.choice.settle(view)
+        status = view.status
+        if now - self._speed_asked > _SPEED_MEMORY:
+            self.market_stopped = status.speed == 0
+            if status.speed > 0 and not status.waiting_for_operator:
+                self.speed = status.speed
+        self._announce(view)
+
+    def _show(self, now: float) -> None:
+        slower = 1.0 if self.app_focus else _UNFOCUSED
+        self.deck.receive(self.view, now, self.options, slower)
+        self.deck.footer.focus_on = self.focus_now()
+        self.deck.footer.receive(self.view, now, 0.0)
+        self._note_card(now, by_hand=False)
+        if isinstance(self.screen, PageScreen):
+            self.screen.show(self.view)
+
+    def _announce(self, view: ConsoleView) -> None:
+        """Results of commands and alarms go to the notice line; a new card rings when unseen."""
+        pending = frozenset(card.id for card in view.cards if card.state == "pending")
+        if pending - self._known_cards and not self.app_focus and self.options.bell:
+            self.bell()
+        self._known_cards = pending
+        fresh: list[EventView] = []
+        for event in reversed(view.events):
+            if self._event_seq is None or event.seq <= self._event_seq:
+                break
+            fresh.append(event)
+        self._event_seq = view.events[-1].seq if view.events else self._event_seq or 0
+        for event in reversed(fresh):
+            if event.kind == "CMD" or event.severity in {"error", "critical"}:
+                severity = "error" if event.severity == "critical" else event.severity
+                self.say(event.text, severity)
+
+    def _take_options(self) -> None:
+        given = self.session.options
+        if self._options_given or given is None:
+            return
+        self._options_given = True
+        self.options = given
+        self._guard.window = given.repeat_guard
+        self.use_theme(given.theme)
+        if self._poller is not None:
+            self._poller.stop()
+            self._poller = self.set_interval(given.poll, self.poll)
+
+    # -- what keys act on ----------------------------------------------------------------------
+
+    def focus_now(self) -> Focus:
+        """What is under the cursors."""
+        deck = self.deck
+        return Focus(self.pane, deck.positions.current(), deck.conflicts.current(),
+                     deck.orders.current())
+
+    def guarded(self, name: str) -> bool:
+        """Whether this is the same key held down."""
+        return self._guard.repeated(name, self.clock())
+
+    def card_readable(self, now: float) -> bool:
+        """Whether the selected card has been on screen long enough to be meant."""
+        self._note_card(now, by_hand=False)
+        return now - self._card_shown[2] >= self.options.arm_delay
+
+    def _note_card(self, now: float, by_hand: bool) -> None:
+        card = self.deck.conflicts.current()
+        key = (card.id, card.content_hash) if card else ("", "")
+        if key != self._card_shown[:2]:
+            known = by_hand and key[0] in self._known_cards
+            self._card_shown = (*key, now - self.options.arm_delay if known else now)
+
+    def move(self, step: Callable[[ListPane], None]) -> None:
+        """Move the cursor of the focused list; book and chart follow."""
+        pane = self.deck.list_pane(self.pane)
+        if pane is not None:
+            step(pane)
+            self._note_card(self.clock(), by_hand=True)
+            self.choice.settle(self.view)
+            self.deck.rebuild("book", "chart", "agents")
+
+    def show_pane(self, name: str) -> None:
+        """Focus a pane, giving it room when it has none."""
+        self.pane = name
+        self.deck.wants(chosen=name)
+        self.deck.panes[name].focus(scroll_visible=False)
+        self.deck.notice.chosen = name
+        self.deck.rebuild("notice")
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        if event.widget.id in self.deck.panes and event.widget.id is not None:
+            self.pane = event.widget.id
+            self.deck.notice.chosen = self.pane
+
+    # -- questions, prompts, pages -------------------------------------------------------------
+
+    def ask(self, question: Question | None) -> None:
+        """Put a question on the selected card, or take it away."""
+        self.question = question
+        pane = self.deck.conflicts
+        pane.question = question
+        if question:
+            pane.selected = question.card.id
+            pane.question_left = question.timeout
+        self.deck.footer.asking = question is not None
+        self.deck.wants(asking=question is not None)
+        self.deck.rebuild("conflicts", "footer")
+
+    def answer_yes(self) -> None:
+        """The operator typed y under the question."""
+        question = self.question
+        if question is None or not question.armed(self.clock()):
+            return
+        gone = question.withdrawn(self.session.view.cards)
+        self.ask(None)
+        if gone:
+            self.say(f"not approved: {gone}", "warning")
+            return
+        card = question.card
+        self.send(ApproveCard(card_id=card.id, content_hash=card.content_hash),
+                  f"approving {number(card.id)}: {card.action}")
+
+    def _watch_question(self, now: float) -> None:
+        question = self.question
+        if question is None:
+            return
+        gone = question.withdrawn(self.view.cards)
+        if gone:
+            self.ask(None)
+            self.say(f"question withdrawn: {gone}", "warning")
+        elif question.left(now) <= 0:
+            self.ask(None)
+            self.say("no answer, so No: the card still waits", "warning")
+        else:
+            self.deck.conflicts.question_left = question.left(now)
+
+    def prompt(self, text: str | None) -> None:
+        """Show the filter being typed, or the ordinary line again."""
+        self.deck.notice.prompt = text
+        self.deck.rebuild("notice")
+
+    def _typed_filter(self, event: events.Key) -> None:
+        pane = self.filtering
+        text = self.deck.notice.prompt or ""
+        if pane is None:
+            return
+        if event.key in {"escape", "enter"}:
+            self.filtering = None
+            self.prompt(None)
+            if event.key == "escape":
+                pane.set_filter("")
+            return
+        if event.key == "backspace":
+            text = text[:-1]
+        elif event.character and event.character.isprintable():
+            text = (text + event.character)[:40]
+        self.prompt(text)
+        pane.set_filter(text)
+
+    def open_page(self, title: str, build: Builder) -> None:
+        """A page over the deck."""
+        self.push_screen(PageScreen(printable(title), build, self.ink, self.view))
+
+    def close_pages(self) -> None:
+        """Back to the deck from any page or question."""
+        if isinstance(self.screen, ModalScreen):
+            self.screen.dismiss(None)
+
+    def say(self, text: str, severity: str = "info") -> None:
+        """One line to the operator."""
+        self._said = self.clock()
+        self.deck.notice.text = text
+        self.deck.notice.severity = severity
+        self.deck.rebuild("notice")
+
+    def send(self, command: OperatorCommand, text: str) -> None:
+        """Submit a command and say so."""
+        self.session.submit(command)
+        self.say(text)
+
+    def use_theme(self, name: str) -> None:
+        """Other colours, at once."""
+        self.ink = Ink(palette(name))
+        for pane in self.deck.panes.values():
+            pane.ink = self.ink
+        self.theme = self.ink.palette.name
+        self.deck.repaint()
+
+    # -- Textual's doors -----------------------------------------------------------------------
+
+    async def on_event(self, event: events.Event) -> None:
+        """Halt before anything else sees the key: text fields swallow even priority bindings."""
+        if isinstance(event, events.Key) and not event.is_forwarded and event.key in HALT.keys:
+            self.action_halt()
+            return
+        await super().on_event(event)
+
+    def action_halt(self) -> None:
+        """Stop all new exposure, whatever is open on the screen."""
+        if self.guarded("halt"):
+            return
+        self.session.submit(Halt())
+        self.ask(None)
+        self.close_pages()
+        self.say("HALT sent: no new exposure, entries cancelled, stops stay", "error")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action not in actions.BY_NAME:
+            return super().check_action(action, parameters)
+        if action in actions.ALWAYS:
+            return True
+        if isinstance(self.screen, ModalScreen) or self.question or self.filtering:
+            return False
+        if self.deck.too_small and action not in {"quit", "hint_quit"}:
+            return False
+        return actions.possible(action, self.view, self.focus_now())
+
+    async def on_key(self, event: events.Key) -> None:
+        """Keys no action took: answers, filters, and keys that are impossible now."""
+        if isinstance(self.screen, ModalScreen):
+            return
+        event.prevent_default()
+        event.stop()
+        if self.question:
+            self._answered(event.key)
+        elif self.filtering:
+            self._typed_filter(event)
+        else:
+            action = next((each for each in actions.ACTIONS if event.key in each.keys), None)
+            if action and not self.deck.too_small:
+                self.say(f"{actions.key_text(event.key)}: not possible now ({action.help})")
+
+    def _answered(self, key: str) -> None:
+        if key == "y":
+            self.answer_yes()
+        elif key != "a":  # the trigger itself, perhaps held down, is no answer
+            self.ask(None)
+            self.say("No: nothing was sent, the card still waits")
+
+    def action_command_palette(self) -> None:
+        from textual.command import CommandPalette
+
+        if not isinstance(self.screen, CommandPalette):
+            self.push_screen(CommandPalette(
+                id="--command-palette", placeholder="Command … (lower case; H halts even here)"))
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        focus = self.focus_now()
+        for action in actions.ACTIONS:
+            if action.when(self.view, focus) and action.name not in {"command_palette", "back"}:
+                title = f"{action.name.replace('_', ' ').capitalize()} ({action.shown})"
+                yield SystemCommand(title, action.help, partial(self.run_action, action.name))
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Textual's own filters (NO_COLOR replaced by ours), then the last line."""
+        if self.no_color:
+            return [PlainFilter(), *self._last_line]
+        return [*super().get_line_filters(), *self._last_line]
+
+
+def _log_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """A task that died is an alarm, never silence."""
+    log.error("screen loop: %s", context.get("message"), exc_info=context.get("exception"))

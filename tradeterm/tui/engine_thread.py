@@ -1,0 +1,132 @@
+"""The engine on a thread of its own, with its own event loop: what the console talks to.
+
+A terminal that stops reading blocks the screen's loop, never this one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tradeterm.engine.view import ConsoleView
+from tradeterm.model.commands import Command
+from tradeterm.tui.options import ConsoleOptions
+
+if TYPE_CHECKING:
+    from tradeterm.desk import Desk, RunRequest
+
+log = logging.getLogger(__name__)
+
+
+class EngineThread:
+    """Boots a desk, drives it, winds it down. Everything heavy is imported on the thread."""
+
+    def __init__(
+        self, prepare: Callable[[], RunRequest], options: Callable[[RunRequest], ConsoleOptions]
+    ) -> None:
+        """``prepare`` reads the settings; it runs on the thread, after the first paint."""
+        self._prepare = prepare
+        self._read_options = options
+        self._view = ConsoleView()
+        self._failure: BaseException | None = None
+        self._options: ConsoleOptions | None = None
+        self._desk: Desk | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop_asked = False
+        self._thread = threading.Thread(target=self._live, name="engine", daemon=True)
+
+    # -- what the screen reads (any thread) --------------------------------------------------
+
+    @property
+    def view(self) -> ConsoleView:
+        """The latest committed picture."""
+        return self._view
+
+    @property
+    def failure(self) -> BaseException | None:
+        """Why the engine could not start."""
+        return self._failure
+
+    @property
+    def options(self) -> ConsoleOptions | None:
+        """The console's settings, once read."""
+        return self._options
+
+    def start(self) -> None:
+        """Boot; returns at once."""
+        self._thread.start()
+
+    def stop(self, deadline: float) -> bool:
+        """Finish the slice, snapshot, unlock; False when that took longer than ``deadline``."""
+        self._stop_asked = True
+        self._call(lambda desk: desk.driver.stop())
+        if self._thread.is_alive():
+            self._thread.join(deadline)
+        return not self._thread.is_alive()
+
+    def submit(self, command: Command) -> None:
+        """Order something; the result comes back as an event."""
+        self._call(lambda desk: desk.driver.submit(command))
+
+    def set_speed(self, speed: float) -> None:
+        """Market seconds per second."""
+        self._call(lambda desk: desk.driver.set_speed(speed))
+
+    def set_paused(self, paused: bool) -> None:
+        """Stop or start the market."""
+        self._call(lambda desk: desk.driver.set_stopped(paused))
+
+    def _call(self, action: Callable[[Desk], object]) -> None:
+        loop, desk = self._loop, self._desk
+        if loop is None or desk is None or not self._thread.is_alive():
+            return
+
+        def run() -> None:
+            action(desk)
+
+        try:
+            loop.call_soon_threadsafe(run)
+        except RuntimeError:  # the loop closed in between: the engine has wound down
+            log.info("engine has stopped; order not delivered")
+
+    # -- the thread ------------------------------------------------------------------------
+
+    def _live(self) -> None:
+        try:
+            asyncio.run(self._run())
+        except BaseException as error:
+            log.exception("engine stopped", exc_info=error)
+            if self._desk is None:
+                self._failure = error
+            else:
+                self._view = replace(
+                    self._view, version=self._view.version + 1,
+                    fault=f"ENGINE STOPPED: {error}. Nothing trades; restart continues after the "
+                    "last committed step.",
+                )
+
+    async def _run(self) -> None:
+        from tradeterm.desk import Desk
+
+        request = self._prepare()
+        self._options = self._read_options(request)
+        desk = await Desk.open(request, self._publish)
+        self._loop = asyncio.get_running_loop()
+        self._desk = desk
+        if self._stop_asked:
+            desk.driver.stop()
+        try:
+            await desk.run()
+        except BaseException:
+            await desk.store.close()
+            raise
+        await desk.close()
+        status = replace(self._view.status, state="finished")
+        self._view = replace(self._view, version=self._view.version + 1, status=status)
+
+    def _publish(self, view: ConsoleView) -> None:
+        self._view = view

@@ -1,0 +1,58 @@
+"""Keys held down must not act twice; keys typed before something was readable must not act."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from tradeterm.engine.view import CardView
+
+
+@dataclass(slots=True)
+class RepeatGuard:
+    """Ignores an identical action within ``window`` seconds; holding the key keeps it ignored."""
+
+    window: float
+    _last: dict[str, float] = field(default_factory=dict)
+
+    def repeated(self, what: str, now: float) -> bool:
+        """Whether ``what`` came just before; notes it in any case."""
+        before = self._last.get(what)
+        self._last[what] = now
+        return before is not None and now - before < self.window
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """An approval being asked: exactly this card, as it was when it was shown."""
+
+    card: CardView
+    asked: float
+    """Monotonic seconds."""
+    timeout: float
+    arm_delay: float
+
+    def armed(self, now: float) -> bool:
+        """Whether a ``y`` counts yet."""
+        return now - self.asked >= self.arm_delay
+
+    def left(self, now: float) -> float:
+        """Seconds until it becomes No."""
+        return max(0.0, self.asked + self.timeout - now)
+
+    def withdrawn(self, cards: tuple[CardView, ...]) -> str:
+        """Why it can no longer be answered; empty while it can."""
+        for card in cards:
+            if card.id == self.card.id:
+                if card.state != "pending":
+                    return f"{number(card.id)} is {card.state}" + (
+                        f": {card.reason}" if card.reason else ""
+                    )
+                if card.content_hash != self.card.content_hash:
+                    return f"{number(card.id)} changed since it was shown: look again"
+                return ""
+        return f"{number(self.card.id)} is gone"
+
+
+def number(card_id: str) -> str:
+    """``card-17`` → ``#17``."""
+    return "#" + card_id.rpartition("-")[2]

@@ -1,0 +1,39 @@
+"""How the console behaves, as plain values: the screen never imports the settings' machinery."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+def _seconds() -> dict[str, float]:
+    return {
+        "positions": 0.5, "conflicts": 0.1, "book": 0.1, "chart": 1.0,
+        "events": 0.2, "agents": 1.0, "orders": 0.5, "safety": 0.5,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleOptions:
+    """Everything config/console.yaml says; durations in seconds."""
+
+    poll: float = 0.1
+    """How often the picture is looked at."""
+    refresh: dict[str, float] = field(default_factory=_seconds)
+    """Pane → shortest time between two repaints."""
+    theme: str = "dusk"
+    bell: bool = True
+    """Ring when a card appears while the terminal is not focused."""
+    question_timeout: float = 10.0
+    """Unanswered questions become No after this."""
+    repeat_guard: float = 0.4
+    """A second identical order within this time is a key held down."""
+    arm_delay: float = 0.3
+    """Keys typed before a question or card was readable are ignored for this long."""
+    typed_delay: float = 1.0
+    """The same for typed confirmations, where a held key must do nothing."""
+    stale_after: float = 10.0
+    """Approving is refused when no market event came for this long."""
+    notice_time: float = 6.0
+    """How long a message stays."""
+    stop_deadline: float = 5.0
+    """How long quitting waits for the engine."""

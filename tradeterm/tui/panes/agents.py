@@ -1,0 +1,91 @@
+"""The agents: who is awake, what each last said about the symbol in view."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from tradeterm.engine.view import AgentView, ConsoleView
+from tradeterm.tui import figures
+from tradeterm.tui.ink import Line, Part
+from tradeterm.tui.panes.base import ListPane, placeholder
+from tradeterm.tui.panes.columns import Column, heads, row
+
+COLUMNS = (
+    Column("AGENT", 9, "<", 0),
+    Column("STATE", 7, "<", 1),
+    Column("SAYS", 13, "<", 0),
+    Column("CONF", 4, ">", 2),
+    Column("BY", 6, "<", 6),
+    Column("RUNS", 6, ">", 5),
+    Column("ERR", 4, ">", 7),
+    Column("LAST", 5, ">", 3),
+    Column("NEXT", 5, ">", 4),
+)
+_STATES = {"ok": "up", "failed": "error", "warming": "warn", "off": "quiet", "idle": "quiet"}
+_SAYS = {
+    "long": "up", "buy": "up", "trending_bull": "up", "volatile_bull": "up",
+    "short": "down", "sell": "down", "trending_bear": "down", "volatile_bear": "down",
+}
+
+
+class AgentsPane(ListPane):
+    """One row per agent."""
+
+    NAME: ClassVar[str] = "agents"
+    KEY: ClassVar[str] = "6"
+    TITLE: ClassVar[str] = "Agents"
+
+    def part_of(self, view: ConsoleView) -> object:
+        second = view.status.market_time // 10**9
+        return view.agents, self.choice.symbol, second, figures.age(view.status.data_age)
+
+    def heading(self) -> str:
+        return f"Agents on {self.choice.symbol}" if self.choice.symbol else "Agents"
+
+    def age(self) -> str:
+        return f"age {figures.age(self.view.status.data_age)}"
+
+    def hint(self) -> str:
+        return "enter reasoning"
+
+    def ids(self) -> list[str]:
+        return [each.name for each in self.view.agents if self.passes(each.name, each.state)]
+
+    def current(self) -> AgentView | None:
+        """The agent under the cursor."""
+        return next((each for each in self.view.agents if each.name == self.selected), None)
+
+    def empty(self, width: int) -> list[Line]:
+        return placeholder("the five agents appear here once the engine runs", width=width)
+
+    def header(self, width: int) -> list[Line]:
+        return [heads(COLUMNS, width)]
+
+    def row(self, row_id: str, width: int) -> Line:
+        agent = next(each for each in self.view.agents if each.name == row_id)
+        return row(COLUMNS, self._cells(agent), width)
+
+    def _cells(self, agent: AgentView) -> list[Part]:
+        symbol = self.choice.symbol
+        says = agent.votes.get(symbol, "–")
+        confidence = agent.confidences.get(symbol)
+        return [
+            (figures.agent(agent.name), "text+bold"),
+            (agent.state, _STATES.get(agent.state, "text")),
+            (says.replace("_", " "), _SAYS.get(says.lower(), "text")),
+            ("–" if confidence is None else f"{confidence:.2f}", "text"),
+            (agent.by, "quiet"),
+            (str(agent.runs), "quiet"),
+            (str(agent.errors), "error" if agent.errors else "quiet"),
+            (self._since(agent.last_run), "quiet"),
+            (self._until(agent.next_run), "quiet"),
+        ]
+
+    def _since(self, ts: int | None) -> str:
+        if ts is None:
+            return "–"
+        return figures.age(max(0, self.view.status.market_time - ts) // 10**9 + 0.0).replace(
+            ".0s", "s")
+
+    def _until(self, ts: int | None) -> str:
+        return "–" if ts is None else figures.countdown(ts, self.view.status.market_time)

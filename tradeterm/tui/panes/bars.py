@@ -1,0 +1,234 @@
+"""The lines that never leave the screen: status, banner, notices, footer; and the small card."""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar
+
+from tradeterm.engine.view import ConsoleView, StatusView
+from tradeterm.tui import actions, figures
+from tradeterm.tui.choice import Choice, Focus
+from tradeterm.tui.ink import Ink, Line, Part, cells, clip, grounded, spread
+from tradeterm.tui.panes.base import Pane
+from tradeterm.tui.panes.safety import ROLES
+
+_BAR: Part = (" │ ", "faint")
+_STATES = {"running": "up", "halted": "error+bold", "paused": "warn+bold"}
+
+
+class Bar(Pane):
+    """One line without a frame."""
+
+    FRAMED: ClassVar[bool] = False
+    can_focus = False
+
+
+class StatusBar(Bar):
+    """Which market, how careful, how much, how old; words first, colours second."""
+
+    NAME: ClassVar[str] = "status"
+
+    def part_of(self, view: ConsoleView) -> object:
+        return view.status
+
+    def inside(self, width: int, height: int) -> list[Line]:
+        groups = status_groups(self.view.status, width)
+        line: list[Part] = [(" ", "text")]
+        for at, group in enumerate(groups):
+            extra = (_BAR, *group) if at else group
+            if cells(line) + cells(extra) > width:
+                break
+            line += extra
+        return [tuple(line)]
+
+
+def status_groups(status: StatusView, width: int) -> list[Line]:
+    """The parts of the status line, most important first."""
+    roomy = width >= 100
+    digits = 2 if roomy else 0
+    moved = figures.percent(status.day_pnl, 2)
+    if status.day_pnl > 0:
+        moved = "+" + moved
+    gain = "up" if status.day_pnl > 0 else "down" if status.day_pnl < 0 else "text"
+    drawdown_role = "warn" if status.drawdown >= status.drawdown_limit / 2 else "text"
+    market: list[Part] = [
+        (f"{status.mode} ", "text+bold"), (figures.speed(status.speed), _speed_role(status)),
+    ]
+    if status.data_age is None:
+        market.append((" no data yet", "quiet"))
+    else:
+        stale = "warn+bold" if status.data_age > 5 and status.speed > 0 else "quiet"
+        market.append((f" {'data ' if roomy else ''}{figures.age(status.data_age)}", stale))
+    groups: list[Line] = [
+        (("PAPER", "accent+bold"), _BAR, *market),
+        ((status.level, ROLES.get(status.level, "text") + "+bold"),),
+    ]
+    state: Line = ((status.state.upper(), _STATES.get(status.state, "warn")),)
+    if status.state != "running":
+        groups.insert(1, state)
+    groups += [
+        (("eq ", "quiet"), (f"{status.equity:,.{digits}f} ", "text+bold"), (moved + "%", gain)),
+        (("dd ", "quiet"), (f"{status.drawdown:.1f}", drawdown_role),
+         (f"/{status.drawdown_limit:.0f}%", "quiet")),
+        (("exp ", "quiet"), (f"{status.exposure:.0f}", "text"),
+         (f"/{status.exposure_limit:.0f}%" if roomy else "%", "quiet")),
+        (("llm ", "quiet"), (f"${status.llm_cost:.2f}", "text"), (f"/${status.llm_cap:.0f}",
+                                                                  "quiet")),
+        ((figures.clock(status.market_time) + "Z", "quiet"),),
+    ]
+    if status.state == "running":
+        groups.append(state)
+    groups += [
+        (("up ", "quiet"), (figures.age(float(int(status.uptime))).replace(".0s", "s"), "quiet")),
+        (("advisor ", "quiet"), (status.advisor, "quiet")),
+    ]
+    if status.alarms:
+        groups.append(((f"{status.alarms} alarms", "error"),))
+    if status.store_lag > 1:
+        groups.insert(3, ((f"store {figures.age(status.store_lag)} behind", "error"),))
+    return groups
+
+
+def _speed_role(status: StatusView) -> str:
+    return "warn+bold" if status.speed == 0 else "text"
+
+
+class Banner(Bar):
+    """The engine died, or somebody must know something before anything else."""
+
+    NAME: ClassVar[str] = "banner"
+
+    def part_of(self, view: ConsoleView) -> object:
+        return view.fault
+
+    def inside(self, width: int, height: int) -> list[Line]:
+        text = f" ENGINE FAULT  {self.view.fault}  – nothing trades any more; q quits"
+        return [grounded(((clip(text, width), "white+bold"),), "alarm", width)]
+
+
+class NoticeBar(Bar):
+    """One line for messages and prompts; when quiet, panes (narrow) or what the market does."""
+
+    NAME: ClassVar[str] = "notice"
+
+    def __init__(self, choice: Choice, ink: Ink) -> None:
+        super().__init__(choice, ink)
+        self.text = ""
+        self.severity = "info"
+        self.prompt: str | None = None
+        self.chosen = "positions"
+
+    def part_of(self, view: ConsoleView) -> object:
+        status = view.status
+        return (self.text, self.severity, self.prompt, self.chosen, len(view.cards),
+                len(view.positions), status.state, status.speed, status.waiting_for_operator)
+
+    def inside(self, width: int, height: int) -> list[Line]:
+        if self.prompt is not None:
+            return [((" filter: ", "accent+bold"), (self.prompt, "text"), ("▏", "accent"),
+                     ("  enter keeps · esc clears · H still halts", "quiet"))]
+        if self.text:
+            role = {"warning": "warn+bold", "error": "error+bold"}.get(self.severity, "accent")
+            return [((clip(" " + self.text, width), role),)]
+        if width < 100:
+            return [self._tabs()]
+        return [((clip(" " + market_words(self.view), width), "quiet"),)]
+
+    def _tabs(self) -> Line:
+        waiting = sum(card.state == "pending" for card in self.view.cards)
+        names = ("Pos", f"Conf({waiting})", "Book", "Chart", "Events", "Agents", "Orders",
+                 "Safety")
+        ids = ("positions", "conflicts", "book", "chart", "events", "agents", "orders", "safety")
+        parts: list[Part] = [(" ", "text")]
+        for at, (name, pane) in enumerate(zip(names, ids, strict=True), 1):
+            if pane == self.chosen:
+                parts.append((f"[{at} {name}]", "accent+bold"))
+            else:
+                urgent = pane == "conflicts" and waiting
+                parts.append((f" {at} {name} ", "warn" if urgent else "quiet"))
+        return tuple(parts)
+
+
+def market_words(view: ConsoleView) -> str:
+    """What the market is doing and what the operator can do about it."""
+    status = view.status
+    if status.state == "starting":
+        return "connecting to the engine …"
+    if status.state == "halted":
+        why = f" ({status.state_reason})" if status.state_reason else ""
+        return f"HALTED{why}: no new exposure, stops stay · P resumes"
+    if status.state == "finished":
+        return "the run is finished · q quits"
+    if status.state == "paused":
+        return "trading is paused: no new proposals, analysis goes on · P resumes"
+    if status.waiting_for_operator:
+        return "a card waits for you: the market runs at 1× until it is decided"
+    if status.mode == "LIVE":
+        return "live market, paper orders"
+    if status.speed == 0:
+        return "the market stands still · space starts it"
+    pace = "as fast as it can" if math.isinf(status.speed) else f"at {figures.speed(status.speed)}"
+    return f"{status.mode} runs {pace} · space stops it, + and - change the speed"
+
+
+class FooterBar(Bar):
+    """The keys that make sense now, best first, as many as fit."""
+
+    NAME: ClassVar[str] = "footer"
+
+    def __init__(self, choice: Choice, ink: Ink) -> None:
+        super().__init__(choice, ink)
+        self.focus_on = Focus()
+        self.asking = False
+
+    def part_of(self, view: ConsoleView) -> object:
+        return self.asking, tuple(self._labels(view))
+
+    def _labels(self, view: ConsoleView) -> list[tuple[str, str]]:
+        return [
+            (actions.key_text(each.keys[0]), _label(each, view))
+            for each in actions.footer(view, self.focus_on)
+        ]
+
+    def inside(self, width: int, height: int) -> list[Line]:
+        if self.asking:
+            left: Line = ((" y", "accent+bold"), (" yes, send it   ", "text"),
+                          ("any other key", "accent+bold"), (" no", "text"))
+            return [spread(left, (("H", "accent+bold"), (" Halt ", "quiet")), width)]
+        parts: list[Part] = [(" ", "text")]
+        for key, label in self._labels(self.view):
+            extra: list[Part] = [(key, "accent+bold"), (f" {label}  ", "quiet")]
+            if cells(parts) + cells(extra) - 2 > width:
+                continue
+            parts += extra
+        return [tuple(parts)]
+
+
+def _label(action: actions.Action, view: ConsoleView) -> str:
+    if action.name == "pause" and view.status.state in {"paused", "halted"}:
+        return "Resume"
+    if action.name == "market":
+        return "Start market" if view.status.speed == 0 else "Stop market"
+    return action.label
+
+
+class SmallCard(Bar):
+    """All there is room for: the state, the money, and the two keys that matter."""
+
+    NAME: ClassVar[str] = "small"
+
+    def part_of(self, view: ConsoleView) -> object:
+        status = view.status
+        return status.level, status.state, status.equity, status.day_pnl, status.mode, view.fault
+
+    def inside(self, width: int, height: int) -> list[Line]:
+        status = self.view.status
+        rows = [
+            ("terminal too small, need 80×20", "warn+bold"),
+            (f"PAPER {status.mode} · engine {(self.view.fault and 'DEAD') or status.state.upper()}",
+             "text+bold"),
+            (status.level, ROLES.get(status.level, "text")),
+            (f"eq {figures.money(status.equity)} {status.day_pnl:+.2f}%", "text"),
+            ("H halt   q quit", "accent"),
+        ]
+        return [((clip(text, width), role),) for text, role in rows]

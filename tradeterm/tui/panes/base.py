@@ -1,0 +1,347 @@
+"""A pane: a framed rectangle that repaints only the lines that changed.
+
+Lines are built as comparable tuples from the picture, diffed against what is on screen, and only
+differing ones become strips and dirty regions. A pane that fails says so in its own frame.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual import events
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
+
+from tradeterm.engine.view import ConsoleView
+from tradeterm.tui.choice import Choice
+from tradeterm.tui.ink import (
+    BLANK,
+    Ink,
+    Line,
+    Part,
+    cells,
+    clip,
+    fit,
+    grounded,
+    trim,
+    wrap,
+)
+
+log = logging.getLogger("tradeterm.tui")
+
+#: Not focused, focused: corners, then horizontal and vertical.
+_CORNERS = {False: tuple("╭╮╰╯─│"), True: tuple("┏┓┗┛━┃")}
+
+
+class Pane(Widget):
+    """Base of everything on the deck."""
+
+    can_focus = True
+    NAME: ClassVar[str] = ""
+    KEY: ClassVar[str] = ""
+    TITLE: ClassVar[str] = ""
+    FRAMED: ClassVar[bool] = True
+
+    def __init__(self, choice: Choice, ink: Ink) -> None:
+        super().__init__(id=self.NAME)
+        self.choice = choice
+        self.ink = ink
+        self.view = ConsoleView()
+        self.placed = False
+        """Whether the plan has room for it now."""
+        self._shown: list[Line] = []
+        self._strips: dict[int, Strip] = {}
+        self._slice: object = None
+        self._next = 0.0
+        self._failing = False
+
+    # -- what a pane says ----------------------------------------------------------------------
+
+    def part_of(self, view: ConsoleView) -> object:
+        """What this pane depends on; unchanged means nothing to do."""
+        return view.version
+
+    def heading(self) -> str:
+        """The title with its count."""
+        return self.TITLE
+
+    def age(self) -> str:
+        """How old the data is, in words; empty for panes without live data."""
+        return ""
+
+    def hint(self) -> str:
+        """Keys worth knowing while focused."""
+        return ""
+
+    def inside(self, width: int, height: int) -> Sequence[Line]:
+        """The lines inside the frame."""
+        return ()
+
+    # -- painting ------------------------------------------------------------------------------
+
+    def receive(self, view: ConsoleView, now: float, interval: float) -> None:
+        """Take a new picture; repaint what changed, at most once per ``interval`` seconds."""
+        if not self.placed or now < self._next:
+            return
+        part = self.part_of(view)
+        if part == self._slice and not self._failing:
+            return
+        self._slice = part
+        self._next = now + interval - 0.01
+        self.view = view
+        self.rebuild()
+
+    def rebuild(self) -> None:
+        """Build all lines anew and repaint those that differ."""
+        width, height = self.size
+        if width < 4 or height < 1:
+            return
+        try:
+            lines = self._framed(width, height)
+            self._failing = False
+        except Exception as error:  # one pane's failure stays in its frame
+            if not self._failing:
+                log.exception("pane %s failed", self.NAME)
+            self._failing = True
+            lines = self._failure(error, width, height)
+        if len(lines) != len(self._shown):
+            self._shown = lines
+            self._strips.clear()
+            self.refresh()
+            return
+        dirty = [y for y, line in enumerate(lines) if line != self._shown[y]]
+        if not dirty:
+            return
+        self._shown = lines
+        for y in dirty:
+            self._strips.pop(y, None)
+        self.refresh(*_runs(dirty, width))
+
+    def repaint(self) -> None:
+        """Forget every strip (new colours, new size) and draw anew."""
+        self._shown = []
+        self._strips.clear()
+        self._slice = None
+        self._next = 0.0
+        self.rebuild()
+        self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        strip = self._strips.get(y)
+        if strip is None:
+            line = self._shown[y] if y < len(self._shown) else BLANK
+            strip = self._strips[y] = self.ink.strip(line, self.size.width)
+        return strip
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.repaint()
+
+    def on_show(self) -> None:
+        self._next = 0.0
+        self._slice = None
+
+    def on_focus(self) -> None:
+        self.rebuild()
+
+    def on_blur(self) -> None:
+        self.rebuild()
+
+    # -- the frame -----------------------------------------------------------------------------
+
+    def _framed(self, width: int, height: int) -> list[Line]:
+        if not self.FRAMED:
+            return _exactly(list(self.inside(width, height)), height)
+        focused = self.has_focus
+        pen = "accent" if focused else "faint"
+        top_left, top_right, low_left, low_right, flat, side = _CORNERS[focused]
+        inner = width - 4
+        body = _exactly(list(self.inside(inner, height - 2)), height - 2)
+        age = self.age()
+        name = f"{self.KEY} {self.heading()}" if self.KEY else self.heading()
+        title: list[Part] = [
+            (top_left + flat, pen),
+            (clip(f" {name} ", width - 8), "accent+bold" if focused else "text+bold"),
+        ]
+        right: list[Part] = [(f" {age} ", "quiet")] if age else []
+        gap = width - cells(title) - cells(right) - 2
+        top: Line = (*title, (flat * max(0, gap), pen), *right, (flat + top_right, pen))
+        rows = [self._row(line, width, side, pen) for line in body]
+        hint = clip(f" {self.hint()} ", width - 6) if focused and self.hint() else ""
+        foot = width - 3 - cells([(hint, "")])
+        bottom: Line = (
+            (low_left + flat * max(0, foot), pen), (hint, "quiet"), (flat + low_right, pen)
+        )
+        return [top, *rows, bottom][:height]
+
+    @staticmethod
+    def _row(line: Line, width: int, side: str, pen: str) -> Line:
+        ground = line[0][1].partition("|")[2] if line else ""
+        inner = width - 4
+        cut = line if cells(line) <= inner else trim(line, inner)
+        pad = f"text|{ground}" if ground else "text"
+        space = " " * (inner - cells(cut))
+        return ((side, pen), (" ", pad), *cut, (space + " ", pad), (side, pen))
+
+    def _failure(self, error: Exception, width: int, height: int) -> list[Line]:
+        text = f"panel failed: {type(error).__name__}: {error}"
+        rows: list[Line] = [
+            ((fit(part, width), "error"),) for part in wrap(text, max(8, width - 2))
+        ]
+        rows.append(((fit("the rest lives on; details are in the log", width), "quiet"),))
+        return _exactly(rows, height)
+
+
+def _exactly(lines: list[Line], height: int) -> list[Line]:
+    return lines[:height] + [BLANK] * (height - len(lines))
+
+
+def _runs(dirty: list[int], width: int) -> list[Region]:
+    """Neighbouring dirty lines as one region each."""
+    regions: list[Region] = []
+    start = last = dirty[0]
+    for y in dirty[1:]:
+        if y != last + 1:
+            regions.append(Region(0, start, width, last - start + 1))
+            start = y
+        last = y
+    return [*regions, Region(0, start, width, last - start + 1)]
+
+
+def placeholder(*texts: str, width: int) -> list[Line]:
+    """What an empty pane says: what will appear here, and when."""
+    return [((part, "quiet"),) for text in texts for part in wrap(text, width)]
+
+
+class ListPane(Pane):
+    """A pane with rows and a cursor that stays on its row when others come and go."""
+
+    HEADER_ROWS: ClassVar[int] = 1
+
+    def __init__(self, choice: Choice, ink: Ink) -> None:
+        super().__init__(choice, ink)
+        self.selected = ""
+        """Id of the row under the cursor."""
+        self.filter = ""
+        self._offset = 0
+        self._place = 0
+
+    def ids(self) -> list[str]:
+        """Ids of the rows after the filter, in order."""
+        return []
+
+    def header(self, width: int) -> list[Line]:
+        """The column heads."""
+        return []
+
+    def row(self, row_id: str, width: int) -> Line:
+        """One row."""
+        return BLANK
+
+    def empty(self, width: int) -> list[Line]:
+        """What stands here while there is nothing."""
+        return []
+
+    def after(self, width: int, height: int) -> list[Line]:
+        """Lines below the rows, at most ``height``: detail of the selected row."""
+        return []
+
+    def selection_changed(self) -> None:
+        """The cursor moved to another row."""
+
+    def rows_wanted(self, height: int) -> int:
+        """How many of ``height`` lines the rows get; the rest is for ``after``."""
+        return height
+
+    def inside(self, width: int, height: int) -> list[Line]:
+        ids = self.ids()
+        self._settle(ids)
+        if not ids:
+            if self.filter:
+                return placeholder(f"nothing contains “{self.filter}” · esc clears", width=width)
+            return self.empty(width)
+        head = self.header(width)
+        room = max(1, self.rows_wanted(height - len(head)))
+        self._scroll(room, len(ids))
+        rows = [
+            self._cursor(self.row(row_id, width), row_id, width)
+            for row_id in ids[self._offset:self._offset + room]
+        ]
+        lines = [*head, *rows]
+        return [*lines, *self.after(width, height - len(lines))]
+
+    def _cursor(self, line: Line, row_id: str, width: int) -> Line:
+        return grounded(line, "cursor", width) if row_id == self.selected else line
+
+    def _settle(self, ids: list[str]) -> None:
+        if self.selected in ids:
+            self._place = ids.index(self.selected)
+        elif ids:
+            self._place = min(self._place, len(ids) - 1)
+            self.selected = ids[self._place]
+        else:
+            self.selected = ""
+
+    def _scroll(self, room: int, count: int) -> None:
+        self._offset = min(self._offset, max(0, count - room))
+        if self._place < self._offset:
+            self._offset = self._place
+        elif self._place >= self._offset + room:
+            self._offset = self._place - room + 1
+
+    def move(self, by: int) -> None:
+        """Move the cursor by rows, stopping at the ends."""
+        ids = self.ids()
+        if ids:
+            self._settle(ids)
+            self.move_to(ids[min(len(ids) - 1, max(0, self._place + by))])
+
+    def move_to(self, row_id: str) -> None:
+        """Put the cursor on a row."""
+        self.selected = row_id
+        self.selection_changed()
+        self.rebuild()
+
+    def move_end(self, last: bool) -> None:
+        """First or last row."""
+        ids = self.ids()
+        if ids:
+            self.move_to(ids[-1 if last else 0])
+
+    @property
+    def page(self) -> int:
+        """Half a page, in rows."""
+        return max(1, (self.size.height - 2 - self.HEADER_ROWS) // 2)
+
+    def set_filter(self, text: str) -> None:
+        """Show only rows that contain ``text`` (``!text``: that do not)."""
+        self.filter = text
+        self.rebuild()
+
+    def passes(self, *texts: str) -> bool:
+        """Whether a row with these words stays under the filter."""
+        if not self.filter or self.filter == "!":
+            return True
+        wanted = self.filter.removeprefix("!").casefold()
+        found = any(wanted in text.casefold() for text in texts)
+        return found != self.filter.startswith("!")
+
+    def counted(self, shown: int, total: int) -> str:
+        """``(3)``, or ``(1 of 3, filter)`` while filtered."""
+        return f"({shown} of {total}, “{self.filter}”)" if self.filter else f"({total})"
+
+    def on_click(self, event: events.Click) -> None:
+        ids = self.ids()
+        at = event.y - 1 - len(self.header(self.size.width - 4)) + self._offset
+        if ids and self._offset <= at < len(ids):
+            self.move_to(ids[at])
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        event.stop()
+        self.move(1)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        event.stop()
+        self.move(-1)

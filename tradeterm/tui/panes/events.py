@@ -1,0 +1,101 @@
+"""The event log: the newest at the foot, unless the operator is reading further up."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from tradeterm.engine.view import ConsoleView, EventView
+from tradeterm.tui import figures
+from tradeterm.tui.ink import Line, fit
+from tradeterm.tui.panes.base import ListPane, placeholder
+
+_KINDS = {
+    "FILL": "up", "POS": "up", "RISK": "warn", "LEVEL": "warn", "CONF": "accent", "CMD": "accent",
+    "ERROR": "error", "STATE": "warn",
+}
+_SEVERITY = {"warning": "warn", "error": "error", "critical": "error+bold"}
+
+
+class EventsPane(ListPane):
+    """One line per event; follows the newest until the cursor moves up."""
+
+    NAME: ClassVar[str] = "events"
+    KEY: ClassVar[str] = "5"
+    TITLE: ClassVar[str] = "Events"
+    HEADER_ROWS: ClassVar[int] = 0
+
+    errors_only = False
+    following = True
+
+    def part_of(self, view: ConsoleView) -> object:
+        last = view.events[-1].seq if view.events else 0
+        return last, len(view.events), figures.age(view.status.data_age)
+
+    def heading(self) -> str:
+        words = ["Events"]
+        if self.errors_only:
+            words.append("· errors and warnings only")
+        if self.filter:
+            words.append(self.counted(len(self._kept()), len(self.view.events)))
+        return " ".join(words)
+
+    def age(self) -> str:
+        return "following" if self.following else "reading · G follows"
+
+    def hint(self) -> str:
+        return "/ filter · e errors only · G follow · enter detail"
+
+    def _kept(self) -> list[EventView]:
+        return [
+            each for each in self.view.events
+            if (not self.errors_only or each.severity != "info")
+            and self.passes(each.text, each.kind)
+        ]
+
+    def ids(self) -> list[str]:
+        return [str(each.seq) for each in self._kept()]
+
+    def inside(self, width: int, height: int) -> list[Line]:
+        self._kept_now = {str(each.seq): each for each in self._kept()}
+        if self.following and self._kept_now:
+            self.selected = next(reversed(self._kept_now))
+        return super().inside(width, height)
+
+    def current(self) -> EventView | None:
+        """The event under the cursor."""
+        return next((each for each in self.view.events if str(each.seq) == self.selected), None)
+
+    def move(self, by: int) -> None:
+        self.following = False
+        super().move(by)
+        ids = self.ids()
+        if by > 0 and ids and self.selected == ids[-1]:
+            self.following = True
+            self.rebuild()
+
+    def move_end(self, last: bool) -> None:
+        self.following = last
+        super().move_end(last)
+
+    def empty(self, width: int) -> list[Line]:
+        if self.errors_only and self.view.events:
+            return placeholder("no warnings or errors · e shows everything", width=width)
+        return placeholder("fills, refusals, conflicts and level changes appear here as they "
+                           "happen", width=width)
+
+    def row(self, row_id: str, width: int) -> Line:
+        event = self._kept_now[row_id]
+        severity = _SEVERITY.get(event.severity)
+        kind = _KINDS.get(event.kind, "quiet")
+        loud = event.severity in {"error", "critical"} and event.kind.lower() != event.severity
+        word = f"{event.severity.upper()}: " if loud else ""
+        return (
+            (figures.clock(event.ts) + " ", "quiet"),
+            (fit(event.kind, 5) + " ", kind),
+            (word + event.text, severity or "text"),
+        )
+
+    def _cursor(self, line: Line, row_id: str, width: int) -> Line:
+        if self.following and not self.has_focus:
+            return line
+        return super()._cursor(line, row_id, width)

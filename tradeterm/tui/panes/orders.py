@@ -1,0 +1,98 @@
+"""Orders: working ones first, then what became of the others."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from tradeterm.engine.view import ConsoleView, OrderView
+from tradeterm.tui import figures
+from tradeterm.tui.actions import WORKING
+from tradeterm.tui.ink import Line, Part
+from tradeterm.tui.panes.base import ListPane, placeholder
+from tradeterm.tui.panes.columns import Column, heads, row
+
+COLUMNS = (
+    Column("ORDER", 9, "<", 7),
+    Column("SYMBOL", 9, "<", 0),
+    Column("SIDE", 4, "<", 0),
+    Column("TYPE", 11, "<", 4),
+    Column("FOR", 7, "<", 1),
+    Column("SIZE", 9, ">", 5),
+    Column("FILLED", 9, ">", 6),
+    Column("PRICE", 10, ">", 3),
+    Column("STATUS", 16, "<", 2),
+    Column("AT", 8, "<", 8),
+)
+_ROLES = {
+    "filled": "up", "rejected": "error", "error": "error", "cancelled": "quiet",
+    "expired": "quiet", "partially_filled": "warn",
+}
+
+
+class OrdersPane(ListPane):
+    """One row per order."""
+
+    NAME: ClassVar[str] = "orders"
+    KEY: ClassVar[str] = "7"
+    TITLE: ClassVar[str] = "Orders"
+
+    def part_of(self, view: ConsoleView) -> object:
+        return view.orders, view.status.state, figures.age(view.status.data_age)
+
+    def heading(self) -> str:
+        if self.filter:
+            return f"Orders {self.counted(len(self.ids()), len(self.view.orders))}"
+        working = sum(order.status in WORKING for order in self.view.orders)
+        return f"Orders ({working} working)"
+
+    def age(self) -> str:
+        return f"age {figures.age(self.view.status.data_age)}"
+
+    def hint(self) -> str:
+        return "c cancel · C cancel entries · enter detail"
+
+    def ids(self) -> list[str]:
+        return [
+            each.id for each in self.view.orders
+            if self.passes(each.id, each.symbol, each.status, each.purpose, each.type)
+        ]
+
+    def current(self) -> OrderView | None:
+        """The order under the cursor."""
+        return next((each for each in self.view.orders if each.id == self.selected), None)
+
+    def selection_changed(self) -> None:
+        order = self.current()
+        if order:
+            self.choice.symbol = order.symbol
+
+    def empty(self, width: int) -> list[Line]:
+        return placeholder(
+            "no orders yet",
+            "Entries, stops and targets appear here as soon as risk lets one through.",
+            width=width,
+        )
+
+    def header(self, width: int) -> list[Line]:
+        return [heads(COLUMNS, width)]
+
+    def row(self, row_id: str, width: int) -> Line:
+        order = next(each for each in self.view.orders if each.id == row_id)
+        return row(COLUMNS, self._cells(order), width)
+
+    def _cells(self, order: OrderView) -> list[Part]:
+        book = self.view.books.get(order.symbol)
+        live = order.status in WORKING
+        role = "text" if live else "quiet"
+        return [
+            (order.id, "quiet"),
+            (order.symbol, "text+bold" if live else "quiet"),
+            (order.side, ("up" if order.side == "buy" else "down") if live else "quiet"),
+            (order.type.replace("_", " "), role),
+            (order.purpose, role),
+            (figures.size(order.size), role),
+            (figures.size(order.filled), role),
+            (figures.price(order.price, book.tick if book else None), role),
+            (order.status.replace("_", " "), _ROLES.get(order.status, "text")),
+            (figures.clock(order.updated), "quiet"),
+        ]

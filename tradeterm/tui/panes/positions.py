@@ -1,0 +1,100 @@
+"""Open positions: what is held, what it earns, where it is protected."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from tradeterm.engine.view import ConsoleView, PositionView
+from tradeterm.tui import figures
+from tradeterm.tui.ink import Line, Part
+from tradeterm.tui.panes.base import ListPane, placeholder
+from tradeterm.tui.panes.columns import Column, heads, row
+
+COLUMNS = (
+    Column("SYMBOL", 9, "<", 0),
+    Column("SIDE", 7, "<", 0),
+    Column("SIZE", 9, ">", 1),
+    Column("ENTRY", 10, ">", 5),
+    Column("MARK", 10, ">", 3),
+    Column("uPnL", 8, ">", 2),
+    Column("%EQ", 5, ">", 6),
+    Column("STOP", 10, ">", 4),
+    Column("TARGET", 10, ">", 7),
+    Column("LEV", 4, ">", 8),
+    Column("AGENT", 9, "<", 9),
+    Column("HELD", 6, ">", 10),
+)
+
+
+class PositionsPane(ListPane):
+    """One row per position; book and chart follow the cursor."""
+
+    NAME: ClassVar[str] = "positions"
+    KEY: ClassVar[str] = "1"
+    TITLE: ClassVar[str] = "Positions"
+
+    def part_of(self, view: ConsoleView) -> object:
+        return (view.positions, figures.age(view.status.data_age), view.status.market_time // 10**9)
+
+    def heading(self) -> str:
+        return f"Positions {self.counted(len(self.ids()), len(self.view.positions))}"
+
+    def age(self) -> str:
+        return f"age {figures.age(self.view.status.data_age)}"
+
+    def hint(self) -> str:
+        return "j/k move · x close at market · enter detail"
+
+    def ids(self) -> list[str]:
+        return [
+            each.id for each in self.view.positions
+            if self.passes(each.id, each.symbol, each.side, each.agent)
+        ]
+
+    def current(self) -> PositionView | None:
+        """The position under the cursor."""
+        return next((each for each in self.view.positions if each.id == self.selected), None)
+
+    def selection_changed(self) -> None:
+        position = self.current()
+        if position:
+            self.choice.symbol = position.symbol
+
+    def empty(self, width: int) -> list[Line]:
+        if self.view.status.state == "starting":
+            return placeholder("connecting to the engine …", width=width)
+        return placeholder(
+            "no open positions",
+            "A position appears here when an approved order fills; its stop and target come with "
+            "it, in the same step.",
+            width=width,
+        )
+
+    def header(self, width: int) -> list[Line]:
+        return [heads(COLUMNS, width)]
+
+    def row(self, row_id: str, width: int) -> Line:
+        position = next(each for each in self.view.positions if each.id == row_id)
+        return row(COLUMNS, self._cells(position), width)
+
+    def _cells(self, position: PositionView) -> list[Part]:
+        book = self.view.books.get(position.symbol)
+        tick = book.tick if book else None
+        gain = "up" if position.unrealised > 0 else "down" if position.unrealised < 0 else "text"
+        long = position.side == "long"
+        held = max(0, self.view.status.market_time - position.opened) / 10**9
+        return [
+            (position.symbol, "text+bold"),
+            ("closing" if position.closing else ("▲ " if long else "▼ ") + position.side,
+             "warn" if position.closing else "up" if long else "down"),
+            (figures.size(position.size), "text"),
+            (figures.price(position.entry, tick), "quiet"),
+            (figures.price(position.mark, tick), "text"),
+            (figures.signed(position.unrealised), gain),
+            (figures.percent(position.percent_equity), "text"),
+            (figures.price(position.stop, tick), "quiet"),
+            (figures.price(position.target, tick), "quiet"),
+            (f"{position.leverage.normalize():f}×", "quiet"),
+            (figures.agent(position.agent), "quiet"),
+            (figures.age(held if held >= 10 else held // 1 + 0.0), "quiet"),
+        ]

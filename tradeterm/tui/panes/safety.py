@@ -1,0 +1,90 @@
+"""Safety: the degradation level, why, and how much of each limit is used."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from tradeterm.engine.view import ConsoleView, LimitView
+from tradeterm.tui import figures
+from tradeterm.tui.ink import BLANK, Line, Part, clip, fit, wrap
+from tradeterm.tui.panes.base import Pane
+
+LEVELS = ("NORMAL", "REDUCED", "LIMITED", "EMERGENCY")
+ROLES = {"NORMAL": "up", "REDUCED": "warn", "LIMITED": "warn", "EMERGENCY": "error"}
+MEANING = {
+    "NORMAL": "everything allowed",
+    "REDUCED": "no sentiment, no model fan-out",
+    "LIMITED": "model for regime conflicts only",
+    "EMERGENCY": "no new exposure; exits always work",
+}
+
+
+class SafetyPane(Pane):
+    """Levels with the active one marked, its cause, and gauges with words."""
+
+    NAME: ClassVar[str] = "safety"
+    KEY: ClassVar[str] = "8"
+    TITLE: ClassVar[str] = "Safety"
+
+    def part_of(self, view: ConsoleView) -> object:
+        status = view.status
+        return (
+            view.limits, status.level, status.level_cause, status.state, status.state_reason,
+            figures.age(status.data_age),
+        )
+
+    def age(self) -> str:
+        return f"age {figures.age(self.view.status.data_age)}"
+
+    def hint(self) -> str:
+        return "H halt · P pause or resume"
+
+    def inside(self, width: int, height: int) -> list[Line]:
+        status = self.view.status
+        level: list[Part] = []
+        for name in LEVELS:
+            active = name == status.level
+            text = f"›{name}‹" if active else name
+            level.append((text + " ", ROLES[name] + "+bold" if active else "quiet"))
+        lines: list[Line] = [tuple(level)]
+        cause = status.level_cause or MEANING.get(status.level, "")
+        lines.append((("cause   " if status.level_cause else "means   ", "quiet"),
+                      (clip(cause, width - 8), "text")))
+        state = status.state.upper()
+        role = {"running": "up+bold", "halted": "error+bold"}.get(status.state, "warn+bold")
+        reason = f" {status.state_reason}" if status.state_reason else ""
+        lines.append((("trading ", "quiet"), (state, role), (clip(reason, width - 16), "text")))
+        lines.append(BLANK)
+        if not self.view.limits:
+            lines += [((part, "quiet"),) for part in
+                      wrap("limits appear with the first equity", width)]
+        lines += _gauges(self.view.limits, width)
+        return lines[:height]
+
+
+def _gauges(limits: tuple[LimitView, ...], width: int) -> list[Line]:
+    """One line per limit: name, used / allowed, bar, and a word when it is close."""
+    names = max((len(limit.name) for limit in limits), default=0) + 1
+    figures_wide = max((len(_amount(limit)) for limit in limits), default=0)
+    room = max(3, min(40, width - names - figures_wide - 1 - 5))
+    return [_gauge(limit, min(names, 16), figures_wide, room) for limit in limits]
+
+
+def _gauge(limit: LimitView, name: int, amount: int, room: int) -> Line:
+    share = limit.used / limit.limit if limit.limit > 0 else 1.0
+    role = "error" if share >= 1 else "warn" if share >= 0.8 else "accent"
+    word = " OVER" if share >= 1 else " near" if share >= 0.8 else ""
+    full, empty = figures.bar(share, room)
+    return (
+        (fit(limit.name, name), "quiet"), (fit(_amount(limit), amount, ">") + " ", "text"),
+        (full, role), (empty, "faint"), (word, role),
+    )
+
+
+def _amount(limit: LimitView) -> str:
+    unit = f" {limit.unit}" if limit.unit else ""
+    return f"{_figure(limit.used)} / {_figure(limit.limit)}{unit}"
+
+
+def _figure(value: float) -> str:
+    return f"{value:.0f}" if value == int(value) or value >= 100 else f"{value:.1f}"

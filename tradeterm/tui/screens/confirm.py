@@ -1,0 +1,134 @@
+"""Questions over the deck: a typed word for what is global, y for leaving open things behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.screen import ModalScreen
+
+from tradeterm.tui.choice import Choice
+from tradeterm.tui.ink import BLANK, Ink, Line, wrap
+from tradeterm.tui.panes.base import Pane
+
+_WIDEST = 72
+
+
+class QuestionPane(Pane):
+    """Facts, then what to type."""
+
+    NAME: ClassVar[str] = "question"
+
+    def __init__(self, title: str, facts: Sequence[str], ink: Ink) -> None:
+        super().__init__(Choice(), ink)
+        self.placed = True
+        self._title = title
+        self._facts = facts
+        self.answer_line: Line = BLANK
+
+    def heading(self) -> str:
+        return self._title
+
+    def lines(self, width: int) -> list[Line]:
+        """Everything inside the frame."""
+        facts: list[Line] = [
+            ((part, "text"),) for fact in self._facts for part in wrap(fact, width)
+        ]
+        return [BLANK, *facts, BLANK, self.answer_line,
+                (("anything else, esc and enter: ", "quiet"), ("Cancel", "text+bold"),
+                 (" · H halts", "quiet"))]
+
+    def inside(self, width: int, height: int) -> list[Line]:
+        lines = self.lines(width)
+        return lines if len(lines) <= height else [*lines[: height - 2], *lines[-2:]]
+
+
+class Question(ModalScreen[bool]):
+    """Base: keys typed before it was readable do nothing."""
+
+    CSS_PATH = Path(__file__).with_name("screens.tcss")
+
+    def __init__(
+        self, title: str, facts: Sequence[str], ink: Ink, clock: Callable[[], float], delay: float
+    ) -> None:
+        super().__init__()
+        self.pane = QuestionPane(title, facts, ink)
+        self._clock = clock
+        self._delay = delay
+        self._shown: float | None = None
+
+    def compose(self) -> ComposeResult:
+        yield self.pane
+
+    def on_mount(self) -> None:
+        self.fit()
+        self.call_after_refresh(self._painted)
+
+    def _painted(self) -> None:
+        self._shown = self._clock()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.fit()
+
+    def fit(self) -> None:
+        """Size the box to its text."""
+        width = max(10, min(self.app.size.width - 6, _WIDEST))
+        self.pane.styles.width = width
+        self.pane.styles.height = min(self.app.size.height, len(self.pane.lines(width - 4)) + 2)
+
+    def on_key(self, event: events.Key) -> None:
+        event.stop()
+        event.prevent_default()
+        if event.key in {"escape", "enter"}:
+            self.dismiss(False)
+        elif self._shown is not None and self._clock() - self._shown >= self._delay:
+            self.typed(event)
+
+    def typed(self, event: events.Key) -> None:
+        """A key that counts."""
+        raise NotImplementedError
+
+
+class TypedScreen(Question):
+    """Done only when the word is typed in full; a wrong letter changes nothing."""
+
+    def __init__(
+        self, word: str, title: str, facts: Sequence[str], ink: Ink, clock: Callable[[], float],
+        delay: float,
+    ) -> None:
+        super().__init__(title, facts, ink, clock, delay)
+        self.word = word
+        self.text = ""
+        self._answer()
+
+    def _answer(self) -> None:
+        self.pane.answer_line = (
+            ("type ", "text"), (self.word, "warn+bold"), (" to do it:  ", "text"),
+            (self.text, "accent+bold"), ("▏", "accent"),
+        )
+
+    def typed(self, event: events.Key) -> None:
+        if event.key == "backspace":
+            self.text = self.text[:-1]
+        elif event.character and event.character.isprintable():
+            self.text = (self.text + event.character)[-len(self.word):]
+        self._answer()
+        self.pane.rebuild()
+        if self.text == self.word:
+            self.dismiss(True)
+
+
+class QuitScreen(Question):
+    """Leaving while something is open."""
+
+    def __init__(
+        self, facts: Sequence[str], ink: Ink, clock: Callable[[], float], delay: float
+    ) -> None:
+        super().__init__("Quit?", facts, ink, clock, delay)
+        self.pane.answer_line = (("y", "accent+bold"), (" quits", "text"))
+
+    def typed(self, event: events.Key) -> None:
+        self.dismiss(event.key == "y")

@@ -1,0 +1,48 @@
+"""What the console needs from the engine: a picture to read and a door for commands."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from tradeterm.engine.view import ConsoleView
+from tradeterm.model.commands import OperatorCommand
+from tradeterm.tui.options import ConsoleOptions
+
+
+class EngineSession(Protocol):
+    """One engine, seen from the screen. Every member may be used from the screen's thread."""
+
+    @property
+    def view(self) -> ConsoleView:
+        """The latest committed picture; reading it is atomic."""
+        ...
+
+    @property
+    def failure(self) -> BaseException | None:
+        """Why the engine could not start (a ConfigError, say); the app then exits."""
+        ...
+
+    @property
+    def options(self) -> ConsoleOptions | None:
+        """The console's settings once they are read; None before, or when there are none."""
+        ...
+
+    def start(self) -> None:
+        """Boot the engine on its own thread; called after the first paint, returns at once."""
+        ...
+
+    def stop(self, deadline: float) -> bool:
+        """Wind down within ``deadline`` seconds; False when it did not manage to."""
+        ...
+
+    def submit(self, command: OperatorCommand) -> None:
+        """Hand over a command; what became of it arrives as a CMD event and as state."""
+        ...
+
+    def set_speed(self, speed: float) -> None:
+        """Market seconds per second; inf is as fast as possible."""
+        ...
+
+    def set_paused(self, paused: bool) -> None:
+        """Stop or start the market (not the trading)."""
+        ...
