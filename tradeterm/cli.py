@@ -142,13 +142,14 @@ def _speed(text: str | None) -> float | None:
 
 
 def _console(prepare: Callable[[], RunRequest]) -> int:
-    if not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM") == "dumb":
+    streams = (sys.stdin, sys.stdout, sys.stderr)  # Textual draws on stderr
+    if not all(s.isatty() for s in streams) or os.environ.get("TERM") == "dumb":
         raise UsageError("the console needs a terminal; use `tradeterm run --headless`")
     from tradeterm.tui.app import TradetermApp
     from tradeterm.tui.engine_thread import EngineThread
 
     session = EngineThread(prepare, _console_options)
-    code = TradetermApp(session).start()
+    code = TradetermApp(session).run()
     if isinstance(session.failure, TradetermError):
         raise session.failure
     if session.failure is not None:
@@ -159,7 +160,14 @@ def _console(prepare: Callable[[], RunRequest]) -> int:
 
 
 def _console_options(request: RunRequest) -> ConsoleOptions:
-    return request.settings.console.options()
+    from tradeterm.tui.options import ConsoleOptions
+
+    console = request.settings.console
+    return ConsoleOptions(
+        poll=console.poll, refresh=console.refresh.model_dump(), theme=console.theme,
+        bell=console.bell, question_timeout=console.question_timeout,
+        stale_after=console.stale_after,
+    )
 
 
 # -- headless --------------------------------------------------------------------------------

@@ -43,6 +43,8 @@ from tradeterm.settings.settings import Settings
 log = logging.getLogger(__name__)
 
 HALT_FILE = "HALT"
+#: Id of the rows about the run itself: the same in every run, so that runs can be compared.
+RUN_ROW = "run"
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,8 +295,8 @@ def _refuse_another(recovered: Recovered, feed: Feed, request: RunRequest) -> No
 
 def _session_row(engine: Engine, kind: str, run_id: str, body: dict[str, Any]) -> Row:
     data = msgspec.json.encode({"run": run_id, "version": __version__, **body})
-    parent = "" if kind == "run_started" else f"run-{run_id}"
-    return Row(engine.now, kind, f"run-{run_id}", parent, engine.inputs, data)
+    parent = "" if kind == "run_started" else RUN_ROW
+    return Row(engine.now, kind, RUN_ROW, parent, engine.inputs, data)
 
 
 def _session_body(request: RunRequest) -> dict[str, Any]:
@@ -325,7 +327,7 @@ async def _continue(
     session = recovered.session
     recorded = Settings.from_effective(session["settings"])
     old = _new_engine(request, feed, recorded, session["approve"])
-    rerun = Rerun(old, feed, advisor, f"run-{recovered.started['run']}")
+    rerun = Rerun(old, feed, advisor, RUN_ROW)
     await rerun.catch_up(recovered)
     engine = old
     if session["settings"] != request.effective or session["approve"] != request.approve:

@@ -52,7 +52,7 @@ def tape(folder: Path, *lines: str, name: str = "tape.jsonl") -> Path:
     path = folder / name
     raw = "".join(f"{each}\n" for each in lines).encode()
     if name.endswith(".gz"):
-        raw = gzip.compress(raw)
+        raw = gzip.compress(raw, mtime=0)
     elif name.endswith(".zst"):
         raw = zstandard.compress(raw)
     path.write_bytes(raw)

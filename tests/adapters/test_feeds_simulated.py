@@ -215,3 +215,5 @@ def test_the_feed_text_names_what_there_is() -> None:
     for wrong in ("", "simulated", "replay:", "sim:x", "live"):
         with pytest.raises(UsageError, match="--feed"):
             open_feed(wrong, SETTINGS)
+    with pytest.raises(UsageError, match="--on-bad"):
+        open_feed("sim", SETTINGS, on_bad="ignore")

@@ -94,11 +94,11 @@ def test_a_strong_opposite_case_turns_the_position() -> None:
 
 
 def test_a_weak_opposite_case_only_closes() -> None:
-    views = technical(Bias.SHORT, 0.5), regime(Bias.NEUTRAL)
+    views = technical(Bias.SHORT, 0.4), regime(Bias.NEUTRAL)
     held = (position(PositionSide.LONG),)
     signal = decide(*views, held=held)
     assert (signal.action, signal.size) == (Action.CLOSE_LONG, Decimal("0.1"))
-    short = decide(technical(Bias.LONG, 0.5), regime(Bias.NEUTRAL),
+    short = decide(technical(Bias.LONG, 0.4), regime(Bias.NEUTRAL),
                    held=(position(PositionSide.SHORT),))  # fmt: skip
     assert short.action is Action.CLOSE_SHORT
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -157,7 +158,7 @@ def test_a_refusal_is_right_no_smallest_order_would_have_fitted(
     if verdict.allows:
         return
     instrument = INSTRUMENTS[intent.symbol]
-    tick = {"entry": instrument.price(intent.entry)}
+    tick: dict[str, Any] = {"entry": instrument.price(intent.entry)}
     assert intent.stop is not None
     assert intent.target is not None
     tick |= {"stop": instrument.price(intent.stop), "target": instrument.price(intent.target)}

@@ -57,7 +57,7 @@ def test_a_limit_order_at_the_entry_is_approved() -> None:
     {"target": None}, {"leverage": D(2)}, {"book": AccountBook.SPOT}, {"reduce_only": True},
     {"purpose": Purpose.REBALANCE}, {"purpose": Purpose.EXIT}, {"parent": "v-2"},
     {"type": OrderType.STOP_LOSS}, {"limit": D(50000)}, {"trigger": D(50000)},
-    {"position_id": "pos-1"}, {"type": OrderType.LIMIT, "limit": D(51000)},
+    {"type": OrderType.LIMIT, "limit": D(51000)},
     {"type": OrderType.LIMIT},
 ], ids=str)
 def test_any_other_order_is_refused(change: dict[str, Any]) -> None:
@@ -142,4 +142,5 @@ def test_what_does_not_protect_is_refused(change: dict[str, Any]) -> None:
 
 
 def test_amounts_compare_by_value_not_by_spelling() -> None:
-    assert ENGINE.approve(verdict(), request(size=Decimal("0.0200")), NOW)
+    approved = ENGINE.approve(verdict(), request(size=Decimal("0.0200")), NOW)
+    assert approved.verdict_id == "v-1"

@@ -56,7 +56,7 @@ def test_it_needs_no_stop_and_becomes_an_order(wish: SpotWish, purpose: Purpose)
 
 @pytest.mark.parametrize("change", [
     {"purpose": Purpose.ENTRY}, {"book": AccountBook.MARGIN}, {"leverage": D(2)},
-    {"stop": D(49000)}, {"size": D(1)},
+    {"stop": D(49000)}, {"size": D(1)}, {"position_id": "pos-1"},
 ], ids=str)
 def test_a_spot_verdict_permits_nothing_else(change: dict[str, Any]) -> None:
     with pytest.raises(InvalidOrder):

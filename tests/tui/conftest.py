@@ -46,7 +46,7 @@ class Console:
 
     async def settle(self) -> None:
         """Let the screen catch up with everything already decided."""
-        for _ in range(2):
+        for _ in range(1):
             await self.pilot.pause()
 
     async def look(self, view: ConsoleView | None = None, after: float = 2.0) -> str:
@@ -74,7 +74,7 @@ Open = Callable[..., Opened]
 
 @pytest.fixture
 def console() -> Open:
-    """``async with console(width, height, view, …) as desk``."""
+    """Opens a console of a size on pictures; use it with ``async with``."""
 
     @asynccontextmanager
     async def opened(

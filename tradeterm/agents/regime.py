@@ -88,10 +88,10 @@ class RegimeAgent:
         if adx >= settings.adx_trend and chop < settings.chop_threshold:
             regime = Regime.TRENDING_BULL if up else Regime.TRENDING_BEAR
             return regime, min(0.95, 0.6 + (adx - settings.adx_trend) / 60.0), ratio
-        if figures.squeeze:
-            return Regime.BREAKOUT_POTENTIAL, 0.6, ratio
         if chop >= settings.chop_threshold:
             return Regime.CHOPPY, min(0.95, 0.6 + (chop - settings.chop_threshold) / 60.0), ratio
+        if figures.squeeze:
+            return Regime.BREAKOUT_POTENTIAL, 0.6, ratio
         return Regime.RANGING, min(0.9, 0.5 + (settings.adx_trend - min(adx, 25.0)) / 50.0), ratio
 
     def _believe(

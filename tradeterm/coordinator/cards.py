@@ -136,7 +136,7 @@ class CardKeeper:
             return []
         ended = []
         for card in list(self._pending.values()):
-            mid = mids.get(card.proposal.symbol)
+            mid = _usable(mids.get(card.proposal.symbol))
             if now >= card.expires:
                 ended.append(self._end(card, CardState.EXPIRED, now, "clock", "no answer"))
             elif mid is not None and not _moved(card, mid) <= card.drift_limit:
@@ -183,6 +183,11 @@ def content_of(proposal: Proposal, intent: TradeIntent | None) -> str:
         return intent.content_hash()
     text = "|".join(("close", proposal.symbol, *proposal.close_ids))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _usable(mid: Decimal | None) -> Decimal | None:
+    """None for what is no price: such a card waits for its clock, and risk refuses it anyway."""
+    return mid if mid is not None and mid.is_finite() and mid > 0 else None
 
 
 def _moved(card: Card, mid: Decimal) -> Decimal:

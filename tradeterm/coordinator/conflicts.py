@@ -44,7 +44,7 @@ def ta_against_sentiment(scene: Scene) -> Finding:
     ta, mood = scene.evidence.technical_view, scene.evidence.sentiment_view
     if scene.proposal.intent is None or ta is None or mood is None:
         return None
-    gap = abs(ta.confidence - mood.confidence)
+    gap = round(abs(ta.confidence - mood.confidence), 9)  # 0.75 − 0.55 is 0.2, not less
     if {ta.bias, mood.bias} != {Bias.LONG, Bias.SHORT} or not gap < scene.settings.confidence_gap:
         return None
     return Contradiction(

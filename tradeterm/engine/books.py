@@ -122,7 +122,12 @@ class Books:
     # -- what happened ---------------------------------------------------------------------
 
     def booked(self, events: Sequence[ExecutionEvent]) -> None:
-        """Write down and post what execution reported, in causal order."""
+        """Write down and post what execution reported, in causal order.
+
+        Whoever looks at the account waits until all of it is posted: ``execution`` already holds
+        the whole batch, the ledger only what came before in the loop.
+        """
+        closed: list[tuple[Position, str]] = []
         for event in events:
             if isinstance(event, Filled):
                 self._filled(event)
@@ -130,8 +135,14 @@ class Books:
                 self._order_changed(event.order)
             else:
                 self._position_changed(event)
+                if event.what == "closed":
+                    closed.append((event.position, event.parent))
         for notice in self.execution.take_notices():
             self._core.risk_alert(notice.code, notice.severity, notice.text)
+        if any(isinstance(event, Filled) for event in events):
+            self.mark()
+        for position, fill in closed:
+            self.on_closed(position, fill)
 
     def _order_changed(self, order: Order) -> None:
         core = self._core
@@ -156,7 +167,6 @@ class Books:
         core.bus.publish(
             Topic.PORTFOLIO_UPDATES, "execution", position.symbol, position, core.now
         )
-        self.mark()
         if event.what != "closed":
             return
         settled = self.portfolio.marks.settle(position)
@@ -164,7 +174,6 @@ class Books:
         core.counters.realised += position.pnl
         assert position.exit_reason is not None
         core.count(core.counters.exits, position.exit_reason.value)
-        self.on_closed(position, event.parent)
 
     # -- marks -----------------------------------------------------------------------------
 

@@ -180,16 +180,21 @@ class Engine:
     def _trade(self, event: Trade) -> None:
         self._inputs["trade"] += 1
         closed = self._market.on_trade(event)
-        execution = self.books.execution
-        if event.symbol in execution.interested:
-            events = execution.on_market(event)
-            if events:
-                self.books.booked(events)
-                self._plan()
+        if event.symbol in self.books.execution.interested:
+            self._execute(event)
         if self.trading.watching:
             self.trading.tick()
         if closed:
             self._closed(closed)
+
+    def _execute(self, event: Trade | Candle) -> None:
+        """Let a price act on resting orders; one that cannot be filled now sets a due time."""
+        execution = self.books.execution
+        events = execution.on_market(event)
+        if events:
+            self.books.booked(events)
+        if events or execution.next_due < self._next_timer:
+            self._plan()
 
     def _delta(self, event: BookDelta) -> None:
         self._inputs["delta"] += 1
@@ -202,11 +207,8 @@ class Engine:
     def _candle(self, event: Candle) -> None:
         self._inputs["candle"] += 1
         closed = self._market.on_candle(event)
-        execution = self.books.execution
-        if event.symbol in execution.interested:
-            events = execution.on_market(event)
-            if events:
-                self.books.booked(events)
+        if event.symbol in self.books.execution.interested:
+            self._execute(event)
         if self.trading.watching:
             self.trading.tick()
         self._closed(closed)

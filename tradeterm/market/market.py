@@ -89,6 +89,7 @@ class Market:
         self.heard = m.ts = ts = ev.ts
         m.price = price = ev.price
         m.side = ev.side
+        m.prints += 1
         builder = m.builder
         if ts < builder.end and builder.volume > 0.0:
             if price > builder.high:
@@ -332,8 +333,7 @@ class Market:
     def chart(self, symbol: str, timeframe: int, count: int) -> tuple[tuple[Row, ...], Row | None]:
         """(closed candles oldest first, the forming one) as (close time, o, h, l, c, v)."""
         m = self._by_symbol[symbol]
-        window = m.windows.get(timeframe)
-        return (window.rows(count) if window else ()), m.forming(timeframe)
+        return m.recent(timeframe, count), m.forming(timeframe)
 
     # -- state -----------------------------------------------------------------------------
 

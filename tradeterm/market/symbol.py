@@ -35,6 +35,7 @@ class SymbolState(msgspec.Struct, frozen=True):
     price: float
     side: str
     ts: int
+    prints: int
     closes: int
     book: BookState
     builder: BuilderState
@@ -45,12 +46,14 @@ class SymbolState(msgspec.Struct, frozen=True):
 class SymbolMarket:
     """What is known about one symbol. The plain attributes are written by Market's hot path.
 
-    ``base`` is the finest timeframe it has; ``closes`` counts the base candles closed so far.
+    ``price``, ``side`` and ``ts`` are the last print (or close), its taker's side, and
+    the stamp of the last event; ``base`` is the finest timeframe there is; ``prints`` and
+    ``closes`` count trades and closed base candles.
     """
 
     __slots__ = (
         "_timeframes", "_window_size", "aggregators", "base", "book", "builder", "closes",
-        "indicators", "mode", "price", "side", "symbol", "ts", "window", "windows",
+        "indicators", "mode", "price", "prints", "side", "symbol", "ts", "window", "windows",
     )  # fmt: skip
 
     def __init__(self, symbol: str, timeframes: Sequence[int], window: int) -> None:
@@ -59,6 +62,7 @@ class SymbolMarket:
         self.price = 0.0
         self.side = ""
         self.ts = 0
+        self.prints = 0
         self.closes = 0
         self.book = OrderBook(symbol)
         self._timeframes = tuple(timeframes)
@@ -131,6 +135,16 @@ class SymbolMarket:
             return self.price, self.price
         return bid, ask
 
+    @property
+    def version(self) -> int:
+        """Grows with every change of the book, the last price or the candles."""
+        return self.book.version + self.prints + self.closes
+
+    def recent(self, timeframe: int, count: int) -> tuple[Row, ...]:
+        """The last closed candles as (close time, o, h, l, c, v), oldest first."""
+        window = self.windows.get(timeframe)
+        return window.rows(count) if window is not None else ()
+
     def forming(self, timeframe: int) -> Row | None:
         """The unfinished candle of a timeframe as (close time, o, h, l, c, v)."""
         small = self.builder.forming()
@@ -150,6 +164,7 @@ class SymbolMarket:
             price=self.price,
             side=self.side,
             ts=self.ts,
+            prints=self.prints,
             closes=self.closes,
             book=self.book.dump(),
             builder=self.builder.dump(),
@@ -161,7 +176,7 @@ class SymbolMarket:
         """Become the symbol that was dumped. The book object stays the same one."""
         self.rebase(state.base)
         self.mode, self.price, self.side = state.mode, state.price, state.side
-        self.ts, self.closes = state.ts, state.closes
+        self.ts, self.closes, self.prints = state.ts, state.closes, state.prints
         self.book.load(state.book)
         self.builder.load(state.builder)
         for timeframe, window in state.windows.items():

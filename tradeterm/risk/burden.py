@@ -14,13 +14,28 @@ class Unpriced(ArithmeticError):
     """Something held has no price or rate, so no exposure can be stated."""
 
 
+class _Held:
+    """One symbol's sizes (base), summed before they are priced: a price is one product then."""
+
+    __slots__ = ("entries", "longs", "margin", "positions", "shorts", "signed", "signed_entries")
+
+    def __init__(self) -> None:
+        self.longs = self.shorts = 0
+        self.positions = self.signed = ZERO
+        self.entries = self.signed_entries = ZERO
+        self.margin = ZERO
+        """Σ size ÷ leverage of working entries."""
+
+
 class Burden:
     """Sums over positions and working entries, in account currency."""
 
     __slots__ = ("margin", "notional", "sides", "signed", "total")
 
     def __init__(self, account: AccountView) -> None:
-        """Positions count at mid, entries at their limit or the ask."""
+        """Positions count at mid, entries at the ask (or at a limit above it)."""
+        held: dict[str, _Held] = {}
+        opened = _positions(account, held)
         self.notional = ZERO
         self.margin = account.margin_used
         self.signed: dict[str, Decimal] = {}
@@ -28,34 +43,65 @@ class Burden:
         self.sides: dict[str, tuple[int, int]] = {}
         """Symbol → (longs, shorts), positions and entries that are not one yet."""
         self.total = 0
-        held = set()
-        for position in account.positions:
-            held.add(position.order_id)
-            notional = position.size * _mid(account, position.symbol)
-            self._add(position.symbol, position.side.sign, notional)
-            self._count(position.symbol, position.side.sign)
         for order in account.entries:
-            self._pending(account, order, counted=order.request.id in held)
+            self._limit_premium(account, order)
+            _pending(held, order, counted=order.request.id in opened)
+        for symbol, one in held.items():
+            self._price(account, symbol, one)
 
-    def _pending(self, account: AccountView, order: Order, *, counted: bool) -> None:
+    def _price(self, account: AccountView, symbol: str, one: _Held) -> None:
+        rate = _rate(account, symbol)
+        mid, ask = _mid(account, symbol) * rate, _ask(account, symbol) * rate
+        self.notional += one.positions * mid + one.entries * ask
+        self.margin += one.margin * ask
+        signed = one.signed * mid + one.signed_entries * ask
+        self.signed[symbol] = self.signed.get(symbol, ZERO) + signed
+        self.sides[symbol] = (one.longs, one.shorts)
+        self.total += one.longs + one.shorts
+
+    def _limit_premium(self, account: AccountView, order: Order) -> None:
+        """What a limit above the ask costs more than the ask, for all sums."""
         request = order.request
-        rate = _rate(account, request.symbol)
-        price = request.limit * rate if request.limit else _ask(account, request.symbol) * rate
-        notional = order.remaining * price
-        sign = 1 if request.side is Side.BUY else -1
-        self._add(request.symbol, sign, notional)
-        self.margin += notional / request.leverage
-        if not counted:
-            self._count(request.symbol, sign)
+        if request.limit is None:
+            return
+        premium = request.limit - _ask(account, request.symbol)
+        if not premium > 0:
+            return
+        extra = order.remaining * premium * _rate(account, request.symbol)
+        self.notional += extra
+        self.margin += extra / request.leverage
+        signed = extra if request.side is Side.BUY else -extra
+        self.signed[request.symbol] = self.signed.get(request.symbol, ZERO) + signed
 
-    def _add(self, symbol: str, sign: int, notional: Decimal) -> None:
-        self.notional += notional
-        self.signed[symbol] = self.signed.get(symbol, ZERO) + sign * notional
 
-    def _count(self, symbol: str, sign: int) -> None:
-        longs, shorts = self.sides.get(symbol, (0, 0))
-        self.sides[symbol] = (longs + 1, shorts) if sign > 0 else (longs, shorts + 1)
-        self.total += 1
+def _positions(account: AccountView, held: dict[str, _Held]) -> set[str]:
+    """Sum the positions; the entry orders they came from."""
+    opened = set()
+    for position in account.positions:
+        opened.add(position.order_id)
+        symbol = position.symbol
+        one = held.get(symbol) or held.setdefault(symbol, _Held())
+        one.positions += position.size
+        if position.side.sign > 0:
+            one.signed += position.size
+            one.longs += 1
+        else:
+            one.signed -= position.size
+            one.shorts += 1
+    return opened
+
+
+def _pending(held: dict[str, _Held], order: Order, *, counted: bool) -> None:
+    request, remaining = order.request, order.remaining
+    one = held.get(request.symbol) or held.setdefault(request.symbol, _Held())
+    one.entries += remaining
+    one.margin += remaining / request.leverage
+    if request.side is Side.BUY:
+        one.signed_entries += remaining
+        one.longs += not counted
+    else:
+        one.signed_entries -= remaining
+        one.shorts += not counted
 
 
 def _rate(account: AccountView, symbol: str) -> Decimal:
@@ -70,7 +116,7 @@ def _mid(account: AccountView, symbol: str) -> Decimal:
     mid = account.mid(symbol)
     if mid is None or not mid > 0:
         raise Unpriced(f"no price for {symbol}")
-    return mid * _rate(account, symbol)
+    return mid
 
 
 def _ask(account: AccountView, symbol: str) -> Decimal:

@@ -6,6 +6,12 @@ The machinery (picture, timers, signals, questions) is in console.py.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from functools import partial
+from typing import Any
+
+from textual.app import SystemCommand
+from textual.screen import Screen
 
 from tradeterm.model.commands import (
     CancelEntries,
@@ -18,7 +24,7 @@ from tradeterm.model.commands import (
     RejectCard,
     Resume,
 )
-from tradeterm.tui import figures
+from tradeterm.tui import actions, figures
 from tradeterm.tui.actions import WORKING
 from tradeterm.tui.console import Console
 from tradeterm.tui.deck import ORDER
@@ -263,3 +269,17 @@ class TradetermApp(Console):
 
         self.push_screen(QuitScreen(quit_facts(self.view, working, pending), self.ink, self.clock,
                                     self.options.arm_delay), done)
+
+    def action_command_palette(self) -> None:
+        from textual.command import CommandPalette
+
+        if not isinstance(self.screen, CommandPalette):
+            self.push_screen(CommandPalette(
+                id="--command-palette", placeholder="Command … (lower case; H halts even here)"))
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        focus = self.focus_now()
+        for action in actions.ACTIONS:
+            if action.when(self.view, focus) and action.name not in {"command_palette", "back"}:
+                title = f"{action.name.replace('_', ' ').capitalize()} ({action.shown})"
+                yield SystemCommand(title, action.help, partial(self.run_action, action.name))

@@ -8,17 +8,16 @@ import asyncio
 import logging
 import signal
 import time
-from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 from rich.text import Text
 from textual import events
-from textual.app import App, ComposeResult, SystemCommand
+from textual.app import App, ComposeResult
 from textual.binding import BindingType
 from textual.filter import LineFilter
-from textual.screen import ModalScreen, Screen
+from textual.screen import ModalScreen
 from textual.timer import Timer
 
 from tradeterm.engine.view import ConsoleView, EventView
@@ -403,20 +402,6 @@ class Console(App[int]):
         elif key != "a":  # the trigger itself, perhaps held down, is no answer
             self.ask(None)
             self.say("No: nothing was sent, the card still waits")
-
-    def action_command_palette(self) -> None:
-        from textual.command import CommandPalette
-
-        if not isinstance(self.screen, CommandPalette):
-            self.push_screen(CommandPalette(
-                id="--command-palette", placeholder="Command … (lower case; H halts even here)"))
-
-    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        focus = self.focus_now()
-        for action in actions.ACTIONS:
-            if action.when(self.view, focus) and action.name not in {"command_palette", "back"}:
-                title = f"{action.name.replace('_', ' ').capitalize()} ({action.shown})"
-                yield SystemCommand(title, action.help, partial(self.run_action, action.name))
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Textual's own filters (NO_COLOR replaced by ours), then the last line."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tradeterm.adapters.feeds.rows import OnBad
 from tradeterm.errors import UsageError
 from tradeterm.model.market import Feed
 from tradeterm.settings.market import MarketSettings
@@ -16,13 +15,16 @@ def open_feed(
     *,
     seed: int | None = None,
     symbols: tuple[str, ...] | None = None,
-    on_bad: OnBad = "skip",
+    on_bad: str = "skip",
 ) -> Feed:
     """The feed that ``sim`` or ``replay:PATH`` names.
 
     ``seed`` None means the configured one; ``symbols`` None means the configured ones (sim) or
-    all in the files (replay). Raises UsageError, ConfigError or DataError.
+    all in the files (replay); ``on_bad`` is ``skip`` or ``refuse``. Raises UsageError, ConfigError
+    or DataError.
     """
+    if on_bad not in {"skip", "refuse"}:
+        raise UsageError(f"--on-bad {on_bad!r} is not known; write skip or refuse")
     kind, _, rest = spec.partition(":")
     if kind == "sim" and not rest:
         from tradeterm.adapters.feeds.simulated import SimulatedFeed
@@ -32,5 +34,7 @@ def open_feed(
     if kind == "replay" and rest:
         from tradeterm.adapters.feeds.replay import ReplayFeed
 
-        return ReplayFeed(Path(rest), settings, symbols=symbols, on_bad=on_bad)
+        return ReplayFeed(
+            Path(rest), settings, symbols=symbols, on_bad="refuse" if on_bad == "refuse" else "skip"
+        )
     raise UsageError(f"--feed {spec!r} is not known; write sim, or replay:PATH of a file or folder")

@@ -109,7 +109,7 @@ class ConflictsPane(ListPane):
         now = self.view.status.market_time
         soon = card.expires - now < _SOON * 10**9
         return (
-            (f" {card.resolution} ", "quiet"), ("expires ", "quiet"),
+            (f" {clip(card.resolution, 8)} ", "quiet"), ("expires ", "quiet"),
             (fit(figures.countdown(card.expires, now), 5, ">"), "error+bold" if soon else "warn"),
         )
 
@@ -171,7 +171,7 @@ def _order_lines(card: CardView, view: ConsoleView, width: int) -> list[Line]:
     tick = book.tick if book else None
     currency = view.status.currency
     lines: list[Line] = [
-        ((card.resolution, "accent+bold"), (f" by {card.by}  ", "quiet"),
+        ((card.resolution, "accent+bold"), (f" by {clip(card.by, 12)}  ", "quiet"),
          (clip(card.action, max(8, width - 24)), "text+bold")),
     ]
     facts = [

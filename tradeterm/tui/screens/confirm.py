@@ -46,7 +46,7 @@ class QuestionPane(Pane):
         return lines if len(lines) <= height else [*lines[: height - 2], *lines[-2:]]
 
 
-class Question(ModalScreen[bool]):
+class QuestionScreen(ModalScreen[bool]):
     """Base: keys typed before it was readable do nothing."""
 
     CSS_PATH = Path(__file__).with_name("screens.tcss")
@@ -92,7 +92,7 @@ class Question(ModalScreen[bool]):
         raise NotImplementedError
 
 
-class TypedScreen(Question):
+class TypedScreen(QuestionScreen):
     """Done only when the word is typed in full; a wrong letter changes nothing."""
 
     def __init__(
@@ -121,7 +121,7 @@ class TypedScreen(Question):
             self.dismiss(True)
 
 
-class QuitScreen(Question):
+class QuitScreen(QuestionScreen):
     """Leaving while something is open."""
 
     def __init__(
