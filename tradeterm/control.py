@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +18,14 @@ import msgspec
 from tradeterm.errors import TradetermError
 from tradeterm.model.commands import Command, CommandResult, OperatorCommand
 
+log = logging.getLogger(__name__)
+
+#: Longest order or question; answers may be longer.
 LINE_LIMIT = 64 * 1024
 #: Longest a caller waits for its command to be durable.
 REPLY_SECONDS = 10.0
+#: A socket's address is limited to 104 (macOS) or 108 (Linux) bytes.
+ADDRESS_BYTES = 100
 
 _decode = msgspec.json.Decoder(OperatorCommand).decode
 
@@ -26,6 +33,19 @@ _decode = msgspec.json.Decoder(OperatorCommand).decode
 def socket_path(db: Path) -> Path:
     """Beside the store."""
     return db.with_name(db.name + ".sock")
+
+
+@contextmanager
+def _address(path: Path) -> Iterator[str]:
+    """The socket's name as the system takes it; a long one goes through its open directory."""
+    if len(os.fsencode(path)) <= ADDRESS_BYTES:
+        yield str(path)
+        return
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{directory}/{path.name}"
+    finally:
+        os.close(directory)
 
 
 class ControlServer:
@@ -44,13 +64,26 @@ class ControlServer:
         self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
-        """Replace a socket a dead process left (the store's lock says we are the only one)."""
+        """Replace a socket a dead process left (the store's lock says we are the only one).
+
+        Where there can be none (the place has no sockets) the run goes on: the HALT file works.
+        """
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            self._bind(listener)
+            self._server = await asyncio.start_unix_server(
+                self._serve, sock=listener, limit=LINE_LIMIT
+            )
+        except OSError as error:
+            listener.close()
+            log.warning("no commands from other shells: %s cannot be made (%s)", self._path, error)
+
+    def _bind(self, listener: socket.socket) -> None:
         self._path.unlink(missing_ok=True)
         before = os.umask(0o177)
         try:
-            self._server = await asyncio.start_unix_server(
-                self._serve, str(self._path), limit=LINE_LIMIT
-            )
+            with _address(self._path) as name:
+                listener.bind(name)
         finally:
             os.umask(before)
 
@@ -86,7 +119,10 @@ class ControlServer:
 
 
 def send(db: Path, command: Command) -> CommandResult | None:
-    """Send a command to the process that runs ``db``; None when none listens."""
+    """Send a command to the process that runs ``db``; None when none listens (any more).
+
+    Raises TradetermError when it is there and does not confirm in time.
+    """
     reply = _exchange(db, msgspec.json.encode(command))
     return None if reply is None else CommandResult(bool(reply["accepted"]), str(reply["text"]))
 
@@ -97,15 +133,25 @@ def ask(db: Path, question: str) -> dict[str, Any] | None:
 
 
 def _exchange(db: Path, line: bytes) -> dict[str, Any] | None:
+    reply = b""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(REPLY_SECONDS)
         try:
-            connection.connect(str(socket_path(db)))
-        except (FileNotFoundError, ConnectionRefusedError):
-            return None
-        connection.sendall(line + b"\n")
-        with connection.makefile("rb") as stream:
-            reply = stream.readline(LINE_LIMIT)
-    if not reply:
-        raise TradetermError("the running process gave no answer; see its screen or log")
-    return dict(json.loads(reply))
+            with _address(socket_path(db)) as name:
+                connection.connect(name)
+            connection.sendall(line + b"\n")
+            with connection.makefile("rb") as stream:
+                reply = stream.readline()
+        except (FileNotFoundError, ConnectionError):
+            return None  # nobody there, or it ended meanwhile
+        except TimeoutError:
+            raise TradetermError(
+                f"the process that runs {db} has not confirmed within {REPLY_SECONDS:g} s: see its "
+                "screen or log; the order stays queued there"
+            ) from None
+        except OSError as error:
+            raise TradetermError(
+                f"cannot reach the process that runs {db}: {error.strerror}; a file named HALT "
+                "beside it halts, too"
+            ) from error
+    return dict(json.loads(reply)) if reply.endswith(b"\n") else None

@@ -135,6 +135,7 @@ class Desk:
         return desk
 
     def _note_derived(self) -> None:
+        account = self.request.settings.market.account
         configured = self.request.settings.market.instruments
         for symbol in self.engine.core.market.symbols:
             if symbol not in configured:
@@ -142,6 +143,11 @@ class Desk:
                 self.notices.append(
                     f"{symbol} is not in config/market.yaml: tick {steps.tick}, lot {steps.lot} "
                     "read off the data, default fees"
+                )
+            quote = self.engine.core.instruments[symbol].quote
+            if quote in account.parity:
+                self.notices.append(
+                    f"{symbol}: {quote} is counted 1:1 as {account.currency} (market.account.parity)"
                 )
 
     # -- living ----------------------------------------------------------------------------

@@ -149,8 +149,8 @@ class Driver:
             await self._commit()
             if not busy:
                 await self._rest()
-            elif not self._outstanding:
-                await asyncio.sleep(0)
+            else:
+                await asyncio.sleep(0)  # let the write begin: disk and engine work side by side
         await self.flush(snapshot=True)
 
     def _look_for_halt_file(self, now: float) -> None:

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from tradeterm.adapters.store.reader import Reader
+from tradeterm.control import REPLY_SECONDS, send
 from tradeterm.desk import Desk, RunRequest, engine_of
 from tradeterm.engine.facts import standing_facts
-from tradeterm.errors import StoreError
+from tradeterm.errors import StoreError, StoreLocked
 from tradeterm.model.commands import Command, CommandResult
 from tradeterm.settings.settings import Settings
 
@@ -30,6 +31,25 @@ def standing(reader: Reader) -> dict[str, Any]:
         "finished": info["finished"] is not None,
         "rows_behind": info["last_seq"] - found[0],
     }
+
+
+#: Between two attempts to reach a process that is just starting or ending.
+RETRY_SECONDS = 0.05
+
+
+def deliver(db: Path, command: Command) -> CommandResult:
+    """Have a command carried out durably, by the process that runs ``db`` or by this one."""
+    give_up = time.monotonic() + REPLY_SECONDS
+    while True:
+        result = send(db, command)
+        if result is not None:
+            return result
+        try:
+            return apply_offline(db, command)
+        except StoreLocked:  # it starts and does not listen yet, or it is about to end
+            if time.monotonic() > give_up:
+                raise
+            time.sleep(RETRY_SECONDS)
 
 
 def apply_offline(db: Path, command: Command) -> CommandResult:

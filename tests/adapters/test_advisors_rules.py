@@ -36,9 +36,7 @@ R = ResolutionAction
 ADVISOR = RulesAdvisor(LlmSettings(provider="rules", latency=0.25, daily_cap=D(5)))
 
 
-def ask(
-    evidence: Evidence, confidence: float, view: AccountView | None = None
-) -> ArbiterQuestion:
+def ask(evidence: Evidence, confidence: float, view: AccountView | None = None) -> ArbiterQuestion:
     """A question about a BUY whose confidence after consensus is ``confidence``."""
     keeper = coordinator()
     considered = keeper.consider(signal(), evidence, view or account(), NOW)
@@ -66,27 +64,30 @@ def turned(bias: Bias) -> Evidence:
     return Evidence(regime=now, held_regimes=(now,))
 
 
-@pytest.mark.parametrize(("question", "action", "reduction"), [
-    (ask(clash(Bias.LONG, 0.7, 0.6), 0.7), R.PROCEED, 0.0),
-    (ask(clash(Bias.LONG, 0.6, 0.7), 0.7), R.ABORT, 0.0),
-    (ask(clash(Bias.SHORT, 0.6, 0.7), 0.7), R.PROCEED, 0.0),
-    (ask(clash(Bias.SHORT, 0.7, 0.6), 0.7), R.ABORT, 0.0),
-    (ask(clash(Bias.LONG, 0.7, 0.68), 0.8), R.MODIFY, 0.5),
-    (ask(clash(Bias.LONG, 0.7, 0.68), 0.7), R.WAIT, 0.0),
-    (ask(clash(Bias.LONG, 0.7, 0.6, age=2000), 0.7), R.MODIFY, 0.5),
-    (ask(clash(Bias.SHORT, 0.7, 0.6, age=2000), 0.7), R.ABORT, 0.0),
-    (ask(CHOPPY, 0.6), R.ABORT, 0.0),
-    (ask(CHOPPY, 0.7), R.MODIFY, 0.5),
-    (ask(CHOPPY, 0.8), R.MODIFY, 0.25),
-    (ask(turned(Bias.SHORT), 0.8, HELD), R.ABORT, 0.0),
-    (ask(turned(Bias.LONG), 0.8, HELD), R.MODIFY, 0.25),
-    (ask(turned(Bias.NEUTRAL), 0.8, HELD), R.MODIFY, 0.5),
-    (ask(Evidence(), 0.8, SHORT), R.PROCEED, 0.0),
-    (ask(Evidence(ta(Bias.LONG)), 0.8, SHORT), R.PROCEED, 0.0),
-    (ask(Evidence(ta(Bias.SHORT)), 0.8, SHORT), R.WAIT, 0.0),
-    (ask(Evidence(), 0.8, account(position(symbol="XRP/USDT"))), R.MODIFY, 0.5),
-    (ask(Evidence(rebalance_pending=True), 0.8), R.PROCEED, 0.0),
-])
+@pytest.mark.parametrize(
+    ("question", "action", "reduction"),
+    [
+        (ask(clash(Bias.LONG, 0.7, 0.6), 0.7), R.PROCEED, 0.0),
+        (ask(clash(Bias.LONG, 0.6, 0.7), 0.7), R.ABORT, 0.0),
+        (ask(clash(Bias.SHORT, 0.6, 0.7), 0.7), R.PROCEED, 0.0),
+        (ask(clash(Bias.SHORT, 0.7, 0.6), 0.7), R.ABORT, 0.0),
+        (ask(clash(Bias.LONG, 0.7, 0.68), 0.8), R.MODIFY, 0.5),
+        (ask(clash(Bias.LONG, 0.7, 0.68), 0.7), R.WAIT, 0.0),
+        (ask(clash(Bias.LONG, 0.7, 0.6, age=2000), 0.7), R.MODIFY, 0.5),
+        (ask(clash(Bias.SHORT, 0.7, 0.6, age=2000), 0.7), R.ABORT, 0.0),
+        (ask(CHOPPY, 0.6), R.ABORT, 0.0),
+        (ask(CHOPPY, 0.7), R.MODIFY, 0.5),
+        (ask(CHOPPY, 0.8), R.MODIFY, 0.25),
+        (ask(turned(Bias.SHORT), 0.8, HELD), R.ABORT, 0.0),
+        (ask(turned(Bias.LONG), 0.8, HELD), R.MODIFY, 0.25),
+        (ask(turned(Bias.NEUTRAL), 0.8, HELD), R.MODIFY, 0.5),
+        (ask(Evidence(), 0.8, SHORT), R.PROCEED, 0.0),
+        (ask(Evidence(ta(Bias.LONG)), 0.8, SHORT), R.PROCEED, 0.0),
+        (ask(Evidence(ta(Bias.SHORT)), 0.8, SHORT), R.WAIT, 0.0),
+        (ask(Evidence(), 0.8, account(position(symbol="XRP/USDT"))), R.MODIFY, 0.5),
+        (ask(Evidence(rebalance_pending=True), 0.8), R.PROCEED, 0.0),
+    ],
+)
 def test_the_rules(question: ArbiterQuestion, action: ResolutionAction, reduction: float) -> None:
     answer = ADVISOR.answer(question)
     assert (answer.action, answer.size_reduction) == (action, reduction)
@@ -98,8 +99,20 @@ def test_the_rules(question: ArbiterQuestion, action: ResolutionAction, reductio
 @pytest.mark.parametrize(("confidence", "action"), [(0.6, R.ABORT), (0.7, R.PROCEED)])
 def test_what_risk_leaves_must_be_worth_it(confidence: float, action: ResolutionAction) -> None:
     question = ask(CHOPPY, confidence)
-    changed = replace(question.conflict, types=(ConflictType.RISK_CHANGE,))
+    changed = replace(question.conflict, types=(ConflictType.RISK_CHANGE,), severity=0.5)
     assert ADVISOR.answer(replace(question, conflict=changed)).action is action
+
+
+@pytest.mark.parametrize(("cut", "action"), [(0.79, R.PROCEED), (0.8, R.ABORT)])
+def test_a_small_rest_is_not_worth_an_order(cut: float, action: ResolutionAction) -> None:
+    question = ask(CHOPPY, 0.8)
+    changed = replace(question.conflict, types=(ConflictType.RISK_CHANGE,), severity=cut)
+    assert ADVISOR.answer(replace(question, conflict=changed)).action is action
+
+
+def test_a_weak_repetition_waits() -> None:
+    stacked = ask(Evidence(), 0.64, account(position(symbol="XRP/USDT")))
+    assert ADVISOR.answer(stacked).action is R.WAIT
 
 
 def test_the_most_careful_opinion_decides() -> None:

@@ -125,8 +125,20 @@ def signal(action: Action = Action.BUY, confidence: float = 0.7, **changes: Any)
 
 def position(number: int = 1, **changes: Any) -> Position:
     plain = Position(
-        f"pos-{number}", BTC, PositionSide.LONG, D("0.02"), D(50000), D(1), D(1000), NOW, NOW,
-        f"ord-{number}", "trading_decision", D(49000), D(52000), D("0.02"),
+        f"pos-{number}",
+        BTC,
+        PositionSide.LONG,
+        D("0.02"),
+        D(50000),
+        D(1),
+        D(1000),
+        NOW,
+        NOW,
+        f"ord-{number}",
+        "trading_decision",
+        D(49000),
+        D(52000),
+        D("0.02"),
     )
     return replace(plain, **changes)
 
@@ -141,8 +153,24 @@ def entry(symbol: str, side: Side) -> Order:
 def account(*positions: Position, entries: tuple[Order, ...] = ()) -> AccountView:
     none: MappingProxyType[str, Decimal] = MappingProxyType({})
     return AccountView(
-        NOW, "USDT", D(10000), D(10000), D(0), D(0), D(0), positions, entries, none, none, none,
-        none, D(10000), D(10000), 0, RunState.RUNNING, Level.NORMAL,
+        NOW,
+        "USDT",
+        D(10000),
+        D(10000),
+        D(0),
+        D(0),
+        D(0),
+        positions,
+        entries,
+        none,
+        none,
+        none,
+        none,
+        D(10000),
+        D(10000),
+        0,
+        RunState.RUNNING,
+        Level.NORMAL,
     )
 
 

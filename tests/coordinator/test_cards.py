@@ -30,16 +30,17 @@ from tradeterm.model.timing import SECOND
 from tradeterm.model.vocabulary import CardState, PositionSide, VerdictStatus
 
 
-def opened(keeper: Coordinator | None = None, now: int = NOW, **changes: Any) -> tuple[Coordinator, Card]:
+def opened(
+    keeper: Coordinator | None = None, now: int = NOW, **changes: Any
+) -> tuple[Coordinator, Card]:
     """A pending card for 0.02 BTC long at 50,000."""
     keeper, proposal, conflict = contradicted(keeper, now)
     assert proposal.intent is not None
-    resolution = keeper.resolve(keeper.question(proposal, conflict, Evidence(), now),
-                                answer(question_id="question-1"), now)
-    intent = replace(proposal.intent, **changes)
-    card = keeper.open_card(
-        proposal, conflict, resolution, intent, verdict(intent), D(50000), now
+    resolution = keeper.resolve(
+        keeper.question(proposal, conflict, Evidence(), now), answer(question_id="question-1"), now
     )
+    intent = replace(proposal.intent, **changes)
+    card = keeper.open_card(proposal, conflict, resolution, intent, verdict(intent), D(50000), now)
     return keeper, card
 
 
@@ -85,12 +86,16 @@ def test_an_unknown_card_is_refused() -> None:
     assert keeper.approve("card-9", "x", NOW, "operator", None).text == "no card card-9"
 
 
-@pytest.mark.parametrize("changes", [
-    {"verdict": None},
-    {"status": VerdictStatus.REJECTED, "codes": ("cash",)},
-    {"status": VerdictStatus.HALTED, "codes": ("halted",)},
-    {"status": VerdictStatus.MODIFIED, "content_hash": "smaller"},
-], ids=str)
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"verdict": None},
+        {"status": VerdictStatus.REJECTED, "codes": ("cash",)},
+        {"status": VerdictStatus.HALTED, "codes": ("halted",)},
+        {"status": VerdictStatus.MODIFIED, "content_hash": "smaller"},
+    ],
+    ids=str,
+)
 def test_an_order_risk_would_now_change_is_void(changes: dict[str, Any]) -> None:
     keeper, card = opened()
     assert card.verdict is not None
@@ -116,11 +121,18 @@ def test_an_approval_after_expiry_is_none() -> None:
     assert decision.card.state is CardState.EXPIRED
 
 
-@pytest.mark.parametrize(("stop", "mid", "drifts"), [
-    (49000, "50250", False), (49000, "50250.1", True), (49000, "49750", False),
-    (49000, "49749.9", True), (49700, "50150", False), (49700, "50150.1", True),
-    (49700, "49849.9", True),
-])
+@pytest.mark.parametrize(
+    ("stop", "mid", "drifts"),
+    [
+        (49000, "50250", False),
+        (49000, "50250.1", True),
+        (49000, "49750", False),
+        (49000, "49749.9", True),
+        (49700, "50150", False),
+        (49700, "50150.1", True),
+        (49700, "49849.9", True),
+    ],
+)
 def test_it_drifts_away_at_half_a_percent_or_half_the_stop(
     stop: int, mid: str, *, drifts: bool
 ) -> None:
@@ -183,11 +195,15 @@ def test_history_is_bounded() -> None:
     assert len(keeper.decided) == DECIDED_KEPT
 
 
-STEPS = st.lists(st.sampled_from(["open", "approve", "reject", "tick", "drift", "halt"]), max_size=12)
+STEPS = st.lists(
+    st.sampled_from(["open", "approve", "reject", "tick", "drift", "halt"]), max_size=12
+)
 
 
 @given(STEPS, STEPS)
-def test_a_restart_between_any_two_steps_changes_nothing(before: list[str], after: list[str]) -> None:
+def test_a_restart_between_any_two_steps_changes_nothing(
+    before: list[str], after: list[str]
+) -> None:
     keeper = coordinator()
     _, template = opened()
 
@@ -197,14 +213,23 @@ def test_a_restart_between_any_two_steps_changes_nothing(before: list[str], afte
             now = NOW + (start + number) * 37 * SECOND
             oldest = cards.pending()[0] if cards.pending() else template
             if step == "open":
-                changed.append(cards.open(
-                    f"card-{start + number}", template.proposal, template.conflict,
-                    template.resolution, template.intent, template.verdict, D(50000), now,
-                ))
+                changed.append(
+                    cards.open(
+                        f"card-{start + number}",
+                        template.proposal,
+                        template.conflict,
+                        template.resolution,
+                        template.intent,
+                        template.verdict,
+                        D(50000),
+                        now,
+                    )
+                )
             elif step in {"approve", "reject"}:
                 decision = (
                     cards.approve(oldest.id, oldest.content_hash, now, "op", template.verdict)
-                    if step == "approve" else cards.reject(oldest.id, now, "op")
+                    if step == "approve"
+                    else cards.reject(oldest.id, now, "op")
                 )
                 changed += [decision.card] if decision.card else []
             elif step == "halt":

@@ -54,34 +54,39 @@ XRP_CHANGED = regime(Regime.RANGING, symbol=XRP, previous=Regime.TRENDING_BULL)
 SHORT_XRP = position(symbol=XRP, side=PositionSide.SHORT)
 
 
-@pytest.mark.parametrize(("given", "expected"), [
-    ((Evidence(ta(), regime(), mood()),), ()),
-    ((Evidence(ta(Bias.LONG, 0.7), sentiment=mood(Bias.SHORT, 0.51)),), (C.TA_SENTIMENT,)),
-    ((Evidence(ta(Bias.SHORT, 0.7), sentiment=mood(Bias.LONG, 0.8)),), (C.TA_SENTIMENT,)),
-    ((Evidence(ta(Bias.LONG, 0.75), sentiment=mood(Bias.SHORT, 0.55)),), ()),
-    ((Evidence(ta(Bias.LONG, 0.7), sentiment=mood(Bias.NEUTRAL, 0.7)),), ()),
-    ((Evidence(ta(Bias.LONG, 0.7, age=121), sentiment=mood(Bias.SHORT, 0.7)),), ()),
-    ((Evidence(regime=regime(Regime.CHOPPY)),), (C.REGIME_CHOPPY,)),
-    ((Evidence(regime=regime(Regime.CHOPPY, age=601)),), ()),
-    ((Evidence(held_regimes=(CHANGED,)), account(position())), (C.REGIME_CHANGE,)),
-    ((Evidence(held_regimes=(CHANGED,)), account()), ()),
-    ((Evidence(held_regimes=(regime(),)), account(position())), ()),
-    ((Evidence(held_regimes=(XRP_CHANGED,)), account(SHORT_XRP)), (C.REGIME_CHANGE,)),
-    ((Evidence(), account(position(side=PositionSide.SHORT))), (C.OPEN_POSITION,)),
-    ((Evidence(), account(position())), ()),
-    ((Evidence(), account(position(symbol=XRP))), (C.CORRELATED,)),
-    ((Evidence(), account(SHORT_XRP)), ()),
-    ((Evidence(), account(SHORT_XRP), Action.SELL), (C.CORRELATED,)),
-    ((Evidence(), account(position(symbol="XRP/BTC", side=PositionSide.SHORT))), ()),
-    ((Evidence(), account(entries=(entry(XRP, Side.BUY),))), (C.CORRELATED,)),
-    ((Evidence(), account(entries=(entry(XRP, Side.SELL),))), ()),
-    ((Evidence(rebalance_pending=True),), (C.REBALANCE,)),
-    (
-        (Evidence(ta(), regime(Regime.CHOPPY), mood(Bias.SHORT, 0.7), (CHANGED,), True),
-         account(position(), position(2, symbol=XRP))),
-        (C.TA_SENTIMENT, C.REGIME_CHOPPY, C.REGIME_CHANGE, C.CORRELATED, C.REBALANCE),
-    ),
-])
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ((Evidence(ta(), regime(), mood()),), ()),
+        ((Evidence(ta(Bias.LONG, 0.7), sentiment=mood(Bias.SHORT, 0.51)),), (C.TA_SENTIMENT,)),
+        ((Evidence(ta(Bias.SHORT, 0.7), sentiment=mood(Bias.LONG, 0.8)),), (C.TA_SENTIMENT,)),
+        ((Evidence(ta(Bias.LONG, 0.75), sentiment=mood(Bias.SHORT, 0.55)),), ()),
+        ((Evidence(ta(Bias.LONG, 0.7), sentiment=mood(Bias.NEUTRAL, 0.7)),), ()),
+        ((Evidence(ta(Bias.LONG, 0.7, age=121), sentiment=mood(Bias.SHORT, 0.7)),), ()),
+        ((Evidence(regime=regime(Regime.CHOPPY)),), (C.REGIME_CHOPPY,)),
+        ((Evidence(regime=regime(Regime.CHOPPY, age=601)),), ()),
+        ((Evidence(held_regimes=(CHANGED,)), account(position())), (C.REGIME_CHANGE,)),
+        ((Evidence(held_regimes=(CHANGED,)), account()), ()),
+        ((Evidence(held_regimes=(regime(),)), account(position())), ()),
+        ((Evidence(held_regimes=(XRP_CHANGED,)), account(SHORT_XRP)), (C.REGIME_CHANGE,)),
+        ((Evidence(), account(position(side=PositionSide.SHORT))), (C.OPEN_POSITION,)),
+        ((Evidence(), account(position())), ()),
+        ((Evidence(), account(position(symbol=XRP))), (C.CORRELATED,)),
+        ((Evidence(), account(SHORT_XRP)), ()),
+        ((Evidence(), account(SHORT_XRP), Action.SELL), (C.CORRELATED,)),
+        ((Evidence(), account(position(symbol="XRP/BTC", side=PositionSide.SHORT))), ()),
+        ((Evidence(), account(entries=(entry(XRP, Side.BUY),))), (C.CORRELATED,)),
+        ((Evidence(), account(entries=(entry(XRP, Side.SELL),))), ()),
+        ((Evidence(rebalance_pending=True),), (C.REBALANCE,)),
+        (
+            (
+                Evidence(ta(), regime(Regime.CHOPPY), mood(Bias.SHORT, 0.7), (CHANGED,), True),
+                account(position(), position(2, symbol=XRP)),
+            ),
+            (C.TA_SENTIMENT, C.REGIME_CHOPPY, C.REGIME_CHANGE, C.CORRELATED, C.REBALANCE),
+        ),
+    ],
+)
 def test_what_contradicts(given: tuple[Any, ...], expected: tuple[ConflictType, ...]) -> None:
     assert types(*given) == expected
 
@@ -152,8 +157,6 @@ def test_a_material_cut_joins_what_is_already_contradicted() -> None:
 def test_a_plain_verdict_contradicts_nothing() -> None:
     keeper, found = considered()
     assert keeper.weigh(found, verdict(found.proposal.intent), NOW) is found
-    closing = keeper.consider(
-        signal(Action.CLOSE_LONG), Evidence(), account(position()), NOW
-    )
+    closing = keeper.consider(signal(Action.CLOSE_LONG), Evidence(), account(position()), NOW)
     assert closing is not None
     assert keeper.weigh(closing, verdict(found.proposal.intent), NOW) is closing

@@ -13,10 +13,22 @@ from tradeterm.coordinator.evidence import Evidence, Heard, within
 from tradeterm.model.vocabulary import Bias, PositionSide
 
 
-@pytest.mark.parametrize(("agreeing", "factor"), [
-    (1.0, 1.3), (0.9, 1.24), (2 / 3, 1.1), (0.66, 1.096), (0.6599, 1.0), (0.5, 1.0),
-    (1 / 3, 1.0), (0.33, 1.0), (0.3299, 0.99995), (0.2, 0.94091), (0.0, 0.85),
-])
+@pytest.mark.parametrize(
+    ("agreeing", "factor"),
+    [
+        (1.0, 1.3),
+        (0.9, 1.24),
+        (2 / 3, 1.1),
+        (0.66, 1.096),
+        (0.6599, 1.0),
+        (0.5, 1.0),
+        (1 / 3, 1.0),
+        (0.33, 1.0),
+        (0.3299, 0.99995),
+        (0.2, 0.94091),
+        (0.0, 0.85),
+    ],
+)
 def test_the_multiplier_follows_the_formula(agreeing: float, factor: float) -> None:
     assert multiplier(agreeing) == pytest.approx(factor, abs=1e-4)
 
@@ -24,10 +36,16 @@ def test_the_multiplier_follows_the_formula(agreeing: float, factor: float) -> N
 LONG, SHORT, NEUTRAL = Bias.LONG, Bias.SHORT, Bias.NEUTRAL
 
 
-@pytest.mark.parametrize(("biases", "agreeing"), [
-    ((LONG, LONG, LONG), 1.0), ((LONG, LONG, SHORT), 2 / 3), ((LONG, NEUTRAL, SHORT), 1 / 3),
-    ((NEUTRAL, NEUTRAL, NEUTRAL), 0.0), ((SHORT, SHORT, SHORT), 0.0),
-])
+@pytest.mark.parametrize(
+    ("biases", "agreeing"),
+    [
+        ((LONG, LONG, LONG), 1.0),
+        ((LONG, LONG, SHORT), 2 / 3),
+        ((LONG, NEUTRAL, SHORT), 1 / 3),
+        ((NEUTRAL, NEUTRAL, NEUTRAL), 0.0),
+        ((SHORT, SHORT, SHORT), 0.0),
+    ],
+)
 def test_the_agreeing_share_counts_who_leans_the_same_way(
     biases: tuple[Bias, Bias, Bias], agreeing: float
 ) -> None:
@@ -68,12 +86,16 @@ def test_an_output_of_the_wrong_kind_is_not_read() -> None:
     assert wrong.published.output.symbol == BTC
 
 
-@pytest.mark.parametrize(("confidence", "factor", "expected"), [
-    (0.7, 1.3, "0.91"), (0.8, 1.3, "0.95"), (0.99, 1.0, "0.95"), (0.7, 0.85, "0.595"),
-])
-def test_confidence_is_boosted_and_capped(
-    confidence: float, factor: float, expected: str
-) -> None:
+@pytest.mark.parametrize(
+    ("confidence", "factor", "expected"),
+    [
+        (0.7, 1.3, "0.91"),
+        (0.8, 1.3, "0.95"),
+        (0.99, 1.0, "0.95"),
+        (0.7, 0.85, "0.595"),
+    ],
+)
+def test_confidence_is_boosted_and_capped(confidence: float, factor: float, expected: str) -> None:
     assert boosted(confidence, factor, D("0.95")) == Decimal(expected)
 
 

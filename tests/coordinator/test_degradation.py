@@ -17,9 +17,19 @@ SETTINGS = settings().degradation
 N, R, L, E = Level.NORMAL, Level.REDUCED, Level.LIMITED, Level.EMERGENCY
 
 
-@pytest.mark.parametrize(("failures", "level"), [
-    (0, N), (2, N), (3, R), (5, R), (6, L), (8, L), (9, E), (50, E),
-])
+@pytest.mark.parametrize(
+    ("failures", "level"),
+    [
+        (0, N),
+        (2, N),
+        (3, R),
+        (5, R),
+        (6, L),
+        (8, L),
+        (9, E),
+        (50, E),
+    ],
+)
 def test_failures_in_a_row_lower_the_level(failures: int, level: Level) -> None:
     health = Degradation(SETTINGS)
     for _ in range(failures):
@@ -68,21 +78,30 @@ def test_conditions_hold_the_level_while_they_last() -> None:
     assert health.release("never held") is N
 
 
-@pytest.mark.parametrize(("level", "permitted"), [
-    (N, set(Permission)),
-    (R, {Permission.LLM, Permission.LLM_FOR_REGIME, Permission.NEW_EXPOSURE}),
-    (L, {Permission.LLM_FOR_REGIME, Permission.NEW_EXPOSURE}),
-    (E, set()),
-])
+@pytest.mark.parametrize(
+    ("level", "permitted"),
+    [
+        (N, set(Permission)),
+        (R, {Permission.LLM, Permission.LLM_FOR_REGIME, Permission.NEW_EXPOSURE}),
+        (L, {Permission.LLM_FOR_REGIME, Permission.NEW_EXPOSURE}),
+        (E, set()),
+    ],
+)
 def test_what_each_level_permits(level: Level, permitted: set[Permission]) -> None:
     health = Degradation(SETTINGS)
     health.hold("drill", level)
     assert {one for one in Permission if health.permits(one)} == permitted
 
 
-@pytest.mark.parametrize(("level", "regime", "other"), [
-    (N, True, True), (R, True, True), (L, True, False), (E, False, False),
-])
+@pytest.mark.parametrize(
+    ("level", "regime", "other"),
+    [
+        (N, True, True),
+        (R, True, True),
+        (L, True, False),
+        (E, False, False),
+    ],
+)
 def test_whom_a_model_may_still_be_asked_about(level: Level, *, regime: bool, other: bool) -> None:
     health = Degradation(SETTINGS)
     health.hold("drill", level)
@@ -94,11 +113,15 @@ STEPS = st.lists(st.sampled_from(["fail", "succeed", "hold", "release"]), max_si
 
 
 @given(STEPS, STEPS)
-def test_a_restart_between_any_two_steps_changes_nothing(before: list[str], after: list[str]) -> None:
+def test_a_restart_between_any_two_steps_changes_nothing(
+    before: list[str], after: list[str]
+) -> None:
     def run(health: Degradation, steps: list[str]) -> list[tuple[Level, str]]:
         moves: dict[str, Callable[[], Level]] = {
-            "fail": lambda: health.failed("x"), "succeed": health.succeeded,
-            "hold": lambda: health.hold("data", L), "release": lambda: health.release("data"),
+            "fail": lambda: health.failed("x"),
+            "succeed": health.succeeded,
+            "hold": lambda: health.hold("data", L),
+            "release": lambda: health.release("data"),
         }
         return [(moves[step](), health.cause) for step in steps]
 

@@ -25,10 +25,16 @@ from tradeterm.model.vocabulary import AgentName, Bias, ConflictType, PositionSi
 A = AgentName
 
 
-@pytest.mark.parametrize(("agent", "symbol", "wakes"), [
-    (A.TECHNICAL, BTC, True), (A.SENTIMENT, BTC, True), (A.REGIME, BTC, False),
-    (A.TECHNICAL, "XRP/USDT", False), (A.TRADING, BTC, False),
-])
+@pytest.mark.parametrize(
+    ("agent", "symbol", "wakes"),
+    [
+        (A.TECHNICAL, BTC, True),
+        (A.SENTIMENT, BTC, True),
+        (A.REGIME, BTC, False),
+        (A.TECHNICAL, "XRP/USDT", False),
+        (A.TRADING, BTC, False),
+    ],
+)
 def test_an_involved_analyst_wakes_it(agent: AgentName, symbol: str, *, wakes: bool) -> None:
     keeper, proposal, conflict = contradicted()
     assert keeper.park(proposal, conflict, NOW)
@@ -94,3 +100,10 @@ def test_closes_that_happened_meanwhile_drop_out() -> None:
     assert again is not None
     assert again.proposal.close_ids == ("pos-2",)
     assert keeper.reconsider(proposal, Evidence(), account(), NOW) is None
+
+
+def test_symbols_with_a_parked_proposal_are_busy() -> None:
+    keeper, proposal, conflict = contradicted()
+    assert keeper.busy_symbols() == set()
+    keeper.park(proposal, conflict, NOW)
+    assert keeper.busy_symbols() == {BTC}

@@ -41,9 +41,13 @@ def test_nothing_is_asked_when_there_is_nothing_to_do(action: Action) -> None:
     assert coordinator().propose(signal(action), Evidence(), account(), NOW) is None
 
 
-@pytest.mark.parametrize(("action", "side"), [
-    (Action.BUY, SHORT), (Action.SELL, LONG),
-])
+@pytest.mark.parametrize(
+    ("action", "side"),
+    [
+        (Action.BUY, SHORT),
+        (Action.SELL, LONG),
+    ],
+)
 def test_an_opposite_signal_closes_first_and_reopens(action: Action, side: PositionSide) -> None:
     holding = account(
         position(1, side=side), position(2, side=side), position(3, side=side, symbol="XRP/USDT")
@@ -55,9 +59,13 @@ def test_an_opposite_signal_closes_first_and_reopens(action: Action, side: Posit
     assert proposal.reopens
 
 
-@pytest.mark.parametrize(("action", "side"), [
-    (Action.CLOSE_LONG, LONG), (Action.CLOSE_SHORT, SHORT),
-])
+@pytest.mark.parametrize(
+    ("action", "side"),
+    [
+        (Action.CLOSE_LONG, LONG),
+        (Action.CLOSE_SHORT, SHORT),
+    ],
+)
 def test_a_close_only_closes_its_own_side(action: Action, side: PositionSide) -> None:
     proposal = coordinator().propose(signal(action), Evidence(), account(position(side=side)), NOW)
     assert proposal is not None
@@ -65,7 +73,10 @@ def test_a_close_only_closes_its_own_side(action: Action, side: PositionSide) ->
     assert proposal.close_ids == ("pos-1",)
     assert not proposal.reopens
     other = SHORT if side is LONG else LONG
-    assert coordinator().propose(signal(action), Evidence(), account(position(side=other)), NOW) is None
+    assert (
+        coordinator().propose(signal(action), Evidence(), account(position(side=other)), NOW)
+        is None
+    )
 
 
 def test_a_signal_with_the_position_opens_another() -> None:

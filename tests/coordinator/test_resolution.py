@@ -32,7 +32,9 @@ from tradeterm.model.vocabulary import (
 R = ResolutionAction
 
 
-def settle(action: ResolutionAction = R.MODIFY, **changes: Any) -> tuple[Resolution, TradeIntent | None]:
+def settle(
+    action: ResolutionAction = R.MODIFY, **changes: Any
+) -> tuple[Resolution, TradeIntent | None]:
     keeper, asked = question()
     resolution = keeper.resolve(asked, answer(action, **changes), NOW)
     return resolution, keeper.apply(resolution, asked.proposal)
@@ -41,7 +43,9 @@ def settle(action: ResolutionAction = R.MODIFY, **changes: Any) -> tuple[Resolut
 def test_proceed_is_the_trade_as_proposed() -> None:
     resolution, intent = settle(R.PROCEED)
     assert (resolution.action, resolution.by, resolution.model) == (
-        R.PROCEED, ResolvedBy.LLM, "some-model"
+        R.PROCEED,
+        ResolvedBy.LLM,
+        "some-model",
     )
     assert resolution.parent == "conflict-1"
     assert intent is not None
@@ -113,10 +117,19 @@ def test_for_a_short_better_is_higher() -> None:
     assert lower.entry == 50000
 
 
-@pytest.mark.parametrize("bounds", [
-    {"leverage": 1.0}, {"leverage": 5.0}, {"size_reduction": 0.0}, {"size_reduction": 1.0},
-    {"entry": 25000.0}, {"entry": 75000.0}, {"confidence": 0.0}, {"confidence": 1.0},
-])
+@pytest.mark.parametrize(
+    "bounds",
+    [
+        {"leverage": 1.0},
+        {"leverage": 5.0},
+        {"size_reduction": 0.0},
+        {"size_reduction": 1.0},
+        {"entry": 25000.0},
+        {"entry": 75000.0},
+        {"confidence": 0.0},
+        {"confidence": 1.0},
+    ],
+)
 def test_at_the_bounds_an_answer_is_valid(bounds: dict[str, Any]) -> None:
     assert settle(**bounds)[0].by is ResolvedBy.LLM
 
@@ -124,14 +137,33 @@ def test_at_the_bounds_an_answer_is_valid(bounds: dict[str, Any]) -> None:
 NAN, INF = math.nan, math.inf
 
 
-@pytest.mark.parametrize("changes", [
-    {"valid": False}, {"question_id": "question-9"},
-    {"leverage": 0.99}, {"leverage": 5.01}, {"leverage": 1000.0}, {"leverage": NAN},
-    {"leverage": INF}, {"size_reduction": -0.01}, {"size_reduction": 1.01},
-    {"size_reduction": NAN}, {"size_reduction": INF}, {"entry": 24999.0}, {"entry": 75001.0},
-    {"entry": 0.0001}, {"entry": -1.0}, {"entry": NAN}, {"entry": INF}, {"entry": 1e300},
-    {"confidence": NAN}, {"confidence": 1.01}, {"confidence": -0.1},
-], ids=str)
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"valid": False},
+        {"question_id": "question-9"},
+        {"leverage": 0.99},
+        {"leverage": 5.01},
+        {"leverage": 1000.0},
+        {"leverage": NAN},
+        {"leverage": INF},
+        {"size_reduction": -0.01},
+        {"size_reduction": 1.01},
+        {"size_reduction": NAN},
+        {"size_reduction": INF},
+        {"entry": 24999.0},
+        {"entry": 75001.0},
+        {"entry": 0.0001},
+        {"entry": -1.0},
+        {"entry": NAN},
+        {"entry": INF},
+        {"entry": 1e300},
+        {"confidence": NAN},
+        {"confidence": 1.01},
+        {"confidence": -0.1},
+    ],
+    ids=str,
+)
 def test_an_answer_outside_its_bounds_becomes_the_fallback(changes: dict[str, Any]) -> None:
     resolution, intent = settle(**changes)
     assert (resolution.action, resolution.by) == (R.WAIT, ResolvedBy.FALLBACK)
@@ -154,10 +186,15 @@ def test_the_fallback_is_by_type_and_the_most_careful_one() -> None:
     assert keeper.resolve(asked, answer(valid=False), NOW).action is R.ABORT
 
 
-@pytest.mark.parametrize(("actions", "expected"), [
-    ([], R.PROCEED), ([R.PROCEED, R.MODIFY], R.MODIFY), ([R.MODIFY, R.WAIT], R.WAIT),
-    ([R.WAIT, R.ABORT, R.PROCEED], R.ABORT),
-])
+@pytest.mark.parametrize(
+    ("actions", "expected"),
+    [
+        ([], R.PROCEED),
+        ([R.PROCEED, R.MODIFY], R.MODIFY),
+        ([R.MODIFY, R.WAIT], R.WAIT),
+        ([R.WAIT, R.ABORT, R.PROCEED], R.ABORT),
+    ],
+)
 def test_more_care_wins(actions: list[ResolutionAction], expected: ResolutionAction) -> None:
     assert most_careful(actions) is expected
 

@@ -159,28 +159,14 @@ def test_age_and_staleness_of_streams_bars_and_crossed_books() -> None:
     assert bars.stale(BTC, START + 3 * MINUTE + 1)
 
 
-def test_rates_to_the_account_currency() -> None:
-    live = market(BTC, CROSS)
-    assert live.rate("USDT") == 1.0
-    assert live.rate("XRP") is None
-    live.on_snapshot(book(BTC, 64_000.0, 66_000.0))
-    live.on_snapshot(book(CROSS, 0.0000080, 0.0000082))
-    assert live.rate("BTC") == 65_000.0
-    assert live.rate("XRP") == pytest.approx(0.0000081 * 65_000)
-    assert live.rate("DOGE") is None
-    inverse = Market(SETTINGS, ("USDT/EUR",))
-    inverse.on_snapshot(book("USDT/EUR", 0.79, 0.81))
-    assert inverse.rate("EUR") == pytest.approx(1.25)
-
-
 def test_the_chart_shows_closed_and_forming_candles() -> None:
     live = market()
     for second in range(0, 430, 10):
         live.on_trade(trade(START + second * SECOND, 100.0 + second))
-    closed, forming = live.chart(BTC, 60, 3)
+    closed, forming = live.symbol(BTC).recent(60, 3), live.symbol(BTC).forming(60)
     assert [row[0] for row in closed] == [START + n * MINUTE for n in (5, 6, 7)]
     assert forming == (START + 8 * MINUTE, 520.0, 520.0, 520.0, 520.0, 1.0)
-    closed, forming = live.chart(BTC, 300, 9)
+    closed, forming = live.symbol(BTC).recent(300, 9), live.symbol(BTC).forming(300)
     assert len(closed) == 1
     assert forming == (START + 10 * MINUTE, 400.0, 520.0, 400.0, 520.0, 13.0)
 

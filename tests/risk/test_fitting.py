@@ -42,13 +42,25 @@ def accounts(draw: st.DrawFn) -> AccountView:
         symbol = draw(SYMBOLS)
         size = draw(amounts("1", "2000")) / (PRICES[symbol] * RATE[symbol])
         side = draw(st.sampled_from(list(Side)))
-        working.append(entry(10 + number, symbol=symbol, side=side, size=size,
-                             leverage=D(draw(st.integers(1, 5)))))
+        working.append(
+            entry(
+                10 + number,
+                symbol=symbol,
+                side=side,
+                size=size,
+                leverage=D(draw(st.integers(1, 5))),
+            )
+        )
     equity = draw(amounts("100", "20000"))
     return account(
-        equity=equity, cash=draw(amounts("0", "20000")), reserved=draw(amounts("0", "2000")),
-        margin_used=draw(amounts("0", "3000")), positions=tuple(held), entries=tuple(working),
-        day_start_equity=equity * draw(amounts("0.9", "1.06")), loss_streak=draw(st.integers(0, 6)),
+        equity=equity,
+        cash=draw(amounts("0", "20000")),
+        reserved=draw(amounts("0", "2000")),
+        margin_used=draw(amounts("0", "3000")),
+        positions=tuple(held),
+        entries=tuple(working),
+        day_start_equity=equity * draw(amounts("0.9", "1.06")),
+        loss_streak=draw(st.integers(0, 6)),
         peak_equity=max(equity, equity * draw(amounts("1", "1.2"))),
     )
 
@@ -61,14 +73,22 @@ def wishes(draw: st.DrawFn) -> tuple[TradeIntent, MarketFacts]:
     stop = draw(amounts("0.6", "2.9")) / 100
     entry_price = price * (1 + draw(amounts("-0.9", "0.9")) / 100)
     intent = TradeIntent(
-        symbol, side, draw(amounts("1", "50000")) / (price * RATE[symbol]), entry_price,
-        entry_price * (1 - sign * stop), entry_price * (1 + sign * stop * draw(amounts("1", "6"))),
-        draw(amounts("1", "7", 1)), draw(amounts("0.5", "1")),
+        symbol,
+        side,
+        draw(amounts("1", "50000")) / (price * RATE[symbol]),
+        entry_price,
+        entry_price * (1 - sign * stop),
+        entry_price * (1 + sign * stop * draw(amounts("1", "6"))),
+        draw(amounts("1", "7", 1)),
+        draw(amounts("0.5", "1")),
     )
     spread = price * draw(amounts("0", "0.002", 4))
     market = facts(
-        symbol, bid=price - spread, ask=price + spread,
-        taker_fee=draw(amounts("0", "0.004", 4)), regime=draw(st.sampled_from([*Regime, None])),
+        symbol,
+        bid=price - spread,
+        ask=price + spread,
+        taker_fee=draw(amounts("0", "0.004", 4)),
+        regime=draw(st.sampled_from([*Regime, None])),
     )
     return intent, market
 
@@ -83,18 +103,28 @@ def broken_limits(intent: TradeIntent, view: AccountView, market: MarketFacts) -
     assert intent.target is not None
     per_unit = sign * (fill - intent.stop) + market.taker_fee * (fill + intent.stop)
     reward = sign * (intent.target - fill) - market.taker_fee * (fill + intent.target)
-    book = [(p.symbol, p.side.sign, p.size * PRICES[p.symbol] * RATE[p.symbol], D(0))
-            for p in view.positions]
+    book = [
+        (p.symbol, p.side.sign, p.size * PRICES[p.symbol] * RATE[p.symbol], D(0))
+        for p in view.positions
+    ]
     book += [
-        (o.request.symbol, 1 if o.request.side is Side.BUY else -1,
-         o.remaining * PRICES[o.request.symbol] * RATE[o.request.symbol], o.request.leverage)
+        (
+            o.request.symbol,
+            1 if o.request.side is Side.BUY else -1,
+            o.remaining * PRICES[o.request.symbol] * RATE[o.request.symbol],
+            o.request.leverage,
+        )
         for o in view.entries
     ]
     after = [*book, (intent.symbol, sign, notional, intent.leverage)]
     pending = sum((n / lev for _, _, n, lev in after if lev), D(0))
     drawdown = (view.peak_equity - equity) / view.peak_equity * 100
-    caps = [D(5), min(LIMITS.regime_leverage.values()) if market.regime is None
-            else LIMITS.regime_leverage[market.regime]]
+    caps = [
+        D(5),
+        min(LIMITS.regime_leverage.values())
+        if market.regime is None
+        else LIMITS.regime_leverage[market.regime],
+    ]
     caps += [cap for at, cap in ((5, D(3)), (10, D(2)), (15, D(1))) if drawdown >= at]
     caps += [cap for at, cap in ((3, D(2)), (5, D(1))) if view.loss_streak >= at]
 
@@ -102,7 +132,8 @@ def broken_limits(intent: TradeIntent, view: AccountView, market: MarketFacts) -
         return sum((LIMITS.correlation(symbol, s) * g * n for s, g, n, _ in trades), D(0))
 
     worse = [
-        s for s in dict.fromkeys(s for s, *_ in after)
+        s
+        for s in dict.fromkeys(s for s, *_ in after)
         if abs(stacked(s, after)) > max(abs(stacked(s, book)), equity * 40 / 100)
     ]
     checks = {
@@ -122,7 +153,8 @@ def broken_limits(intent: TradeIntent, view: AccountView, market: MarketFacts) -
         "daily": (view.day_start_equity - equity) * 20 < view.day_start_equity,
         "drawdown": drawdown < 20,
         "minimum": INSTRUMENTS[intent.symbol].meets_minimum(
-            intent.size, min(intent.entry, market.bid)),
+            intent.size, min(intent.entry, market.bid)
+        ),
         "lot": intent.size % INSTRUMENTS[intent.symbol].lot == 0,
     }
     return [name for name, ok in checks.items() if not ok]
@@ -163,8 +195,14 @@ def test_a_refusal_is_right_no_smallest_order_would_have_fitted(
     assert intent.target is not None
     tick |= {"stop": instrument.price(intent.stop), "target": instrument.price(intent.target)}
     smallest = replace(intent, size=instrument.min_size, leverage=D(1), **tick)
-    gates = {"stop_wrong_side", "price_collar", "stop_too_wide", "stop_too_close",
-             "target_wrong_side", "stop_missing"}
+    gates = {
+        "stop_wrong_side",
+        "price_collar",
+        "stop_too_wide",
+        "stop_too_close",
+        "target_wrong_side",
+        "stop_missing",
+    }
     if gates & set(verdict.codes):
         return
     wanted = instrument.size(intent.size)
@@ -185,8 +223,9 @@ def test_two_that_fit_alone_but_not_together_never_both_pass(
     if verdict.intent is None:
         return
     sent = verdict.intent
-    order = entry(99, symbol=sent.symbol, side=sent.side.entry, size=sent.size,
-                  leverage=sent.leverage)
+    order = entry(
+        99, symbol=sent.symbol, side=sent.side.entry, size=sent.size, leverage=sent.leverage
+    )
     cost = sent.size * PRICES[sent.symbol] * RATE[sent.symbol] / sent.leverage
     after = replace(view, entries=(*view.entries, order), reserved=view.reserved + cost)
     other = ENGINE.evaluate(second[0], after, second[1], verdict_id="b", parent="p", now=NOW)

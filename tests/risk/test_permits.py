@@ -51,15 +51,32 @@ def test_a_limit_order_at_the_entry_is_approved() -> None:
     assert ENGINE.approve(verdict(), order, NOW).request is order
 
 
-@pytest.mark.parametrize("change", [
-    {"symbol": "XRP/USDT"}, {"side": Side.SELL}, {"size": D("0.0201")}, {"size": D("0.0199")},
-    {"size": D("NaN")}, {"stop": D(48000)}, {"stop": None}, {"target": D(53000)},
-    {"target": None}, {"leverage": D(2)}, {"book": AccountBook.SPOT}, {"reduce_only": True},
-    {"purpose": Purpose.REBALANCE}, {"purpose": Purpose.EXIT}, {"parent": "v-2"},
-    {"type": OrderType.STOP_LOSS}, {"limit": D(50000)}, {"trigger": D(50000)},
-    {"type": OrderType.LIMIT, "limit": D(51000)},
-    {"type": OrderType.LIMIT},
-], ids=str)
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"symbol": "XRP/USDT"},
+        {"side": Side.SELL},
+        {"size": D("0.0201")},
+        {"size": D("0.0199")},
+        {"size": D("NaN")},
+        {"stop": D(48000)},
+        {"stop": None},
+        {"target": D(53000)},
+        {"target": None},
+        {"leverage": D(2)},
+        {"book": AccountBook.SPOT},
+        {"reduce_only": True},
+        {"purpose": Purpose.REBALANCE},
+        {"purpose": Purpose.EXIT},
+        {"parent": "v-2"},
+        {"type": OrderType.STOP_LOSS},
+        {"limit": D(50000)},
+        {"trigger": D(50000)},
+        {"type": OrderType.LIMIT, "limit": D(51000)},
+        {"type": OrderType.LIMIT},
+    ],
+    ids=str,
+)
 def test_any_other_order_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises(InvalidOrder, match="ord-9"):
         ENGINE.approve(verdict(), request(**change), NOW)
@@ -77,16 +94,24 @@ def test_a_verdict_altered_afterwards_is_refused() -> None:
 
 
 def test_a_refusal_is_no_permit() -> None:
-    no = ENGINE.evaluate(long(), account(state=RunState.HALTED), facts(), verdict_id="v-1",
-                         parent="p-1", now=NOW)
+    no = ENGINE.evaluate(
+        long(), account(state=RunState.HALTED), facts(), verdict_id="v-1", parent="p-1", now=NOW
+    )
     with pytest.raises(InvalidOrder, match="halted"):
         ENGINE.approve(no, request(), NOW)
 
 
 def close(**changes: Any) -> OrderRequest:
     plain = OrderRequest(
-        id="ord-5", symbol="BTC/USDT", side=Side.SELL, type=OrderType.MARKET, size=D("0.02"),
-        purpose=Purpose.EXIT, book=AccountBook.MARGIN, parent="cmd-1", reduce_only=True,
+        id="ord-5",
+        symbol="BTC/USDT",
+        side=Side.SELL,
+        type=OrderType.MARKET,
+        size=D("0.02"),
+        purpose=Purpose.EXIT,
+        book=AccountBook.MARGIN,
+        parent="cmd-1",
+        reduce_only=True,
         position_id="pos-1",
     )
     return replace(plain, **changes)
@@ -95,13 +120,17 @@ def close(**changes: Any) -> OrderRequest:
 HOLDING = account(positions=(position(),))
 
 
-@pytest.mark.parametrize("view", [
-    HOLDING,
-    replace(HOLDING, state=RunState.HALTED),
-    replace(HOLDING, state=RunState.PAUSED),
-    replace(HOLDING, level=Level.EMERGENCY),
-    replace(HOLDING, equity=D(0), cash=D(-5)),
-], ids=["running", "halted", "paused", "emergency", "ruined"])
+@pytest.mark.parametrize(
+    "view",
+    [
+        HOLDING,
+        replace(HOLDING, state=RunState.HALTED),
+        replace(HOLDING, state=RunState.PAUSED),
+        replace(HOLDING, level=Level.EMERGENCY),
+        replace(HOLDING, equity=D(0), cash=D(-5)),
+    ],
+    ids=["running", "halted", "paused", "emergency", "ruined"],
+)
 @pytest.mark.parametrize("purpose", [Purpose.EXIT, Purpose.STOP, Purpose.TARGET])
 def test_reducing_is_never_blocked(view: Any, purpose: Purpose) -> None:
     approved = ENGINE.reduce(close(purpose=purpose), view, NOW)
@@ -114,12 +143,23 @@ def test_a_short_is_bought_back() -> None:
     assert ENGINE.reduce(close(side=Side.BUY), short, NOW).request.side is Side.BUY
 
 
-@pytest.mark.parametrize("change", [
-    {"reduce_only": False}, {"position_id": None}, {"position_id": "pos-2"},
-    {"size": D("0.0201")}, {"size": D(0)}, {"size": D(-1)}, {"size": D("NaN")},
-    {"side": Side.BUY}, {"symbol": "XRP/USDT"}, {"purpose": Purpose.ENTRY},
-    {"book": AccountBook.SPOT},
-], ids=str)
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"reduce_only": False},
+        {"position_id": None},
+        {"position_id": "pos-2"},
+        {"size": D("0.0201")},
+        {"size": D(0)},
+        {"size": D(-1)},
+        {"size": D("NaN")},
+        {"side": Side.BUY},
+        {"symbol": "XRP/USDT"},
+        {"purpose": Purpose.ENTRY},
+        {"book": AccountBook.SPOT},
+    ],
+    ids=str,
+)
 def test_what_could_do_more_than_reduce_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises(InvalidOrder, match="ord-5"):
         ENGINE.reduce(close(**change), HOLDING, NOW)
@@ -131,10 +171,19 @@ def test_protection_is_permitted_in_the_step_of_its_fill() -> None:
     assert (approved.request, approved.verdict_id) == (stop, "v-1")
 
 
-@pytest.mark.parametrize("change", [
-    {"trigger": None}, {"trigger": D("NaN")}, {"trigger": D(0)}, {"purpose": Purpose.EXIT},
-    {"reduce_only": False}, {"size": D(0)}, {"position_id": None},
-], ids=str)
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"trigger": None},
+        {"trigger": D("NaN")},
+        {"trigger": D(0)},
+        {"purpose": Purpose.EXIT},
+        {"reduce_only": False},
+        {"size": D(0)},
+        {"position_id": None},
+    ],
+    ids=str,
+)
 def test_what_does_not_protect_is_refused(change: dict[str, Any]) -> None:
     stop = close(purpose=Purpose.STOP, type=OrderType.STOP_LOSS, trigger=D(49000))
     with pytest.raises(InvalidOrder):

@@ -37,11 +37,18 @@ def judge(wish: SpotWish = BUY, view: Any = OWNER, market: Any = FEE) -> Verdict
 
 def spot_order(given: Verdict, **changes: Any) -> OrderRequest:
     assert given.intent is not None
-    return request(**{
-        "side": given.intent.side.entry, "size": given.intent.size, "stop": None, "target": None,
-        "book": AccountBook.SPOT, "purpose": Purpose.REBALANCE, "type": OrderType.MARKET,
-        **changes,
-    })
+    return request(
+        **{
+            "side": given.intent.side.entry,
+            "size": given.intent.size,
+            "stop": None,
+            "target": None,
+            "book": AccountBook.SPOT,
+            "purpose": Purpose.REBALANCE,
+            "type": OrderType.MARKET,
+            **changes,
+        }
+    )
 
 
 @pytest.mark.parametrize("wish", [BUY, SELL])
@@ -54,10 +61,18 @@ def test_it_needs_no_stop_and_becomes_an_order(wish: SpotWish, purpose: Purpose)
     assert ENGINE.approve(verdict, order, NOW).request is order
 
 
-@pytest.mark.parametrize("change", [
-    {"purpose": Purpose.ENTRY}, {"book": AccountBook.MARGIN}, {"leverage": D(2)},
-    {"stop": D(49000)}, {"size": D(1)}, {"position_id": "pos-1"},
-], ids=str)
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"purpose": Purpose.ENTRY},
+        {"book": AccountBook.MARGIN},
+        {"leverage": D(2)},
+        {"stop": D(49000)},
+        {"size": D(1)},
+        {"position_id": "pos-1"},
+    ],
+    ids=str,
+)
 def test_a_spot_verdict_permits_nothing_else(change: dict[str, Any]) -> None:
     with pytest.raises(InvalidOrder):
         ENGINE.approve(judge(), spot_order(judge(), **change), NOW)
@@ -68,22 +83,25 @@ def test_breakers_and_the_lack_of_a_stop_do_not_touch_spot() -> None:
     assert judge(view=hurt).status is VerdictStatus.APPROVED
 
 
-@pytest.mark.parametrize(("code", "given"), [
-    (RiskCode.HALTED, {"view": replace(OWNER, state=RunState.HALTED)}),
-    (RiskCode.PAUSED, {"view": replace(OWNER, state=RunState.PAUSED)}),
-    (RiskCode.EMERGENCY, {"view": replace(OWNER, level=Level.EMERGENCY)}),
-    (RiskCode.JOURNAL, {"market": facts(journal_ok=False)}),
-    (RiskCode.STALE_DATA, {"market": facts(stale=True)}),
-    (RiskCode.BAD_MARKET, {"market": facts(bid=D("NaN"))}),
-    (RiskCode.NOT_JUDGED, {"market": facts(ask=D(0))}),
-    (RiskCode.UNKNOWN_SYMBOL, {"wish": replace(BUY, symbol="DOGE/USDT")}),
-    (RiskCode.BAD_NUMBER, {"wish": replace(BUY, size=D("NaN"))}),
-    (RiskCode.BAD_NUMBER, {"wish": replace(BUY, price=D(-1))}),
-    (RiskCode.COLLAR, {"wish": replace(BUY, price=D(50501))}),
-    (RiskCode.CASH, {"view": replace(OWNER, cash=D(0))}),
-    (RiskCode.CASH, {"wish": SELL, "view": account()}),
-    (RiskCode.MINIMUM, {"wish": replace(BUY, size=D("0.0009"))}),
-])
+@pytest.mark.parametrize(
+    ("code", "given"),
+    [
+        (RiskCode.HALTED, {"view": replace(OWNER, state=RunState.HALTED)}),
+        (RiskCode.PAUSED, {"view": replace(OWNER, state=RunState.PAUSED)}),
+        (RiskCode.EMERGENCY, {"view": replace(OWNER, level=Level.EMERGENCY)}),
+        (RiskCode.JOURNAL, {"market": facts(journal_ok=False)}),
+        (RiskCode.STALE_DATA, {"market": facts(stale=True)}),
+        (RiskCode.BAD_MARKET, {"market": facts(bid=D("NaN"))}),
+        (RiskCode.NOT_JUDGED, {"market": facts(ask=D(0))}),
+        (RiskCode.UNKNOWN_SYMBOL, {"wish": replace(BUY, symbol="DOGE/USDT")}),
+        (RiskCode.BAD_NUMBER, {"wish": replace(BUY, size=D("NaN"))}),
+        (RiskCode.BAD_NUMBER, {"wish": replace(BUY, price=D(-1))}),
+        (RiskCode.COLLAR, {"wish": replace(BUY, price=D(50501))}),
+        (RiskCode.CASH, {"view": replace(OWNER, cash=D(0))}),
+        (RiskCode.CASH, {"wish": SELL, "view": account()}),
+        (RiskCode.MINIMUM, {"wish": replace(BUY, size=D("0.0009"))}),
+    ],
+)
 def test_it_is_refused_with_its_code(code: RiskCode, given: dict[str, Any]) -> None:
     verdict = judge(**given)
     assert not verdict.allows

@@ -114,7 +114,7 @@ async def test_a_halted_desk_says_so_and_how_to_resume(console: Open) -> None:
     async with console(80, 24) as desk:
         text = await desk.look(with_status(busy(), state="halted", state_reason="operator"))
         assert "HALTED" in text.splitlines()[0]
-        assert "P Resume" in (await desk.press("8")) or "HALTED" in desk.text
+        assert "P Resume" in text.splitlines()[-1]
 
 
 async def test_an_engine_fault_is_a_banner_until_the_operator_quits(console: Open) -> None:
@@ -203,3 +203,11 @@ async def test_a_new_card_takes_the_cursor_when_the_old_one_is_decided(console: 
         current = desk.app.deck.conflicts.current()
         assert current is not None
         assert current.id == "card-18"
+
+
+async def test_the_focused_pane_has_the_heavy_frame(console: Open) -> None:
+    async with console() as desk:
+        assert "┏━ 1 Positions" in desk.text
+        text = await desk.press("5")
+        assert "┏━ 5 Events" in text
+        assert "╭─ 1 Positions" in text

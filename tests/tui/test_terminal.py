@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 from pathlib import Path
@@ -74,4 +75,5 @@ def test_no_byte_of_hostile_text_reaches_the_terminal_as_a_control() -> None:
     assert b"\x1b[31mred" not in output
     assert "\x9b".encode() not in output
     assert "\u202e".encode() not in output
-    assert b"\x07" not in output
+    own = re.sub(rb"\x1b\]22;[a-z]*\x07", b"", output)  # Textual sets the mouse pointer
+    assert b"\x07" not in own

@@ -75,10 +75,18 @@ class CardKeeper:
     ) -> Card:
         """A new card for what ``intent`` says, or for the closes of the proposal."""
         card = Card(
-            id=card_id, ts=now, expires=now + self._settings.expiry * SECOND,
-            parent=resolution.id, proposal=proposal, conflict=conflict, resolution=resolution,
-            intent=intent, content_hash=content_of(proposal, intent), verdict=verdict,
-            price=price, drift_limit=self._drift(intent),
+            id=card_id,
+            ts=now,
+            expires=now + self._settings.expiry * SECOND,
+            parent=resolution.id,
+            proposal=proposal,
+            conflict=conflict,
+            resolution=resolution,
+            intent=intent,
+            content_hash=content_of(proposal, intent),
+            verdict=verdict,
+            price=price,
+            drift_limit=self._drift(intent),
         )
         self._pending[card_id] = card
         self._schedule()
@@ -106,14 +114,21 @@ class CardKeeper:
         if content_hash != card.content_hash:
             return Decision(False, None, f"{card_id} is another order than the one you approved")
         if now >= card.expires:
-            return Decision(False, self._end(card, CardState.EXPIRED, now, "clock", "no answer"),
-                            f"{card_id} has expired: no trade")
+            return Decision(
+                False,
+                self._end(card, CardState.EXPIRED, now, "clock", "no answer"),
+                f"{card_id} has expired: no trade",
+            )
         refusal = _refusal(card, verdict)
         if refusal:
-            return Decision(False, self._end(card, CardState.VOID, now, "risk", refusal),
-                            f"{card_id} is void: {refusal}")
-        return Decision(True, self._end(card, CardState.APPROVED, now, actor, ""),
-                        f"{card_id} approved")
+            return Decision(
+                False,
+                self._end(card, CardState.VOID, now, "risk", refusal),
+                f"{card_id} is void: {refusal}",
+            )
+        return Decision(
+            True, self._end(card, CardState.APPROVED, now, actor, ""), f"{card_id} approved"
+        )
 
     def reject(self, card_id: str, now: int, actor: str) -> Decision:
         """No trade."""

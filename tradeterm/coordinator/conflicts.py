@@ -48,7 +48,8 @@ def ta_against_sentiment(scene: Scene) -> Finding:
     if {ta.bias, mood.bias} != {Bias.LONG, Bias.SHORT} or not gap < scene.settings.confidence_gap:
         return None
     return Contradiction(
-        ConflictType.TA_SENTIMENT, round(max(ta.confidence, mood.confidence), 4),
+        ConflictType.TA_SENTIMENT,
+        round(max(ta.confidence, mood.confidence), 4),
         f"TA {ta.bias} {ta.confidence:.2f} vs sentiment {mood.bias} {mood.confidence:.2f}",
     )
 
@@ -59,7 +60,8 @@ def choppy_regime(scene: Scene) -> Finding:
     if intent is None or view is None or view.regime is not Regime.CHOPPY:
         return None
     return Contradiction(
-        ConflictType.REGIME_CHOPPY, round(view.confidence, 4),
+        ConflictType.REGIME_CHOPPY,
+        round(view.confidence, 4),
         f"regime choppy {view.confidence:.2f} against a {intent.side} entry at confidence "
         f"{intent.confidence:.2f}",
     )
@@ -76,7 +78,8 @@ def regime_change(scene: Scene) -> Finding:
         held = next((p for p in scene.account.positions if p.symbol == view.symbol), None)
         if held is not None and view.previous is not view.regime:
             return Contradiction(
-                ConflictType.REGIME_CHANGE, round(view.confidence, 4),
+                ConflictType.REGIME_CHANGE,
+                round(view.confidence, 4),
                 f"regime of {view.symbol} went from {view.previous} to {view.regime} "
                 f"({view.confidence:.2f}) under {held.id} {held.side}",
             )
@@ -98,9 +101,7 @@ def open_position(scene: Scene) -> Finding:
 
 
 def _named(position: Position) -> str:
-    return (
-        f"{position.id} ({position.side} {plain(position.size)} from {plain(position.entry)})"
-    )
+    return f"{position.id} ({position.side} {plain(position.size)} from {plain(position.entry)})"
 
 
 def correlated_stacking(scene: Scene) -> Finding:
@@ -112,7 +113,8 @@ def correlated_stacking(scene: Scene) -> Finding:
         felt = scene.correlation(symbol, intent.symbol) * sign * intent.side.sign
         if felt >= scene.settings.correlated_from:
             return Contradiction(
-                ConflictType.CORRELATED, round(float(felt), 4),
+                ConflictType.CORRELATED,
+                round(float(felt), 4),
                 f"{intent.side} {intent.symbol} stacks on {name} (correlation {felt:.2f})",
             )
     return None
@@ -120,12 +122,13 @@ def correlated_stacking(scene: Scene) -> Finding:
 
 def _elsewhere(scene: Scene, symbol: str) -> list[tuple[str, int, str]]:
     """(symbol, sign, name) of what is open or pending on other symbols."""
-    held = [
-        (p.symbol, p.side.sign, f"{p.id} {p.side} {p.symbol}") for p in scene.account.positions
-    ]
+    held = [(p.symbol, p.side.sign, f"{p.id} {p.side} {p.symbol}") for p in scene.account.positions]
     pending = [
-        (o.request.symbol, 1 if o.request.side is Side.BUY else -1,
-         f"pending {o.id} {o.request.side} {o.request.symbol}")
+        (
+            o.request.symbol,
+            1 if o.request.side is Side.BUY else -1,
+            f"pending {o.id} {o.request.side} {o.request.symbol}",
+        )
         for o in scene.account.entries
     ]
     return [one for one in (*held, *pending) if one[0] != symbol]
@@ -136,13 +139,19 @@ def pending_rebalance(scene: Scene) -> Finding:
     if scene.proposal.intent is None or not scene.evidence.rebalance_pending:
         return None
     return Contradiction(
-        ConflictType.REBALANCE, 0.3, f"a rebalance is due; this trade on {scene.proposal.symbol} "
+        ConflictType.REBALANCE,
+        0.3,
+        f"a rebalance is due; this trade on {scene.proposal.symbol} "
         "goes first and the rebalance waits",
     )
 
 
 DETECTORS: tuple[Callable[[Scene], Finding], ...] = (
-    ta_against_sentiment, choppy_regime, regime_change, open_position, correlated_stacking,
+    ta_against_sentiment,
+    choppy_regime,
+    regime_change,
+    open_position,
+    correlated_stacking,
     pending_rebalance,
 )
 
@@ -161,7 +170,8 @@ def risk_change(wish: TradeIntent, verdict: Verdict, settings: ConflictSettings)
     if not cut > settings.material_cut:
         return None
     return Contradiction(
-        ConflictType.RISK_CHANGE, round(float(cut) / 100, 4),
+        ConflictType.RISK_CHANGE,
+        round(float(cut) / 100, 4),
         f"risk cuts the size by {cut:.0f} % to {plain(verdict.intent.size)} "
         f"({', '.join(verdict.codes)})",
     )

@@ -77,16 +77,17 @@ class Coordinator:
         if not proposals.wants(signal, account):
             return None
         heard = within(evidence, self._settings.windows)
-        return proposals.propose(
-            signal, heard, account, self._settings, self._ids("proposal"), now
-        )
+        return proposals.propose(signal, heard, account, self._settings, self._ids("proposal"), now)
 
     def detect(
         self, proposal: Proposal, evidence: Evidence, account: AccountView, now: int
     ) -> Conflict | None:
         """What speaks against the proposal (with ``approval.mode: all``, if only the rule)."""
         scene = Scene(
-            proposal, within(evidence, self._settings.windows), account, self._correlation,
+            proposal,
+            within(evidence, self._settings.windows),
+            account,
+            self._correlation,
             self._settings.conflicts,
         )
         found = detect(scene)
@@ -94,7 +95,12 @@ class Coordinator:
             return self._conflict(proposal, found, now)
         if self._settings.approval.mode == "all" and proposal.intent is not None:
             return Conflict(
-                self._ids("conflict"), now, proposal.id, proposal.symbol, (), 0.0,
+                self._ids("conflict"),
+                now,
+                proposal.id,
+                proposal.symbol,
+                (),
+                0.0,
                 ("no contradiction; by config every proposal needs a key",),
             )
         return None
@@ -136,14 +142,22 @@ class Coordinator:
         if conflict is None:
             return replace(considered, conflict=self._conflict(proposal, [found], now))
         evidence = (*conflict.evidence, found.evidence) if conflict.types else (found.evidence,)
-        return replace(considered, conflict=replace(
-            conflict, types=(*conflict.types, found.type), evidence=evidence,
-            severity=max(conflict.severity, found.severity),
-        ))
+        return replace(
+            considered,
+            conflict=replace(
+                conflict,
+                types=(*conflict.types, found.type),
+                evidence=evidence,
+                severity=max(conflict.severity, found.severity),
+            ),
+        )
 
     def _conflict(self, proposal: Proposal, found: list[Contradiction], now: int) -> Conflict:
         return Conflict(
-            id=self._ids("conflict"), ts=now, parent=proposal.id, symbol=proposal.symbol,
+            id=self._ids("conflict"),
+            ts=now,
+            parent=proposal.id,
+            symbol=proposal.symbol,
             types=tuple(one.type for one in found),
             severity=max(one.severity for one in found),
             evidence=tuple(one.evidence for one in found),
@@ -158,11 +172,15 @@ class Coordinator:
         heard = within(evidence, self._settings.windows)
         ta, regime, mood = heard.technical_view, heard.regime_view, heard.sentiment_view
         return ArbiterQuestion(
-            id=self._ids("question"), ts=now, proposal=proposal, conflict=conflict,
+            id=self._ids("question"),
+            ts=now,
+            proposal=proposal,
+            conflict=conflict,
             regime=regime.regime if regime else None,
             ta_confidence=ta.confidence if ta else 0.0,
             sentiment_confidence=mood.confidence if mood else 0.0,
-            ta_age=_age(heard.technical), sentiment_age=_age(heard.sentiment),
+            ta_age=_age(heard.technical),
+            sentiment_age=_age(heard.sentiment),
             regime_age=_age(heard.regime),
         )
 
@@ -261,9 +279,7 @@ class Coordinator:
     # -- snapshot --------------------------------------------------------------------------
 
     def dump(self) -> CoordinatorState:
-        return CoordinatorState(
-            self._cards.dump(), self._parking.dump(), self.degradation.dump()
-        )
+        return CoordinatorState(self._cards.dump(), self._parking.dump(), self.degradation.dump())
 
     def load(self, state: CoordinatorState) -> None:
         self._cards.load(state.cards)

@@ -25,9 +25,7 @@ class Permission(StrEnum):
 #: DESIGN §6, "permission table".
 PERMITTED: dict[Level, frozenset[Permission]] = {
     Level.NORMAL: frozenset(Permission),
-    Level.REDUCED: frozenset(
-        {Permission.LLM, Permission.LLM_FOR_REGIME, Permission.NEW_EXPOSURE}
-    ),
+    Level.REDUCED: frozenset({Permission.LLM, Permission.LLM_FOR_REGIME, Permission.NEW_EXPOSURE}),
     Level.LIMITED: frozenset({Permission.LLM_FOR_REGIME, Permission.NEW_EXPOSURE}),
     Level.EMERGENCY: frozenset(),
 }
@@ -110,7 +108,10 @@ class Degradation:
 
     def dump(self) -> DegradationState:
         return DegradationState(
-            LEVELS[self._counted], self._failures, self._successes, self._last_failure,
+            LEVELS[self._counted],
+            self._failures,
+            self._successes,
+            self._last_failure,
             dict(self._held),
         )
 

@@ -76,8 +76,10 @@ class Parking:
     def release(self, agent: AgentName, symbol: str, now: int) -> list[Proposal]:
         """Take out what this output wakes, oldest first."""
         woken = [
-            one.proposal for one in self._parked
-            if agent in one.agents and now < one.proposal.expires
+            one.proposal
+            for one in self._parked
+            if agent in one.agents
+            and now < one.proposal.expires
             and (one.proposal.symbol == symbol or agent is AgentName.PORTFOLIO)
         ]
         self._drop({proposal.id for proposal in woken})

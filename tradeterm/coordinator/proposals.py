@@ -39,14 +39,26 @@ def propose(
     intent = None
     if side is not None and not close_ids:
         intent = TradeIntent(
-            signal.symbol, side, signal.size, signal.entry, signal.stop, signal.target,
+            signal.symbol,
+            side,
+            signal.size,
+            signal.entry,
+            signal.stop,
+            signal.target,
             signal.leverage,
             boosted(signal.confidence, found.multiplier, settings.confidence_cap),
         )
     return Proposal(
-        id=proposal_id, ts=now, expires=now + settings.conflicts.wait_ttl * SECOND,
-        parent=published.id, inputs=published.inputs, agent=published.agent.value, intent=intent,
-        symbol=signal.symbol, close_ids=close_ids, consensus=found,
+        id=proposal_id,
+        ts=now,
+        expires=now + settings.conflicts.wait_ttl * SECOND,
+        parent=published.id,
+        inputs=published.inputs,
+        agent=published.agent.value,
+        intent=intent,
+        symbol=signal.symbol,
+        close_ids=close_ids,
+        consensus=found,
         reopens=side is not None and bool(close_ids),
     )
 

@@ -23,7 +23,9 @@ ENTRY_RANGE, LEAST_ENTRY = Decimal("0.5"), 0.0001
 MODEL_LIMIT, REASONING_LIMIT = 80, 2000
 
 _CARE = (
-    ResolutionAction.ABORT, ResolutionAction.WAIT, ResolutionAction.MODIFY,
+    ResolutionAction.ABORT,
+    ResolutionAction.WAIT,
+    ResolutionAction.MODIFY,
     ResolutionAction.PROCEED,
 )
 
@@ -74,17 +76,28 @@ def bounded(
     if wrong:
         action = most_careful([fallback[kind] for kind in question.conflict.types])
         return Resolution(
-            id=resolution_id, ts=now, parent=question.conflict.id, action=action,
-            by=ResolvedBy.FALLBACK, model=answer.model[:MODEL_LIMIT], confidence=0.0,
+            id=resolution_id,
+            ts=now,
+            parent=question.conflict.id,
+            action=action,
+            by=ResolvedBy.FALLBACK,
+            model=answer.model[:MODEL_LIMIT],
+            confidence=0.0,
             reasoning=f"{wrong}: fallback {action}",
         )
     reduction, leverage, entry, ignored = _tightened(answer, question.proposal.intent)
     return Resolution(
-        id=resolution_id, ts=now, parent=question.conflict.id,
-        action=_effective(answer.action, reduction, leverage, entry), by=answer.by,
-        model=answer.model[:MODEL_LIMIT], confidence=answer.confidence,
+        id=resolution_id,
+        ts=now,
+        parent=question.conflict.id,
+        action=_effective(answer.action, reduction, leverage, entry),
+        by=answer.by,
+        model=answer.model[:MODEL_LIMIT],
+        confidence=answer.confidence,
         reasoning=(answer.reasoning[:REASONING_LIMIT] + ignored),
-        size_reduction=reduction, leverage=leverage, entry=entry,
+        size_reduction=reduction,
+        leverage=leverage,
+        entry=entry,
     )
 
 

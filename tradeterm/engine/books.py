@@ -55,7 +55,8 @@ class Books:
         self._marked = -1
         """Input count at the last mark: nothing can have moved when it is the same."""
         self.portfolio = Portfolio(
-            settings.market.account.currency, core.instruments, core.journal.new_id, self._quote
+            settings.market.account.currency, core.instruments, core.journal.new_id, self._quote,
+            settings.market.account.parity,
         )
         self.execution = Execution(
             settings.execution,

@@ -235,7 +235,7 @@ def _book(engine: Engine, symbol: str, pacing: PacingFacts) -> BookView:
         last_side=state.side,
         tick=engine.core.instruments[symbol].tick,
         age=max(0.0, (pacing.market_time - state.ts) / SECOND) if state.ts else None,
-        version=state.book.version,
+        version=state.version,
     )
 
 

@@ -86,14 +86,8 @@ class Trading:
 
     def heard(self, agent: AgentName, symbol: str) -> Published | None:
         """An analyst's newest output on this symbol, if young enough."""
-        window = self._core.settings.orchestration.windows[agent.value] * SECOND
-        message = self._core.bus.latest(
-            TOPIC_OF[agent], symbol, agent.value, self._core.now, window
-        )
-        if message is None:
-            return None
-        assert isinstance(message.payload, Published)
-        return message.payload
+        heard = self._heard_with_age(agent, symbol)
+        return None if heard is None else heard.published
 
     # -- from the agents -------------------------------------------------------------------
 
@@ -108,6 +102,12 @@ class Trading:
             )
             if considered is not None:
                 self._argue(considered)
+            else:
+                self._dropped(proposal, "nothing is left to do")
+
+    def _dropped(self, proposal: Proposal, why: str) -> None:
+        """A proposal ends without an order or a card: say so."""
+        self._core.alert("C-DROPPED", "info", f"{proposal.symbol} {proposal.id}: {why}", proposal.id)
 
     def on_signal(self, published: Published) -> None:
         """A trading decision was published."""
@@ -145,10 +145,14 @@ class Trading:
         )
 
     def _heard_with_age(self, agent: AgentName, symbol: str) -> Heard | None:
-        published = self.heard(agent, symbol)
-        if published is None:
+        """Age counts from when the analyst last said so, not from when it first did."""
+        window = self._core.settings.orchestration.windows[agent.value] * SECOND
+        now = self._core.now
+        message = self._core.bus.latest(TOPIC_OF[agent], symbol, agent.value, now, window)
+        if message is None:
             return None
-        return Heard(published, (self._core.now - published.ts) / SECOND)
+        assert isinstance(message.payload, Published)
+        return Heard(message.payload, (now - message.ts) / SECOND)
 
     # -- the argument ----------------------------------------------------------------------
 
@@ -190,7 +194,8 @@ class Trading:
         if core.state is not RunState.RUNNING:
             return
         if resolution.action is ResolutionAction.WAIT:
-            self.coordinator.park(question.proposal, question.conflict, core.now)
+            if not self.coordinator.park(question.proposal, question.conflict, core.now):
+                self._dropped(question.proposal, "has waited long enough")
         elif resolution.action is not ResolutionAction.ABORT:
             self._open_card(question.proposal, question.conflict, resolution)
 
@@ -253,7 +258,8 @@ class Trading:
         """Let cards and parked proposals expire, and cards drift away."""
         for card in self.coordinator.tick(self._core.now, self._mids()):
             self._card_ended(card, card.parent)
-        self.coordinator.expire_parked(self._core.now)
+        for proposal in self.coordinator.expire_parked(self._core.now):
+            self._dropped(proposal, "waited its time without being settled")
 
     def _card_ended(self, card: Card, parent: str) -> None:
         core = self._core

@@ -10,7 +10,7 @@ import msgspec
 from tradeterm.market.book import OrderBook
 from tradeterm.market.candles import MAX_FLAT, NEVER
 from tradeterm.market.indicators import IndicatorSet
-from tradeterm.market.symbol import BARS, STREAM, Row, SymbolMarket, SymbolState
+from tradeterm.market.symbol import BARS, STREAM, SymbolMarket, SymbolState
 from tradeterm.model.market import BookDelta, BookSnapshot, Candle, FeedNotice, Trade
 from tradeterm.model.timing import SECOND, timeframe_text
 from tradeterm.settings.market import MarketSettings
@@ -62,7 +62,7 @@ class Market:
     """
 
     __slots__ = (
-        "_by_symbol", "_currency", "_stale_after", "heard", "next_close", "notices", "rejected",
+        "_by_symbol", "_stale_after", "heard", "next_close", "notices", "rejected",
         "symbols", "timeframes",
     )  # fmt: skip
 
@@ -75,7 +75,6 @@ class Market:
         self.notices: list[FeedNotice] = []
         self.rejected: dict[str, int] = {}
         self._stale_after = int(settings.stale_after * SECOND)
-        self._currency = settings.account.currency
         self._by_symbol = {
             symbol: SymbolMarket(symbol, settings.timeframes, settings.window)
             for symbol in self.symbols
@@ -303,37 +302,6 @@ class Market:
         if m.mode == BARS:
             return now - m.ts > 2 * m.base * SECOND
         return now - self.heard > self._stale_after or (m.book.ready and not m.book.usable)
-
-    def rate(self, asset: str) -> float | None:
-        """Account currency per unit of ``asset`` at mids, over one other asset if need be."""
-        if asset == self._currency:
-            return 1.0
-        direct = self._pair(asset, self._currency)
-        if direct is not None:
-            return direct
-        for symbol in self.symbols:
-            base, _, quote = symbol.partition("/")
-            other = quote if base == asset else base if quote == asset else None
-            if other is None:
-                continue
-            first, second = self._pair(asset, other), self._pair(other, self._currency)
-            if first is not None and second is not None:
-                return first * second
-        return None
-
-    def _pair(self, base: str, quote: str) -> float | None:
-        """Units of ``quote`` per ``base`` from a symbol written either way round."""
-        m = self._by_symbol.get(f"{base}/{quote}")
-        if m is not None:
-            return m.mid()
-        m = self._by_symbol.get(f"{quote}/{base}")
-        mid = m.mid() if m is not None else None
-        return 1.0 / mid if mid else None
-
-    def chart(self, symbol: str, timeframe: int, count: int) -> tuple[tuple[Row, ...], Row | None]:
-        """(closed candles oldest first, the forming one) as (close time, o, h, l, c, v)."""
-        m = self._by_symbol[symbol]
-        return m.recent(timeframe, count), m.forming(timeframe)
 
     # -- state -----------------------------------------------------------------------------
 

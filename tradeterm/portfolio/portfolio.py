@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 
 import msgspec
@@ -41,13 +41,15 @@ class Portfolio:
         instruments: Mapping[str, Instrument],
         ids: Callable[[str], str],
         quote: Quote,
+        parity: Sequence[str] = (),
     ) -> None:
+        """``parity``: assets that count 1:1 as ``currency``."""
         self.currency = currency
         self.ledger = Ledger()
         self.marks = Marks()
         self._instruments = instruments
         self._ids = ids
-        self._prices = Prices(currency, instruments, quote)
+        self._prices = Prices(currency, parity, instruments, quote)
 
     def deposit(self, now: int, amount: Decimal, parent: str) -> Entry:
         """Money from outside; the bases of losses move with it."""

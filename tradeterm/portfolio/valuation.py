@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from tradeterm.model.instruments import Instrument
@@ -23,17 +23,25 @@ class Prices:
     Conversions are kept until the float changes.
     """
 
-    def __init__(self, currency: str, instruments: Mapping[str, Instrument], quote: Quote) -> None:
+    def __init__(
+        self,
+        currency: str,
+        parity: Sequence[str],
+        instruments: Mapping[str, Instrument],
+        quote: Quote,
+    ) -> None:
+        """``parity``: assets that count 1:1 as the account currency, by config."""
+        worth_one = (currency, *parity)
         self.bids: dict[str, Decimal] = {}
         self.asks: dict[str, Decimal] = {}
-        self.rates: dict[str, Decimal] = {currency: ONE}
+        self.rates: dict[str, Decimal] = dict.fromkeys(worth_one, ONE)
         self._quote = quote
         self._seen: dict[str, tuple[float | None, float | None]] = {}
         self._instruments = instruments
         self._rated = {
             instrument.base: symbol
             for symbol, instrument in instruments.items()
-            if instrument.quote == currency
+            if instrument.quote in worth_one
         }
 
     def refresh(self) -> None:

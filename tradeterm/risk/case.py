@@ -23,8 +23,23 @@ class Case:
     """Figures of one evaluation. ``None`` where an input is bad: rules then cannot judge."""
 
     __slots__ = (
-        "account", "burden", "caps", "correlation", "cut", "drawdown", "facts", "fill", "instrument",
-        "intent", "mid", "numbers_ok", "settings", "trouble", "unit_notional", "unit_risk", "views",
+        "account",
+        "burden",
+        "caps",
+        "correlation",
+        "cut",
+        "drawdown",
+        "facts",
+        "fill",
+        "instrument",
+        "intent",
+        "mid",
+        "numbers_ok",
+        "settings",
+        "trouble",
+        "unit_notional",
+        "unit_risk",
+        "views",
     )
 
     def __init__(
@@ -91,7 +106,9 @@ class Case:
     def judgeable(self) -> bool:
         """Whether size limits can be computed at all."""
         return (
-            self.burden is not None and self.fill is not None and self.instrument is not None
+            self.burden is not None
+            and self.fill is not None
+            and self.instrument is not None
             and self.unit_risk > 0
         )
 
@@ -192,10 +209,12 @@ def positive(value: Decimal | None) -> bool:
 def usable_numbers(intent: TradeIntent) -> bool:
     """Whether every figure of the intent can be computed with."""
     return (
-        positive(intent.size) and positive(intent.entry)
+        positive(intent.size)
+        and positive(intent.entry)
         and (intent.stop is None or positive(intent.stop))
         and (intent.target is None or positive(intent.target))
-        and positive(intent.leverage) and intent.leverage >= 1
+        and positive(intent.leverage)
+        and intent.leverage >= 1
         and intent.confidence.is_finite()
         and 0 <= intent.confidence <= 1
     )
@@ -204,12 +223,10 @@ def usable_numbers(intent: TradeIntent) -> bool:
 def usable_account(account: AccountView) -> bool:
     """Whether the account has equity and every sum is a number."""
     return (
-        positive(account.equity) and positive(account.peak_equity)
+        positive(account.equity)
+        and positive(account.peak_equity)
         and positive(account.day_start_equity)
-        and all(
-            v.is_finite()
-            for v in (account.cash, account.reserved, account.margin_used)
-        )
+        and all(v.is_finite() for v in (account.cash, account.reserved, account.margin_used))
         and account.loss_streak >= 0
     )
 
@@ -217,7 +234,9 @@ def usable_account(account: AccountView) -> bool:
 def usable_market(facts: MarketFacts) -> bool:
     """Whether there is a two-sided, uncrossed price, a rate and a fee."""
     return (
-        positive(facts.bid) and positive(facts.ask) and facts.bid <= facts.ask
+        positive(facts.bid)
+        and positive(facts.ask)
+        and facts.bid <= facts.ask
         and positive(facts.rate)
         and facts.taker_fee.is_finite()
         and 0 <= facts.taker_fee < ONE

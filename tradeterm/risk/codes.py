@@ -49,6 +49,12 @@ class RiskCode(StrEnum):
 
 
 #: Codes that mean "nothing new at all", not "not this trade".
-HALTING = frozenset({
-    RiskCode.HALTED, RiskCode.PAUSED, RiskCode.EMERGENCY, RiskCode.DAILY_LOSS, RiskCode.DRAWDOWN,
-})
+HALTING = frozenset(
+    {
+        RiskCode.HALTED,
+        RiskCode.PAUSED,
+        RiskCode.EMERGENCY,
+        RiskCode.DAILY_LOSS,
+        RiskCode.DRAWDOWN,
+    }
+)

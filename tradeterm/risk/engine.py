@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import lru_cache
 
 from tradeterm.model.account import AccountView
@@ -51,8 +50,9 @@ class RiskEngine:
         card still fits unchanged when the operator decides. A what-if is this same call.
         """
         try:
-            case = Case(intent, account, facts, self._instruments, self._settings,
-                        self._correlation)
+            case = Case(
+                intent, account, facts, self._instruments, self._settings, self._correlation
+            )
             fit(case, self._settings.card_headroom if for_card else ZERO)
             return _verdict(case.intent, judge(case), case.cut, verdict_id, parent, now)
         except Exception as error:  # noqa: BLE001 - fail closed: our own bug is never a pass
@@ -105,7 +105,9 @@ def _verdict(
 ) -> Verdict:
     if cut:
         found = tuple(
-            replace(rule, outcome=REDUCED) if rule.rule in cut and rule.outcome == PASS else rule
+            RuleOutcome(rule.rule, rule.code, rule.value, rule.limit, REDUCED)
+            if rule.rule in cut and rule.outcome == PASS
+            else rule
             for rule in found
         )
     failed = [rule.code for rule in found if rule.outcome == FAIL]
@@ -116,7 +118,12 @@ def _verdict(
     else:
         status = VerdictStatus.MODIFIED if reduced else VerdictStatus.APPROVED
     return Verdict(
-        id=verdict_id, ts=now, parent=parent, status=status,
-        codes=tuple(dict.fromkeys(failed or reduced)), rules=found,
-        intent=None if failed else intent, content_hash=intent.content_hash(),
+        id=verdict_id,
+        ts=now,
+        parent=parent,
+        status=status,
+        codes=tuple(dict.fromkeys(failed or reduced)),
+        rules=found,
+        intent=None if failed else intent,
+        content_hash=intent.content_hash(),
     )

@@ -67,11 +67,11 @@ def daily_loss(case: Case) -> RuleOutcome:
     start = case.account.day_start_equity
     lost = (start - case.account.equity) * HUNDRED / start
     limit = case.settings.max_daily_loss
-    return judged("daily_loss", RiskCode.DAILY_LOSS, percent(lost), f"< {limit}", ok=lost < limit)
+    return judged("daily_loss", RiskCode.DAILY_LOSS, percent(lost), f"< {limit!s}", ok=lost < limit)
 
 
 def drawdown(case: Case) -> RuleOutcome:
     """Equity below its peak; reaching the limit stops entries."""
     fallen, limit = case.drawdown, case.settings.max_drawdown
     assert fallen is not None
-    return judged("drawdown", RiskCode.DRAWDOWN, percent(fallen), f"< {limit}", ok=fallen < limit)
+    return judged("drawdown", RiskCode.DRAWDOWN, percent(fallen), f"< {limit!s}", ok=fallen < limit)

@@ -22,7 +22,11 @@ def positions_symbol(case: Case) -> RuleOutcome:
     """Positions on the symbol, both sides, pending entries and this one included."""
     count, limit = sum(_sides(case)) + 1, case.settings.max_positions_per_symbol
     return stated(
-        "positions_symbol", RiskCode.POSITIONS_SYMBOL, str(count), f"<= {limit}", ok=count <= limit
+        "positions_symbol",
+        RiskCode.POSITIONS_SYMBOL,
+        str(count),
+        f"<= {limit!s}",
+        ok=count <= limit,
     )
 
 
@@ -30,7 +34,7 @@ def positions(case: Case) -> RuleOutcome:
     """Positions in all, pending entries and this one included."""
     assert case.burden is not None
     count, limit = case.burden.total + 1, case.settings.max_positions
-    return stated("positions", RiskCode.POSITIONS, str(count), f"<= {limit}", ok=count <= limit)
+    return stated("positions", RiskCode.POSITIONS, str(count), f"<= {limit!s}", ok=count <= limit)
 
 
 def _sides(case: Case) -> tuple[int, int]:
@@ -43,7 +47,7 @@ def _sides(case: Case) -> tuple[int, int]:
 
 def _share(case: Case, rule: str, code: RiskCode, used: Decimal, limit: Decimal) -> RuleOutcome:
     shown = percent(used * HUNDRED / case.account.equity)
-    return judged(rule, code, shown, f"<= {limit}", ok=used <= case.share(limit))
+    return judged(rule, code, shown, f"<= {limit!s}", ok=used <= case.share(limit))
 
 
 def position_size(case: Case) -> RuleOutcome:
@@ -90,7 +94,9 @@ def minimum(case: Case) -> RuleOutcome:
     assert instrument is not None
     price = min(intent.entry, case.facts.bid)
     return judged(
-        "minimum", RiskCode.MINIMUM, f"{intent.size:f}",
+        "minimum",
+        RiskCode.MINIMUM,
+        f"{intent.size:f}",
         f">= {instrument.min_size:f} and {instrument.min_notional:f} {instrument.quote}",
         ok=instrument.meets_minimum(intent.size, price),
     )

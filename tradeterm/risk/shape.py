@@ -14,7 +14,7 @@ def confidence(case: Case) -> RuleOutcome:
     """Confidence after the consensus."""
     value, least = case.intent.confidence, case.settings.min_confidence
     return judged(
-        "confidence", RiskCode.CONFIDENCE, percent(value), f">= {least}", ok=value >= least
+        "confidence", RiskCode.CONFIDENCE, percent(value), f">= {least!s}", ok=value >= least
     )
 
 
@@ -22,7 +22,10 @@ def stop(case: Case) -> RuleOutcome:
     """A stop is required."""
     value = case.intent.stop
     return judged(
-        "stop", RiskCode.STOP_MISSING, "none" if value is None else f"{value:f}", "required",
+        "stop",
+        RiskCode.STOP_MISSING,
+        "none" if value is None else f"{value:f}",
+        "required",
         ok=value is not None,
     )
 
@@ -78,7 +81,7 @@ def reward_risk(case: Case) -> RuleOutcome:
     lost = sign * (fill - intent.stop) + fee * (fill + intent.stop)
     ratio = won / lost if lost > 0 else ZERO
     ok = lost > 0 and won >= least * lost
-    return judged("reward_risk", RiskCode.REWARD_RISK, percent(ratio), f">= {least}", ok=ok)
+    return judged("reward_risk", RiskCode.REWARD_RISK, percent(ratio), f">= {least!s}", ok=ok)
 
 
 def collar(case: Case) -> RuleOutcome:
@@ -86,7 +89,7 @@ def collar(case: Case) -> RuleOutcome:
     mid, limit = case.mid, case.settings.max_collar
     assert mid is not None
     away = abs(case.intent.entry - mid) * HUNDRED / mid
-    return judged("collar", RiskCode.COLLAR, percent(away), f"<= {limit}", ok=away <= limit)
+    return judged("collar", RiskCode.COLLAR, percent(away), f"<= {limit!s}", ok=away <= limit)
 
 
 # -- leverage ------------------------------------------------------------------------------

@@ -77,8 +77,12 @@ def _limits(case: Case, part: Decimal) -> list[Limit]:
         Limit("position_size", case.collateral, position, position * leverage / unit),
         Limit("risk_at_stop", case.risk, risk, risk / case.unit_risk),
         Limit("exposure", case.notional, exposure, exposure / unit),
-        Limit("correlated", case.stacked, stacked,
-              min((stacked - carried) / (unit * weight) for carried, weight in case.views)),
+        Limit(
+            "correlated",
+            case.stacked,
+            stacked,
+            min((stacked - carried) / (unit * weight) for carried, weight in case.views),
+        ),
         Limit("margin_use", case.collateral, margin, margin * leverage / unit),
         Limit("cash", case.cost, free, free * leverage / (unit * (ONE + fee * leverage))),
     ]

@@ -72,7 +72,9 @@ def judge_spot(
     """The final form, every rule's finding on it, and the rules that reduced it."""
     intent = wish.intent()
     usable = (
-        instrument is not None and positive(intent.size) and positive(intent.entry)
+        instrument is not None
+        and positive(intent.size)
+        and positive(intent.entry)
         and usable_market(facts)
     )
     spot = _Spot(intent, account, facts, instrument, settings, usable)
@@ -84,7 +86,8 @@ def judge_spot(
 
 def _fitted(spot: _Spot, instrument: Instrument) -> tuple[_Spot, set[str]]:
     intent = replace(
-        spot.intent, entry=instrument.price(spot.intent.entry),
+        spot.intent,
+        entry=instrument.price(spot.intent.entry),
         size=instrument.size(spot.intent.size) or spot.intent.size,
     )
     spot = replace(spot, intent=intent)

@@ -30,6 +30,8 @@ class AccountSettings(Section):
     """The paper account."""
 
     currency: str
+    parity: tuple[str, ...]
+    """Assets counted 1:1 as the account currency (quotes of recordings, mostly)."""
     deposit: Decimal = Field(gt=0)
 
 

@@ -84,7 +84,7 @@ def _exposed(view: ConsoleView, focus: Focus) -> bool:
 
 
 def _listed(view: ConsoleView, focus: Focus) -> bool:
-    return focus.pane in {"positions", "conflicts", "orders", "agents", "events"}
+    return bool(focus.row)
 
 
 def _filterable(view: ConsoleView, focus: Focus) -> bool:
@@ -213,5 +213,9 @@ def possible(name: str, view: ConsoleView, focus: Focus) -> bool:
 
 def footer(view: ConsoleView, focus: Focus) -> list[Action]:
     """The actions worth a place in the footer, best first."""
-    ranked = sorted((each for each in ACTIONS if each.label), key=lambda each: each.rank)
+    resume_first = _resumable(view, focus)
+    ranked = sorted(
+        (each for each in ACTIONS if each.label),
+        key=lambda each: 0 if resume_first and each.name == "pause" else each.rank,
+    )
     return [each for each in ranked if each.when(view, focus)]

@@ -49,3 +49,5 @@ class Focus:
     position: PositionView | None = None
     card: CardView | None = None
     order: OrderView | None = None
+    row: str = ""
+    """Id of the selected row of the focused pane; empty when it has none."""

@@ -217,8 +217,9 @@ class Console(App[int]):
     def focus_now(self) -> Focus:
         """What is under the cursors."""
         deck = self.deck
+        rows = deck.list_pane(self.pane)
         return Focus(self.pane, deck.positions.current(), deck.conflicts.current(),
-                     deck.orders.current())
+                     deck.orders.current(), rows.selected if rows else "")
 
     def guarded(self, name: str) -> bool:
         """Whether this is the same key held down."""

@@ -25,6 +25,8 @@ STALE_MOOD = 1800.0
 EVEN = 0.05
 """Confidences this close are even."""
 HALF, QUARTER = 0.5, 0.25
+TOO_LITTLE = 0.8
+"""Share of the size risk takes away from which the rest is not worth an order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,9 @@ class Opinion:
 
 
 _CARE = (
-    ResolutionAction.PROCEED, ResolutionAction.MODIFY, ResolutionAction.WAIT,
+    ResolutionAction.PROCEED,
+    ResolutionAction.MODIFY,
+    ResolutionAction.WAIT,
     ResolutionAction.ABORT,
 )
 
@@ -65,9 +69,16 @@ class RulesAdvisor:
             key=lambda one: (_CARE.index(one.action), one.reduction),
         )
         return ArbiterAnswer(
-            question_id=question.id, action=decided.action, by=ResolvedBy.RULES, model="rules",
-            confidence=decided.confidence, reasoning=decided.reason,
-            size_reduction=decided.reduction, leverage=None, entry=None, latency=self._latency,
+            question_id=question.id,
+            action=decided.action,
+            by=ResolvedBy.RULES,
+            model="rules",
+            confidence=decided.confidence,
+            reasoning=decided.reason,
+            size_reduction=decided.reduction,
+            leverage=None,
+            entry=None,
+            latency=self._latency,
         )
 
 
@@ -95,33 +106,41 @@ def ta_sentiment(question: ArbiterQuestion) -> Opinion:
         minutes = question.sentiment_age / 60
         if with_ta:
             return Opinion(
-                ResolutionAction.MODIFY, 0.6,
+                ResolutionAction.MODIFY,
+                0.6,
                 f"Sentiment is {minutes:.0f} minutes old against fresh technicals at {ta:.2f}: "
-                "half the size.", HALF,
+                "half the size.",
+                HALF,
             )
         return Opinion(
-            ResolutionAction.ABORT, 0.65,
+            ResolutionAction.ABORT,
+            0.65,
             f"The trade leans on sentiment {minutes:.0f} minutes old against technicals at "
             f"{ta:.2f}.",
         )
     if abs(ta - mood) <= EVEN:
         if _confidence(question) >= STRONG:
             return Opinion(
-                ResolutionAction.MODIFY, 0.55,
+                ResolutionAction.MODIFY,
+                0.55,
                 f"Technicals {ta:.2f} and sentiment {mood:.2f} are even, the signal is strong at "
-                f"{_confidence(question):.2f}: half the size.", HALF,
+                f"{_confidence(question):.2f}: half the size.",
+                HALF,
             )
         return Opinion(
-            ResolutionAction.WAIT, 0.5,
+            ResolutionAction.WAIT,
+            0.5,
             f"Technicals {ta:.2f} and sentiment {mood:.2f} are even: wait for the next word.",
         )
     if (ta > mood) is with_ta:
         return Opinion(
-            ResolutionAction.PROCEED, round(0.5 + abs(ta - mood), 4),
+            ResolutionAction.PROCEED,
+            round(0.5 + abs(ta - mood), 4),
             f"The stronger side, {max(ta, mood):.2f} against {min(ta, mood):.2f}, is the trade's.",
         )
     return Opinion(
-        ResolutionAction.ABORT, round(0.5 + abs(ta - mood), 4),
+        ResolutionAction.ABORT,
+        round(0.5 + abs(ta - mood), 4),
         f"The stronger side, {max(ta, mood):.2f} against {min(ta, mood):.2f}, is against the "
         "trade.",
     )
@@ -132,17 +151,22 @@ def regime_choppy(question: ArbiterQuestion) -> Opinion:
     confidence = _confidence(question)
     if confidence < WEAK:
         return Opinion(
-            ResolutionAction.ABORT, 0.7,
+            ResolutionAction.ABORT,
+            0.7,
             f"The market is choppy and the signal weak at {confidence:.2f} (below {WEAK}).",
         )
     if confidence < STRONG:
         return Opinion(
-            ResolutionAction.MODIFY, 0.6,
-            f"The market is choppy, the signal fair at {confidence:.2f}: half the size.", HALF,
+            ResolutionAction.MODIFY,
+            0.6,
+            f"The market is choppy, the signal fair at {confidence:.2f}: half the size.",
+            HALF,
         )
     return Opinion(
-        ResolutionAction.MODIFY, 0.65,
-        f"The market is choppy, the signal strong at {confidence:.2f}: a quarter less.", QUARTER,
+        ResolutionAction.MODIFY,
+        0.65,
+        f"The market is choppy, the signal strong at {confidence:.2f}: a quarter less.",
+        QUARTER,
     )
 
 
@@ -155,13 +179,16 @@ def regime_change(question: ArbiterQuestion) -> Opinion:
         )
     if leans > 0:
         return Opinion(
-            ResolutionAction.MODIFY, 0.6,
+            ResolutionAction.MODIFY,
+            0.6,
             f"The regime has just turned to {name}, the trade's way but young: a quarter less.",
             QUARTER,
         )
     return Opinion(
-        ResolutionAction.MODIFY, 0.55,
-        f"A regime has just changed under an open position ({name} here): half the size.", HALF,
+        ResolutionAction.MODIFY,
+        0.55,
+        f"A regime has just changed under an open position ({name} here): half the size.",
+        HALF,
     )
 
 
@@ -171,42 +198,61 @@ def open_position(question: ArbiterQuestion) -> Opinion:
     heard = len(question.proposal.consensus.heard)
     if not heard or agreeing >= HALF:
         return Opinion(
-            ResolutionAction.PROCEED, round(0.5 + agreeing / 2, 4),
+            ResolutionAction.PROCEED,
+            round(0.5 + agreeing / 2, 4),
             f"{agreeing * 100:.0f} % of {heard} analysts lean against the open position: close it.",
         )
     return Opinion(
-        ResolutionAction.WAIT, 0.5,
+        ResolutionAction.WAIT,
+        0.5,
         f"Only {agreeing * 100:.0f} % of {heard} analysts lean against the open position.",
     )
 
 
 def correlated(question: ArbiterQuestion) -> Opinion:
-    """The same bet twice is half a bet."""
+    """The same bet twice is half a bet; a weak one waits until the analysts have spoken again."""
+    if _confidence(question) < WEAK:
+        return Opinion(
+            ResolutionAction.WAIT,
+            0.55,
+            f"It repeats an open bet on a weak signal of {_confidence(question):.2f}: wait.",
+        )
     return Opinion(
-        ResolutionAction.MODIFY, 0.6,
+        ResolutionAction.MODIFY,
+        0.6,
         f"It repeats an open bet (correlation {question.conflict.severity:.2f} or the like): "
-        "half the size.", HALF,
+        "half the size.",
+        HALF,
     )
 
 
 def rebalance(question: ArbiterQuestion) -> Opinion:
     """Trading wins."""
     return Opinion(
-        ResolutionAction.PROCEED, 0.7,
+        ResolutionAction.PROCEED,
+        0.7,
         f"Trading goes before rebalancing; the signal stands at {_confidence(question):.2f}.",
     )
 
 
 def risk_change(question: ArbiterQuestion) -> Opinion:
     """The smaller trade is still the trade, unless nobody was sure of it."""
-    confidence = _confidence(question)
+    confidence, cut = _confidence(question), question.conflict.severity
+    if question.conflict.types == (ConflictType.RISK_CHANGE,) and cut >= TOO_LITTLE:
+        return Opinion(
+            ResolutionAction.ABORT,
+            0.6,
+            f"Risk takes {cut * 100:.0f} % of it away: too little is left to pay for the trade.",
+        )
     if confidence < WEAK:
         return Opinion(
-            ResolutionAction.ABORT, 0.55,
+            ResolutionAction.ABORT,
+            0.55,
             f"What risk leaves of it is not worth a signal of {confidence:.2f}.",
         )
     return Opinion(
-        ResolutionAction.PROCEED, 0.65,
+        ResolutionAction.PROCEED,
+        0.65,
         f"Risk makes it smaller; the signal stands at {confidence:.2f}.",
     )
 

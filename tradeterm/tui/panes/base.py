@@ -143,10 +143,8 @@ class Pane(Widget):
         self._next = 0.0
         self._slice = None
 
-    def on_focus(self) -> None:
-        self.rebuild()
-
-    def on_blur(self) -> None:
+    def watch_has_focus(self, value: bool) -> None:
+        super().watch_has_focus(value)
         self.rebuild()
 
     # -- the frame -----------------------------------------------------------------------------
