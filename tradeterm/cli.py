@@ -28,7 +28,7 @@ SIGNAL_EXITS = {signal.SIGTERM: 143, signal.SIGHUP: 129, signal.SIGINT: 130}
 def main() -> None:
     """Entry point: every deliberate error becomes one clear line and its exit code."""
     try:
-        sys.exit(cli(standalone_mode=False) or 0)
+        sys.exit(cli(standalone_mode=False, prog_name="tradeterm") or 0)
     except click.exceptions.Exit as error:
         sys.exit(error.exit_code)
     except click.ClickException as error:
@@ -40,7 +40,7 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except TradetermError as error:
-        click.echo(f"tradeterm: {error}", err=True)
+        _complain(str(error))
         sys.exit(error.exit_code)
 
 
@@ -176,20 +176,24 @@ def _console_options(request: RunRequest) -> ConsoleOptions:
 async def _headless(request: RunRequest, *, as_json: bool) -> int:
     from tradeterm.desk import Desk
 
-    desk = await Desk.open(request)
+    desk = await Desk.open(request, complain=_complain)
     caught: list[signal.Signals] = []
     loop = asyncio.get_running_loop()
     for number in SIGNAL_EXITS:
         loop.add_signal_handler(number, _stop, desk, caught, number)
     try:
         for line in desk.notices:
-            click.echo(line, err=True)
+            _complain(line)
         await desk.run()
         summary = desk.summary()
     finally:
         await desk.close()
     click.echo(json.dumps(summary, separators=(",", ":")) if as_json else _readable(summary))
     return SIGNAL_EXITS[caught[0]] if caught else 0
+
+
+def _complain(text: str) -> None:
+    click.echo(f"tradeterm: {text}", err=True)
 
 
 def _stop(desk: Any, caught: list[signal.Signals], number: signal.Signals) -> None:

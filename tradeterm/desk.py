@@ -88,9 +88,12 @@ class Desk:
 
     @classmethod
     async def open(
-        cls, request: RunRequest, publish: Callable[[ConsoleView], None] | None = None
+        cls, request: RunRequest, publish: Callable[[ConsoleView], None] | None = None,
+        complain: Callable[[str], None] | None = None,
     ) -> Desk:
         """Open the store, begin a run or continue the unfinished one.
+
+        ``publish`` gets every durable picture, ``complain`` words about faults while it runs.
 
         Raises ConfigError, DataError, StoreError and its kin, UsageError.
         """
@@ -101,7 +104,7 @@ class Desk:
         until = _until(request.until, feed.start)
         store = await Store.open(request.db)
         try:
-            return await cls._assemble(request, feed, store, until, publish)
+            return await cls._assemble(request, feed, store, until, publish, complain)
         except BaseException:
             await store.close()
             raise
@@ -114,6 +117,7 @@ class Desk:
         store: Store,
         until: int | None,
         publish: Callable[[ConsoleView], None] | None,
+        complain: Callable[[str], None] | None,
     ) -> Desk:
         recovered = None if request.fresh else store.recover()
         if recovered is not None:
@@ -128,7 +132,7 @@ class Desk:
         driver = Driver(
             engine, feed, store, advisor, Pacer(time.monotonic, _speed(request)),
             until=until, halt_file=store.paths.db.with_name(HALT_FILE), publish=publish,
-            pace_cards=not request.headless,
+            pace_cards=not request.headless, complain=complain,
         )
         desk = cls(request, feed, store, engine, driver, run_id, until)
         desk._note_derived()
@@ -187,14 +191,16 @@ class Desk:
 
     async def close(self, reason: str = "stopped") -> None:
         """Write the session's end and let go of the store."""
-        if self._session_open:
-            self._session_open = False
-            ended = "finished" if self.driver.finished else reason
-            body = {"reason": ended, "wall": time.time(), "summary": self.summary()}
-            await self.store.append(
-                Slice([_session_row(self.engine, "run_finished", self.run_id, body)])
-            )
-        await self.store.close()
+        try:
+            if self._session_open:
+                self._session_open = False
+                ended = "finished" if self.driver.finished else reason
+                body = {"reason": ended, "wall": time.time(), "summary": self.summary()}
+                await self.store.append(
+                    Slice([_session_row(self.engine, "run_finished", self.run_id, body)])
+                )
+        finally:
+            await self.store.close()
 
 
 def finished_summary(request: RunRequest, finished: dict[str, Any] | None) -> dict[str, Any] | None:
@@ -220,7 +226,14 @@ def _until(text: str | None, start: int) -> int | None:
     try:
         return start + parse_duration(text)
     except UsageError:
+        pass
+    try:
         return parse_instant(text)
+    except UsageError:
+        raise UsageError(
+            f"--until {text!r}: write a duration such as 90s, 15m, 1h30m or 7d, or a market time "
+            "such as 2025-06-01T12:00:00Z"
+        ) from None
 
 
 def _instruments(settings: Settings, feed: Feed) -> dict[str, Instrument]:
@@ -339,6 +352,8 @@ async def _continue(
     if session["settings"] != request.effective or session["approve"] != request.approve:
         engine = _new_engine(request, feed)
         engine.load(old.dump())
+        if session["approve"] != request.approve:
+            engine.change_policy()
     rows = [
         _session_row(
             engine, "run_resumed", str(recovered.started["run"]),

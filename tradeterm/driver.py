@@ -69,8 +69,12 @@ class Driver:
         halt_file: Path,
         publish: Callable[[ConsoleView], None] | None,
         pace_cards: bool,
+        complain: Callable[[str], None] | None = None,
     ) -> None:
-        """``publish`` None means headless: no view is built. ``until`` in market ns."""
+        """``publish`` None means headless: no view is built. ``until`` in market ns.
+
+        ``complain`` hears about faults and their end: whoever has no screen to see them on.
+        """
         self.engine = engine
         self.seconds = 0.0
         """Time spent in the engine by this process."""
@@ -82,6 +86,7 @@ class Driver:
         self._until = until
         self._halt_file = halt_file
         self._publish = publish
+        self._complain = complain
         self._pace_cards = pace_cards
         self._batch: list[MarketEvent] = []
         self._index = 0
@@ -90,6 +95,7 @@ class Driver:
         self._results: list[tuple[asyncio.Future[CommandResult], CommandResult]] = []
         self._outstanding: deque[_Pending] = deque()
         self._wake = asyncio.Event()
+        self._stop_asked = asyncio.Event()
         self._stopping = False
         self._started = perf_counter()
         self._snapshot_due = self._started + SNAPSHOT_SECONDS
@@ -128,6 +134,7 @@ class Driver:
     def stop(self) -> None:
         """Finish the current slice, write it, and return from ``run``."""
         self._stopping = True
+        self._stop_asked.set()
         self._wake.set()
 
     def wake(self) -> None:
@@ -320,17 +327,41 @@ class Driver:
         return Slice(rows, Snapshot(engine.inputs, engine.dump(), mark))
 
     async def _write(self, piece: Slice) -> int:
-        """Append, and keep trying while the disk will not take it: the market is held."""
+        """Append, and keep trying while the disk will not take it: the market is held.
+
+        Told to stop meanwhile, it gives up: nothing of what is lost was confirmed or shown.
+        """
         while True:
             try:
                 seq = await self._store.append(piece)
             except StoreUnwritable as error:
-                log.error("journal cannot be written: %s", error)
-                self._show_fault(f"JOURNAL CANNOT BE WRITTEN, market held: {error}")
-                await asyncio.sleep(RETRY_SECONDS)
+                self._held(error)
+                if self._stopping:
+                    raise
+                await self._pause_or_stop(RETRY_SECONDS)
             else:
-                self._fault = ""
+                self._released()
                 return seq
+
+    async def _pause_or_stop(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self._stop_asked.wait(), seconds)
+        except TimeoutError:
+            return
+
+    def _held(self, error: StoreUnwritable) -> None:
+        if not self._fault:
+            log.error("journal cannot be written: %s", error)
+            if self._complain is not None:
+                self._complain(f"journal cannot be written, market held: {error}")
+        self._show_fault(f"JOURNAL CANNOT BE WRITTEN, market held: {error}")
+
+    def _released(self) -> None:
+        if self._fault:
+            self._fault = ""
+            log.warning("journal can be written again")
+            if self._complain is not None:
+                self._complain("journal can be written again, the market goes on")
 
     # -- the picture -----------------------------------------------------------------------
 

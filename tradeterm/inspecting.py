@@ -251,13 +251,12 @@ def resume(db: Path | None, as_json: bool, yes: bool) -> int:
 
 def _order(db: Path | None, command: Command, as_json: bool) -> int:
     from tradeterm.adapters.store.paths import locate
-    from tradeterm.control import send
-    from tradeterm.standing import apply_offline
+    from tradeterm.standing import deliver
 
     path = locate(db).db
     if not path.exists():
         raise TradetermError(f"no store at {path}; there is nothing to order")
-    result: CommandResult = send(path, command) or apply_offline(path, command)
+    result: CommandResult = deliver(path, command)
     _say(as_json, {"accepted": result.accepted, "text": result.text}, [result.text])
     return 0 if result.accepted else 1
 

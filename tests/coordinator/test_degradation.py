@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.coordinator.scenes import NOW, answer, question, settings
 from tradeterm.coordinator.degradation import Degradation, DegradationState, Permission
-from tradeterm.model.vocabulary import ConflictType, Level
+from tradeterm.model.vocabulary import Level
 
 SETTINGS = settings().degradation
 N, R, L, E = Level.NORMAL, Level.REDUCED, Level.LIMITED, Level.EMERGENCY
@@ -91,22 +91,6 @@ def test_what_each_level_permits(level: Level, permitted: set[Permission]) -> No
     health = Degradation(SETTINGS)
     health.hold("drill", level)
     assert {one for one in Permission if health.permits(one)} == permitted
-
-
-@pytest.mark.parametrize(
-    ("level", "regime", "other"),
-    [
-        (N, True, True),
-        (R, True, True),
-        (L, True, False),
-        (E, False, False),
-    ],
-)
-def test_whom_a_model_may_still_be_asked_about(level: Level, *, regime: bool, other: bool) -> None:
-    health = Degradation(SETTINGS)
-    health.hold("drill", level)
-    assert health.permits_llm((ConflictType.TA_SENTIMENT, ConflictType.REGIME_CHOPPY)) is regime
-    assert health.permits_llm((ConflictType.TA_SENTIMENT,)) is other
 
 
 STEPS = st.lists(st.sampled_from(["fail", "succeed", "hold", "release"]), max_size=30)

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 import msgspec
 
-from tradeterm.model.vocabulary import ConflictType, Level
+from tradeterm.model.vocabulary import Level
 from tradeterm.settings.orchestration import DegradationSettings
 
 LEVELS = (Level.NORMAL, Level.REDUCED, Level.LIMITED, Level.EMERGENCY)
@@ -29,7 +29,6 @@ PERMITTED: dict[Level, frozenset[Permission]] = {
     Level.LIMITED: frozenset({Permission.LLM_FOR_REGIME, Permission.NEW_EXPOSURE}),
     Level.EMERGENCY: frozenset(),
 }
-_REGIME = frozenset({ConflictType.REGIME_CHOPPY, ConflictType.REGIME_CHANGE})
 
 
 class DegradationState(msgspec.Struct):
@@ -99,12 +98,6 @@ class Degradation:
     def permits(self, permission: Permission) -> bool:
         """Whether the present level allows it."""
         return permission in PERMITTED[self.level]
-
-    def permits_llm(self, types: tuple[ConflictType, ...]) -> bool:
-        """Whether a model may be asked about this conflict."""
-        if self.permits(Permission.LLM):
-            return True
-        return self.permits(Permission.LLM_FOR_REGIME) and any(kind in _REGIME for kind in types)
 
     def dump(self) -> DegradationState:
         return DegradationState(

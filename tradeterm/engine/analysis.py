@@ -9,11 +9,12 @@ import msgspec
 
 from tradeterm.agents.context import AgentContext
 from tradeterm.agents.roster import Roster, RosterState
+from tradeterm.coordinator.degradation import Permission
 from tradeterm.engine.books import Books
 from tradeterm.engine.core import Core
 from tradeterm.engine.trading import Trading
 from tradeterm.model.market import Candle, News
-from tradeterm.model.outputs import AgentOutput, AllocationView, Published, TradeSignal
+from tradeterm.model.outputs import AgentOutput, Published
 from tradeterm.model.timing import SECOND
 from tradeterm.model.vocabulary import AgentName, Topic
 
@@ -123,7 +124,9 @@ class Analysis:
     # -- runs ------------------------------------------------------------------------------
 
     def run_task(self, name: AgentName) -> None:
-        """Run an agent for every symbol it covers."""
+        """Run an agent for every symbol it covers, unless the degradation level forbids it."""
+        if name is AgentName.SENTIMENT and not self._trading.permits(Permission.SENTIMENT):
+            return
         symbols = (ALL_SYMBOLS,) if name is AgentName.PORTFOLIO else self._core.market.symbols
         for symbol in symbols:
             self._run(name, symbol)
@@ -141,7 +144,7 @@ class Analysis:
             self._seen[key] = closes
         try:
             output = self._roster.run(name, self._context(symbol))
-        except Exception as error:  # one failing agent never stops the others
+        except Exception as error:  # noqa: BLE001 - one failing agent never stops the others
             counts.errors += 1
             self._failing.add(name.value)
             core.failed(f"{name} {symbol}", error)
@@ -185,12 +188,6 @@ class Analysis:
         self._spoken[name.value][symbol] = published
         core.journal.write("agent_output", published.id, "", published)
         core.bus.publish(TOPICS[name], name.value, symbol, published, core.now)
-        if isinstance(output, TradeSignal):
-            self._trading.on_signal(published)
-        elif isinstance(output, AllocationView):
-            self._trading.on_allocation(published)
-        else:
-            self._trading.on_view(published, symbol)
 
     def _inputs_of(self, name: AgentName, symbol: str) -> tuple[str, ...]:
         if name is not AgentName.TRADING:

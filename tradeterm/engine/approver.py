@@ -31,6 +31,18 @@ class Approver:
         for number, (ts, _) in enumerate(self._script):
             timers.set(f"key:{number:06d}", ts)
 
+    def take_over(self, timers: Timers, cards: Sequence[Card], now: int) -> None:
+        """Continue a run that another policy began: its timers go, ours for what is ahead come."""
+        for name in timers.names():
+            if name.partition(":")[0] in ("key", "approve"):
+                timers.cancel(name)
+        for number, (ts, _) in enumerate(self._script):
+            if ts > now:
+                timers.set(f"key:{number:06d}", ts)
+        if self._approve_all:
+            for card in cards:
+                timers.set(f"approve:{card.id}", max(card.ts + CONFIRM_AFTER, now + 1))
+
     def card_opened(self, card: Card, timers: Timers) -> None:
         """A card appeared."""
         if self._approve_all:

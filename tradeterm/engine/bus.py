@@ -127,7 +127,7 @@ class Bus:
             try:
                 subscription.handler(message)
                 counts.delivered += 1
-            except Exception as error:  # isolation: one bad handler never stops the others
+            except Exception as error:  # noqa: BLE001 - one bad handler never stops the others
                 counts.failed += 1
                 self._on_failure(message, subscription.name, error)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from tradeterm.engine.bus import Bus
 from tradeterm.engine.counters import Counters, bump
@@ -51,6 +51,8 @@ class Core:
         self.state = RunState.RUNNING
         self.state_reason = ""
         self.level = Level.NORMAL
+        self.on_trading_failure: Callable[[str], None] = _nobody
+        """Halts the engine; set by it."""
 
     @property
     def now(self) -> int:
@@ -86,10 +88,16 @@ class Core:
         self.alert("E-HANDLER", "error", f"{name} failed: {type(error).__name__}: {error}")
 
     def _handler_failed(self, message: Message, name: str, error: Exception) -> None:
+        """A trading handler that raised may have left its work half done: nothing new after it."""
         self.failed(name, error)
-        if message.topic in (Topic.TRADING_SIGNALS, Topic.EXECUTION_EVENTS):
-            self.risk_alert("E-TRADING-HANDLER", "critical", f"{name} failed on {message.topic}")
+        text = f"{name} failed on a message of {message.topic}: {type(error).__name__}"
+        self.risk_alert("E-TRADING-HANDLER", "critical", text)
+        self.on_trading_failure(text)
 
     def count(self, table: dict[str, int], key: str) -> None:
         """Add one."""
         bump(table, key)
+
+
+def _nobody(_text: str) -> None:
+    """Before the engine is put together."""

@@ -56,6 +56,7 @@ class Engine:
         self.trading = Trading(core, self.books, risk, approver)
         self.analysis = Analysis(core, self.books, self.trading)
         self.operator = Operator(core, self.books, self.trading, self.analysis)
+        core.on_trading_failure = self._halt_on_failure
         self._approver = approver
         self._answers: dict[str, ArbiterAnswer] = {}
         self._market = market
@@ -231,6 +232,9 @@ class Engine:
     def _say(self, notice: FeedNotice) -> None:
         self.core.alert(f"F-{notice.code}", "warning", f"{notice.symbol}: {notice.text}")
 
+    def _halt_on_failure(self, text: str) -> None:
+        self.operator.halt(f"engine fault: {text}", "")
+
     # -- time ------------------------------------------------------------------------------
 
     def _plan(self) -> None:
@@ -276,6 +280,11 @@ class Engine:
         else:
             command = self._approver.due(name, self.trading.pending_cards())
             self.operator.carry_out(command, "policy")
+
+    def change_policy(self) -> None:
+        """After ``load``: this engine's own approver decides from here on."""
+        self._approver.take_over(self.core.timers, self.trading.pending_cards(), self.now)
+        self._plan()
 
     # -- identity --------------------------------------------------------------------------
 

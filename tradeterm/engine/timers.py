@@ -36,6 +36,10 @@ class Timers:
         """When ``name`` runs next."""
         return self._due.get(name)
 
+    def names(self) -> list[str]:
+        """What is set, in the order it was."""
+        return list(self._due)
+
     @property
     def next_due(self) -> int:
         """The earliest due time, or NEVER."""

@@ -7,12 +7,14 @@ from decimal import Decimal
 import msgspec
 
 from tradeterm.coordinator.coordinator import Considered, Coordinator, CoordinatorState
+from tradeterm.coordinator.degradation import Permission
 from tradeterm.coordinator.evidence import Evidence, Heard
 from tradeterm.engine.approver import Approver
 from tradeterm.engine.books import Books
 from tradeterm.engine.core import Core
 from tradeterm.engine.counters import LevelChange
 from tradeterm.model.commands import CommandResult
+from tradeterm.model.messages import Message
 from tradeterm.model.money import ZERO
 from tradeterm.model.orders import Position
 from tradeterm.model.outputs import AllocationView, Published, RebalanceLeg, RegimeView, TradeSignal
@@ -70,6 +72,10 @@ class Trading:
         """Position being closed → id of the signal that opens the other side afterwards."""
         self._rebalance_waits = False
         books.on_closed = self._position_closed
+        for topic in TOPIC_OF.values():
+            core.bus.subscribe(topic, "coordinator", self._on_view)
+        core.bus.subscribe(Topic.TRADING_SIGNALS, "coordinator", self._on_signal)
+        core.bus.subscribe(Topic.PORTFOLIO_UPDATES, "coordinator", self._on_allocation)
 
     @property
     def next_due(self) -> int:
@@ -91,10 +97,11 @@ class Trading:
 
     # -- from the agents -------------------------------------------------------------------
 
-    def on_view(self, published: Published, symbol: str) -> None:
+    def _on_view(self, message: Message) -> None:
         """An analyst spoke: parked proposals that waited for it are argued again."""
-        now = self._core.now
-        for proposal in self.coordinator.release(published.agent, symbol, now):
+        now, published = self._core.now, message.payload
+        assert isinstance(published, Published)
+        for proposal in self.coordinator.release(published.agent, message.symbol, now):
             if self._core.state is not RunState.RUNNING:
                 continue
             considered = self.coordinator.reconsider(
@@ -109,8 +116,10 @@ class Trading:
         """A proposal ends without an order or a card: say so."""
         self._core.alert("C-DROPPED", "info", f"{proposal.symbol} {proposal.id}: {why}", proposal.id)
 
-    def on_signal(self, published: Published) -> None:
+    def _on_signal(self, message: Message) -> None:
         """A trading decision was published."""
+        published = message.payload
+        assert isinstance(published, Published)
         signal = published.output
         assert isinstance(signal, TradeSignal)
         if signal.action is Action.HOLD:
@@ -329,8 +338,11 @@ class Trading:
 
     # -- the portfolio ---------------------------------------------------------------------
 
-    def on_allocation(self, published: Published) -> None:
+    def _on_allocation(self, message: Message) -> None:
         """Act on a rebalance; a trading decision under way on the same symbols goes first."""
+        published = message.payload
+        if not isinstance(published, Published):
+            return  # a position changed: nothing to decide
         allocation = published.output
         assert isinstance(allocation, AllocationView)
         core = self._core
@@ -372,6 +384,10 @@ class Trading:
             leg.symbol, side, verdict.intent.size, Purpose.REBALANCE, core.now, verdict.id
         )
         self._books.place(self._risk.approve(verdict, request, core.now))
+
+    def permits(self, permission: Permission) -> bool:
+        """What the degradation level still allows."""
+        return self.coordinator.degradation.permits(permission)
 
     # -- level -----------------------------------------------------------------------------
 

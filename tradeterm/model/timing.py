@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import Protocol
 
 from tradeterm.errors import UsageError
 
@@ -13,21 +12,9 @@ SECOND = 1_000_000_000
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
-WEEK = 7 * DAY
-#: 1970-01-05 was the first Monday: weeks start at Monday 00:00 UTC.
-MONDAY_OFFSET = 4 * DAY
 
-_UNITS = {"s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY, "w": WEEK}
+_UNITS = {"s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY, "w": 7 * DAY}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|d|w)")
-
-
-class Clock(Protocol):
-    """Where the engine learns the time: the stamp of the input it is working on."""
-
-    @property
-    def now(self) -> int:
-        """Nanoseconds since the epoch, UTC."""
-        ...
 
 
 def iso(ts: int) -> str:
@@ -65,11 +52,6 @@ def parse_instant(text: str) -> int:
 def day_start(ts: int) -> int:
     """00:00 UTC of the day ``ts`` lies in."""
     return ts - ts % DAY
-
-
-def week_start(ts: int) -> int:
-    """Monday 00:00 UTC of the week ``ts`` lies in."""
-    return ts - (ts - MONDAY_OFFSET) % WEEK
 
 
 def timeframe_text(seconds: int) -> str:

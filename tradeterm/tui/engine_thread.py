@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -37,6 +38,9 @@ class EngineThread:
         self._desk: Desk | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop_asked = False
+        self._early: deque[Callable[[Desk], object]] = deque()
+        """Ordered before there was a desk: a halt typed while it opens must not be lost."""
+        self._door = threading.Lock()
         self._thread = threading.Thread(target=self._live, name="engine", daemon=True)
 
     # -- what the screen reads (any thread) --------------------------------------------------
@@ -81,8 +85,12 @@ class EngineThread:
         self._call(lambda desk: desk.driver.set_stopped(paused))
 
     def _call(self, action: Callable[[Desk], object]) -> None:
-        loop, desk = self._loop, self._desk
-        if loop is None or desk is None or not self._thread.is_alive():
+        with self._door:
+            loop, desk = self._loop, self._desk
+            if loop is None or desk is None:
+                self._early.append(action)
+                return
+        if not self._thread.is_alive():
             return
 
         def run() -> None:
@@ -115,8 +123,11 @@ class EngineThread:
         request = self._prepare()
         self._options = self._read_options(request)
         desk = await Desk.open(request, self._publish)
-        self._loop = asyncio.get_running_loop()
-        self._desk = desk
+        with self._door:
+            self._loop = asyncio.get_running_loop()
+            self._desk = desk
+        for action in self._early:
+            action(desk)
         if self._stop_asked:
             desk.driver.stop()
         try:

@@ -178,7 +178,7 @@ class ReplayFeed:
     def mark(self, position: int) -> FeedMark:
         """Where ``position`` events have been delivered."""
         for state in reversed(self._batches):
-            if state.position <= position <= self._position:
+            if state.position <= position <= self._position + self._drop:
                 return FeedMark(position, msgspec.msgpack.encode(state))
         if position == 0:
             return FeedMark(0)
@@ -193,7 +193,7 @@ class ReplayFeed:
         for hand, (before, used) in zip(self._hands, state.sources, strict=True):
             hand.restore(before, used)
         self._position = state.position
-        self._batches = []
+        self._batches = [state]
         self._drop = mark.position - state.position
 
 
@@ -211,7 +211,7 @@ def _files(path: Path) -> list[Path]:
             )
         return found
     if not path.exists():
-        raise DataError(f"{path.name}: there is no such file or folder")
+        raise DataError(f"{path}: there is no such file or folder")
     if not _layout(path):
         raise DataError(
             f"{path.name}: unknown kind of file; expected a tape (.jsonl), CSV, feather or "

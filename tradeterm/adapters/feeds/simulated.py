@@ -137,11 +137,11 @@ class SimulatedFeed:
 
     def seek(self, mark: FeedMark) -> None:
         """Continue after ``mark.position`` events."""
-        self._marks = []
         if not mark.state:
-            self._state = self._beginning()
+            self._state, self._marks = self._beginning(), []
         else:
             self._state = msgspec.msgpack.decode(mark.state, type=SimState)
+            self._marks = [(self._state.position, mark.state)]
         self._skip = mark.position - self._state.position
 
     # -- making a block --------------------------------------------------------------------

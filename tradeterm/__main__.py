@@ -1,0 +1,5 @@
+"""``python -m tradeterm``."""
+
+from tradeterm.cli import main
+
+main()
