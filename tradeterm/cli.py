@@ -174,8 +174,13 @@ def _console_options(request: RunRequest) -> ConsoleOptions:
 
 
 async def _headless(request: RunRequest, *, as_json: bool) -> int:
-    from tradeterm.desk import Desk
+    from tradeterm.desk import Desk, finished_summary
 
+    finished = finished_summary(request)
+    if finished is not None:
+        _complain("this run is finished; a later --until extends it, --fresh begins another")
+        _print_summary(finished, as_json=as_json)
+        return 0
     desk = await Desk.open(request, complain=_complain)
     caught: list[signal.Signals] = []
     loop = asyncio.get_running_loop()
@@ -188,7 +193,7 @@ async def _headless(request: RunRequest, *, as_json: bool) -> int:
         summary = desk.summary()
     finally:
         await desk.close()
-    click.echo(json.dumps(summary, separators=(",", ":")) if as_json else _readable(summary))
+    _print_summary(summary, as_json=as_json)
     return SIGNAL_EXITS[caught[0]] if caught else 0
 
 
@@ -201,9 +206,22 @@ def _stop(desk: Any, caught: list[signal.Signals], number: signal.Signals) -> No
     desk.driver.stop()
 
 
-def _readable(summary: dict[str, Any]) -> str:
-    lines = [f"{key:>15}  {value}" for key, value in summary.items()]
-    return "\n".join(lines)
+def _print_summary(summary: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(summary, separators=(",", ":")))
+        return
+    for key, value in summary.items():
+        click.echo(f"{key.replace('_', ' '):>15}  {_readable(value)}".rstrip())
+
+
+def _readable(value: Any) -> str:
+    """Only what is there: ``stop 2, target 1`` for counts, without the zeros."""
+    if isinstance(value, dict):
+        parts = ((key, _readable(inner)) for key, inner in value.items())
+        return ", ".join(f"{key} {text}" for key, text in parts if text not in {"", "0"})
+    if isinstance(value, list):
+        return "; ".join(_readable(inner) for inner in value)
+    return str(value)
 
 
 if __name__ == "__main__":

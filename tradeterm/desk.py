@@ -19,6 +19,8 @@ from tradeterm import __version__
 from tradeterm.adapters.advisors.rules import RulesAdvisor
 from tradeterm.adapters.feeds.opening import open_feed
 from tradeterm.adapters.store.journal import Store
+from tradeterm.adapters.store.paths import locate
+from tradeterm.adapters.store.reader import Reader
 from tradeterm.adapters.store.recovery import Recovered
 from tradeterm.adapters.store.rows import Slice
 from tradeterm.control import ControlServer, socket_path
@@ -28,7 +30,7 @@ from tradeterm.engine.engine import Engine
 from tradeterm.engine.facts import standing_facts
 from tradeterm.engine.summary import summarise
 from tradeterm.engine.view import ConsoleView
-from tradeterm.errors import RunMismatch, UsageError
+from tradeterm.errors import RunMismatch, StoreError, UsageError
 from tradeterm.keyscript import read_script
 from tradeterm.model.commands import Command, CommandResult
 from tradeterm.model.instruments import Instrument
@@ -97,10 +99,7 @@ class Desk:
 
         Raises ConfigError, DataError, StoreError and its kin, UsageError.
         """
-        feed = open_feed(
-            request.feed, request.settings.market, seed=request.seed, symbols=request.symbols,
-            on_bad=request.on_bad,
-        )
+        feed = _open_feed(request)
         until = _until(request.until, feed.start)
         store = await Store.open(request.db)
         try:
@@ -203,14 +202,33 @@ class Desk:
             await self.store.close()
 
 
-def finished_summary(request: RunRequest, finished: dict[str, Any] | None) -> dict[str, Any] | None:
-    """The summary of a run that already reached what ``request`` asks for, else None."""
-    if finished is None or finished.get("reason") != "finished" or request.fresh:
+def finished_summary(request: RunRequest) -> dict[str, Any] | None:
+    """The summary of the run in the file when this very request was carried out before."""
+    if request.fresh or not locate(request.db).db.exists():
         return None
-    return dict(finished["summary"])
+    try:
+        with Reader(request.db) as reader:
+            info = reader.run_info()
+    except StoreError:
+        return None  # opening it says what is wrong, and more of it
+    finished, session = info["finished"], info["session"]
+    if finished is None or finished["reason"] != "finished":
+        return None
+    asked = msgspec.json.decode(msgspec.json.encode(_session_body(request)))
+    if any(session[key] != asked[key] for key in asked if key != "wall"):
+        return None
+    same = info["started"]["identity"] == _identity(_open_feed(request), request)
+    return dict(finished["summary"]) if same else None
 
 
 # -- pieces ----------------------------------------------------------------------------------
+
+
+def _open_feed(request: RunRequest) -> Feed:
+    return open_feed(
+        request.feed, request.settings.market, seed=request.seed, symbols=request.symbols,
+        on_bad=request.on_bad,
+    )
 
 
 def _speed(request: RunRequest) -> float:

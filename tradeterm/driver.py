@@ -151,13 +151,18 @@ class Driver:
             self._look_for_halt_file(started)
             self._take_commands()
             busy = self._advance(started + SLICE_SECONDS)
+            while self.engine.effects:
+                await self._carry_out_effects()
+                if perf_counter() < started + SLICE_SECONDS:
+                    busy |= self._advance(started + SLICE_SECONDS)
             self.seconds += perf_counter() - started
-            await self._carry_out_effects()
             await self._commit()
             if not busy:
                 await self._rest()
             else:
                 await asyncio.sleep(0)  # let the write begin: disk and engine work side by side
+        self._take_commands()  # what was ordered before the end is carried out, and answered
+        await self._carry_out_effects()
         await self.flush(snapshot=True)
 
     def _look_for_halt_file(self, now: float) -> None:

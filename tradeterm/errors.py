@@ -6,6 +6,7 @@ TradetermError
 ├── DataError               market data is absent, damaged or impossible (exit 2)
 ├── StoreError              the book of record cannot be used
 │   ├── StoreLocked         another process owns it (exit 3)
+│   ├── StoreAbsent         there is none yet, or none at that place (exit 2)
 │   ├── StoreDamaged        a chain, row or file is not what was written
 │   ├── StoreUnwritable     disk full, read-only, no permission
 │   └── RunMismatch         the file holds a run of another feed, mode or account
@@ -49,6 +50,12 @@ class StoreLocked(StoreError):
     """Another process owns the store."""
 
     exit_code = 3
+
+
+class StoreAbsent(StoreError):
+    """There is no store, or no run in it, to look at."""
+
+    exit_code = 2
 
 
 class StoreDamaged(StoreError):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from tradeterm.errors import TradetermError, UsageError
+from tradeterm.errors import StoreAbsent, UsageError
 
 if TYPE_CHECKING:
     from tradeterm.adapters.store.reader import Reader
@@ -20,6 +21,11 @@ _db = click.option(
     "--db", type=click.Path(path_type=Path, dir_okay=False),
     help="The book of record (default: the platform's data directory).",
 )
+_AMOUNT = re.compile(r"-?\d+(?:\.\d+)?(?:E[+-]?\d+)?")
+#: In the story of an id these stand in the heading already.
+_HEADING = {"id", "ts", "parent", "inputs", "question_id"}
+_STORY_WIDTH = 100
+_limit = click.IntRange(min=-1)
 _json = click.option("--json", "as_json", is_flag=True, help="One JSON object on one line.")
 
 
@@ -66,11 +72,22 @@ def _cell(name: str, value: Any) -> str:
 
     if value is None:
         return "-"
-    if name in ("ts", "opened", "closed", "created", "updated", "expires") and value:
+    if name in ("ts", "opened", "closed", "created", "updated", "expires", "decided", "since") and value:
         return iso(int(value))
     if isinstance(value, list):
         return ", ".join(map(str, value))
-    return str(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return _amount(str(value))
+
+
+def _amount(text: str) -> str:
+    """Decimals without exponent or trailing zeros; other text as it is."""
+    from decimal import Decimal
+
+    from tradeterm.model.money import plain
+
+    return plain(Decimal(text)) if _AMOUNT.fullmatch(text) else text
 
 
 def _is_number(text: str) -> bool:
@@ -78,13 +95,14 @@ def _is_number(text: str) -> bool:
 
 
 def _with_times(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Rows for JSON: nanoseconds as ISO-8601, process columns left out."""
+    """Rows for JSON: nanoseconds as ISO-8601, amounts plainly, process columns left out."""
     from tradeterm.model.timing import iso
 
     stamps = {"ts", "opened", "closed", "created", "updated", "expires", "decided", "since"}
     return [
         {
-            name: iso(value) if name in stamps and isinstance(value, int) and value else value
+            name: iso(value) if name in stamps and isinstance(value, int) and value
+            else _amount(value) if isinstance(value, str) else value
             for name, value in row.items()
             if name not in ("run", "seq")
         }
@@ -102,8 +120,16 @@ def status(db: Path | None, as_json: bool) -> int:
 
     with _reader(db) as reader:
         facts = ask(reader.paths.db, "status") or standing(reader)
-    _say(as_json, facts, (f"{name:>12}  {value}" for name, value in facts.items()))
+    _say(as_json, facts, _standing_lines(facts))
     return 0
+
+
+def _standing_lines(facts: dict[str, Any]) -> Iterable[str]:
+    for name, value in facts.items():
+        if isinstance(value, dict):
+            yield from (f"{symbol:>12}  {price}" for symbol, price in value.items())
+        else:
+            yield f"{name.replace('_', ' '):>12}  {_cell(name, value)}".rstrip()
 
 
 @click.command()
@@ -124,7 +150,7 @@ def positions(db: Path | None, as_json: bool, everything: bool) -> int:
 @_db
 @_json
 @click.option("--all", "everything", is_flag=True, help="Finished ones too, newest first.")
-@click.option("--limit", default=100, show_default=True)
+@click.option("--limit", type=_limit, default=100, show_default=True, help="-1 for all.")
 def orders(db: Path | None, as_json: bool, everything: bool, limit: int) -> int:
     """Orders."""
     with _reader(db) as reader:
@@ -138,7 +164,7 @@ def orders(db: Path | None, as_json: bool, everything: bool, limit: int) -> int:
 @click.command()
 @_db
 @_json
-@click.option("--limit", default=50, show_default=True)
+@click.option("--limit", type=_limit, default=50, show_default=True, help="-1 for all.")
 def conflicts(db: Path | None, as_json: bool, limit: int) -> int:
     """Conflicts with their resolutions and cards, newest first."""
     with _reader(db) as reader:
@@ -165,7 +191,8 @@ def conflicts(db: Path | None, as_json: bool, limit: int) -> int:
 @click.option("--kind", help="Only rows of this kind, e.g. fill.")
 @click.option("--id", "row_id", help="Only rows with this id or parent.")
 @click.option("--since", help="Only rows from this market time on.")
-@click.option("--limit", default=100, show_default=True, help="Newest rows; -1 for all.")
+@click.option("--limit", type=_limit, default=100, show_default=True,
+              help="Newest rows; -1 for all.")
 def journal(
     db: Path | None, as_json: bool, kind: str | None, row_id: str | None, since: str | None,
     limit: int,
@@ -199,13 +226,31 @@ def explain(row_id: str, db: Path | None, as_json: bool) -> int:
 
     with _reader(db) as reader:
         links = [link.as_dict() for link in chain(reader, row_id)]
-    lines = (
-        f"{link['ts']} {link['kind']:<12} {link['id']:<12} <- {', '.join(link['parents']) or '-'}"
-        f"\n    {json.dumps(link['data'], separators=(', ', ': '))[:400]}"
-        for link in links
-    )
-    _say(as_json, {"id": row_id, "links": links}, lines)
+    _say(as_json, {"id": row_id, "links": links}, _story(links))
     return 0
+
+
+def _story(links: Iterable[dict[str, Any]]) -> Iterable[str]:
+    """Each link with its facts below it, without what the heading says."""
+    from textwrap import wrap
+
+    for link in links:
+        yield f"{link['ts']} {link['kind']} {link['id']}  <- {', '.join(link['parents']) or '-'}"
+        facts = "  ".join(_facts(link["data"], ""))
+        yield from wrap(facts, _STORY_WIDTH, initial_indent="    ", subsequent_indent="    ",
+                        break_long_words=False, break_on_hyphens=False)
+
+
+def _facts(value: Any, name: str) -> Iterable[str]:
+    """``name=value`` for everything that says something; times readable, long lists counted."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if key not in _HEADING:
+                yield from _facts(inner, f"{name}.{key}" if name and key[:1].islower() else key)
+    elif isinstance(value, list) and any(isinstance(inner, dict) for inner in value):
+        yield f"{name}=({len(value)})"
+    elif value not in (None, "", []):
+        yield f"{name}={_cell(name.rpartition('.')[2], value)}"
 
 
 @click.command()
@@ -255,7 +300,7 @@ def _order(db: Path | None, command: Command, as_json: bool) -> int:
 
     path = locate(db).db
     if not path.exists():
-        raise TradetermError(f"no store at {path}; there is nothing to order")
+        raise StoreAbsent(f"no store at {path}; there is nothing to order")
     result: CommandResult = deliver(path, command)
     _say(as_json, {"accepted": result.accepted, "text": result.text}, [result.text])
     return 0 if result.accepted else 1

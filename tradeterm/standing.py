@@ -11,7 +11,7 @@ from tradeterm.adapters.store.reader import Reader
 from tradeterm.control import REPLY_SECONDS, send
 from tradeterm.desk import Desk, RunRequest, engine_of
 from tradeterm.engine.facts import standing_facts
-from tradeterm.errors import StoreError, StoreLocked
+from tradeterm.errors import StoreAbsent, StoreLocked
 from tradeterm.model.commands import Command, CommandResult
 from tradeterm.settings.settings import Settings
 
@@ -20,7 +20,7 @@ def standing(reader: Reader) -> dict[str, Any]:
     """State, level, equity, marks and data age as of the newest snapshot in the file."""
     info, found = reader.run_info(), reader.snapshot()
     if info["session"] is None or found is None:
-        raise StoreError(f"{reader.paths.db} holds no run yet; start `tradeterm` once")
+        raise StoreAbsent(f"{reader.paths.db} holds no run yet; start `tradeterm` once")
     engine = engine_of(info["started"], info["session"])
     engine.load(found[1].body)
     facts = standing_facts(engine, info["started"]["run"])
@@ -58,7 +58,7 @@ def apply_offline(db: Path, command: Command) -> CommandResult:
         info = reader.run_info()
     session = info["session"]
     if session is None:
-        raise StoreError(f"{db} holds no run yet; start `tradeterm` once")
+        raise StoreAbsent(f"{db} holds no run yet; start `tradeterm` once")
     settings = Settings.from_effective(session["settings"])
     request = RunRequest(
         settings=settings, effective=session["settings"], feed=session["feed"],

@@ -79,6 +79,7 @@ def yardstick(file: Path) -> dict[str, float]:
     import pandas as pd
     import talib
     from backtesting import Backtest, Strategy
+    from backtesting.lib import crossover
 
     class EmaCross(Strategy):  # type: ignore[misc]  # it ships no types
         """Turns at every cross; stop and target with each entry."""

@@ -14,8 +14,10 @@ from typing import Any
 import pexpect
 import pyte
 
+from tradeterm.adapters.store.explain import explain
 from tradeterm.adapters.store.reader import Reader
 from tradeterm.adapters.store.rows import StoredRow
+from tradeterm.errors import StoreError
 
 ROOT = Path(__file__).parents[2]
 #: Sequences that undo what a full-screen program does to a terminal.
@@ -130,18 +132,34 @@ class Terminal:
     # -- the book of record, while it runs -------------------------------------------------
 
     def rows(self, *kinds: str) -> list[StoredRow]:
-        """Rows of some kinds, oldest first; none before there is a store."""
-        if not self.db.exists():
+        """Rows of some kinds, oldest first; none before there is a run."""
+        try:
+            with Reader(self.db) as reader:
+                return [row for row in reader.journal(limit=-1) if row.kind in kinds]
+        except StoreError:  # not created yet
             return []
-        with Reader(self.db) as reader:
-            return [
-                row for row in reader.journal(limit=-1)
-                if row.kind in kinds and reader.run
-            ]
 
-    def halted_at(self) -> int | None:
-        """Number of the row that made it halted, if the newest state is that."""
-        states = [row for row in self.rows("state") if "value" in row.data or row.data]
-        if states and states[-1].data.get("state", states[-1].data.get("value")) == "halted":
-            return states[-1].seq
-        return None
+    def state(self) -> tuple[str, int]:
+        """The state of the run and the number of the row that brought it (0: the first)."""
+        states = self.rows("state")
+        return (str(states[-1].data["state"]), states[-1].seq) if states else ("running", 0)
+
+    def entries_after(self, seq: int) -> list[StoredRow]:
+        """Orders with a purpose that adds exposure, begun after a row."""
+        return [
+            row for row in self.rows("order")
+            if row.seq > seq and row.data["request"]["purpose"] in {"entry", "rebalance"}
+            and row.data["status"] == "pending"
+        ]
+
+    def what_followed(self, row_id: str) -> set[str]:
+        """Kinds of what its story tells after it."""
+        with Reader(self.db) as reader:
+            links = explain(reader, row_id)
+        begun = next(link.seq for link in links if link.id == row_id)
+        return {link.kind for link in links if link.seq > begun}
+
+    def size_by_position(self) -> dict[str, tuple[str, str]]:
+        """Open positions: id → (side, size)."""
+        with Reader(self.db) as reader:
+            return {row["id"]: (row["side"], row["size"]) for row in reader.positions()}

@@ -9,6 +9,7 @@ import pytest
 
 from tests.wired.advisors import Arbiter, arbiter
 from tests.wired.stage import BTC, ETH, EVERY, RISE, Record, Stage, kinds_of, minute
+from tradeterm.errors import DataError
 from tradeterm.model.timing import SECOND
 from tradeterm.model.vocabulary import ResolutionAction
 
@@ -246,10 +247,11 @@ async def test_a_waiting_proposal_is_argued_again_when_an_analyst_speaks(
     """Told to wait at 00:21, it comes back with the next technical view and may go then."""
     answers = Arbiter(ResolutionAction.WAIT, then=ResolutionAction.PROCEED)
     monkeypatch.setattr("tradeterm.desk.RulesAdvisor", arbiter(answers))
-    waiting(stage)
+    waiting(stage, end=52 * 60)
     record = (
         await stage.play(
-            SHRUNK, "orchestration.schedule.technical_analysis.enabled=true", approve="all"
+            SHRUNK, "orchestration.schedule.technical_analysis.enabled=true",
+            "orchestration.conflicts.wait_ttl=3600", approve="all",
         )
     ).sound()
     assert record.summary["conflicts"]["resolved"] == {"wait": 1, "proceed": 1}
@@ -305,8 +307,23 @@ async def test_another_script_replaces_the_keys_of_the_first(stage: Stage) -> No
     waiting(stage)
     stage.key(RISE * 60 + 30, "approve", card_id="oldest")
     await stage.play(EVERY, until="21m10s")
-    (stage.folder / "keys.jsonl").rename(stage.folder / "old.jsonl")
-    stage.keys.clear()
-    stage.key(RISE * 60 + 20, "reject", card_id="oldest")
-    with pytest.raises(Exception, match=r"keys\.jsonl"):
-        await stage.play(EVERY, approve=f"script:{stage.folder / 'gone' / 'keys.jsonl'}")
+    second = stage.folder / "second.jsonl"
+    second.write_text(
+        '{"at": "2025-06-02T00:21:40Z", "command": "reject", "card_id": "oldest"}\n'
+    )
+    record = (await stage.play(EVERY, approve=f"script:{second}")).sound()
+    assert record.card_states() == [("rejected", "rejected")]
+    nothing_traded(record)
+
+
+async def test_a_waiting_card_is_confirmed_once_a_restart_says_so(stage: Stage) -> None:
+    waiting(stage)
+    await stage.play(EVERY, until="21m10s")
+    record = (await stage.play(EVERY, approve="all")).sound()
+    assert [state for state, _ in record.card_states()] == ["approved"]
+
+
+async def test_a_script_that_is_gone_is_named(stage: Stage) -> None:
+    waiting(stage)
+    with pytest.raises(DataError, match=r"key script .*keys\.jsonl: No such file"):
+        await stage.play(EVERY, approve=f"script:{stage.folder / 'keys.jsonl'}")

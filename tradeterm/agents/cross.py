@@ -19,8 +19,8 @@ CONFIDENCE: Final = 0.75
 class Averages(Protocol):
     """The market as this rule sees it."""
 
-    def ema(self, symbol: str, period: int) -> float | None:
-        """EMA of the smallest timeframe's closes; None while not warm."""
+    def emas(self, symbol: str, fast: int, slow: int) -> tuple[float, float] | None:
+        """Two EMAs of the smallest timeframe's closes; None while not warm."""
         ...
 
 
@@ -44,11 +44,11 @@ class CrossRule:
 
     def crossed(self, symbol: str, market: Averages) -> Cross | None:
         """A cross at the bar that just closed; where it stood first is no cross."""
-        slow = market.ema(symbol, self._slow)
-        if slow is None:
+        averages = market.emas(symbol, self._fast, self._slow)
+        if averages is None:
             return None
-        fast = market.ema(symbol, self._fast)
-        if fast is None or fast == slow:
+        fast, slow = averages
+        if fast == slow:
             return None
         above = fast > slow
         before = self._above.get(symbol)

@@ -95,6 +95,11 @@ class Degradation:
         self._held.pop(cause, None)
         return self.level
 
+    @property
+    def holds(self) -> bool:
+        """Whether any cause is on record."""
+        return bool(self._held)
+
     def permits(self, permission: Permission) -> bool:
         """Whether the present level allows it."""
         return permission in PERMITTED[self.level]

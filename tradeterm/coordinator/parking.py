@@ -52,11 +52,11 @@ class Parking:
         self._parked: list[Parked] = []
         self._waits: dict[str, Waits] = {}
         """By proposal; pruned when the next one parks."""
-
-    @property
-    def next_due(self) -> int:
+        self.next_due = NEVER
         """When the next one runs out."""
-        return min((one.proposal.expires for one in self._parked), default=NEVER)
+
+    def _plan(self) -> None:
+        self.next_due = min((one.proposal.expires for one in self._parked), default=NEVER)
 
     def proposals(self) -> list[Proposal]:
         """What waits, oldest first."""
@@ -71,6 +71,7 @@ class Parking:
         self._waits[proposal.id] = Waits(waits, proposal.expires)
         agents = dict.fromkeys(a for kind in conflict.types for a in INVOLVED[kind])
         self._parked.append(Parked(proposal, tuple(agents)))
+        self._plan()
         return True
 
     def release(self, agent: AgentName, symbol: str, now: int) -> list[Proposal]:
@@ -95,14 +96,17 @@ class Parking:
         """Take out everything."""
         ended = [one.proposal for one in self._parked]
         self._parked, self._waits = [], {}
+        self._plan()
         return ended
 
     def _drop(self, ids: set[str]) -> None:
         if ids:
             self._parked = [one for one in self._parked if one.proposal.id not in ids]
+            self._plan()
 
     def dump(self) -> ParkingState:
         return ParkingState(list(self._parked), dict(self._waits))
 
     def load(self, state: ParkingState) -> None:
         self._parked, self._waits = list(state.parked), dict(state.waits)
+        self._plan()

@@ -12,6 +12,7 @@ from tradeterm.agents.roster import Roster, RosterState
 from tradeterm.coordinator.degradation import Permission
 from tradeterm.engine.books import Books
 from tradeterm.engine.core import Core
+from tradeterm.engine.timers import task_timer
 from tradeterm.engine.trading import Trading
 from tradeterm.model.market import Candle, News
 from tradeterm.model.outputs import AgentOutput, Published
@@ -25,11 +26,10 @@ TOPICS = {
     AgentName.TRADING: Topic.TRADING_SIGNALS,
     AgentName.PORTFOLIO: Topic.PORTFOLIO_UPDATES,
 }
-#: Dependency order; also the order of tasks that fall due together.
-ORDER = {name: number for number, name in enumerate(AgentName, start=1)}
 #: Agents that look at closed bars only: no new bar, same answer.
 BAR_AGENTS = frozenset({AgentName.TECHNICAL, AgentName.REGIME})
 ALL_SYMBOLS = "*"
+TRADING_NAME = AgentName.TRADING.value
 NEWS_KEPT = 200
 
 
@@ -69,8 +69,12 @@ class Analysis:
         for name in AgentName:
             task = self._schedule[name]
             first = start + SECOND if task.run_on_start else self._next_on_grid(name, start)
-            if self._enabled[name]:
-                self._core.timers.set(_timer(name), first)
+            if self._enabled[name] and self._is_timed(name):
+                self._core.timers.set(task_timer(name), first)
+
+    def _is_timed(self, name: AgentName) -> bool:
+        """All tasks run by the clock, but a decision rule that runs on every bar needs none."""
+        return not (self._on_bar and name is AgentName.TRADING)
 
     def _next_on_grid(self, name: AgentName, now: int) -> int:
         interval = self._schedule[name].interval * SECOND
@@ -87,10 +91,10 @@ class Analysis:
     def enable(self, name: AgentName, enabled: bool) -> None:
         """Switch a task on or off."""
         self._enabled[name] = enabled
-        if enabled:
-            self._core.timers.set(_timer(name), self._next_on_grid(name, self._core.now))
+        if enabled and self._is_timed(name):
+            self._core.timers.set(task_timer(name), self._next_on_grid(name, self._core.now))
         else:
-            self._core.timers.cancel(_timer(name))
+            self._core.timers.cancel(task_timer(name))
 
     def is_enabled(self, name: AgentName) -> bool:
         """Whether the task is on."""
@@ -98,7 +102,7 @@ class Analysis:
 
     def next_run(self, name: AgentName) -> int | None:
         """Market time of the next scheduled run."""
-        return self._core.timers.due(_timer(name))
+        return self._core.timers.due(task_timer(name))
 
     def last_outputs(self, name: AgentName) -> dict[str, Published]:
         """Symbol → what the agent last said."""
@@ -114,12 +118,17 @@ class Analysis:
         """Keep a headline for the sentiment agent."""
         self._news.append(news)
 
-    def on_closed(self, candles: Sequence[Candle]) -> None:
-        """Bars closed; the bar-driven decision rule, when chosen, runs at once."""
+    def on_closed(self, candles: Sequence[Candle]) -> bool:
+        """Bars closed; the bar-driven decision rule, when chosen, runs at once.
+
+        Whether anything was published, so that timers may have changed.
+        """
+        acted = False
         if self._on_bar and self._enabled[AgentName.TRADING]:
             for candle in candles:
                 if candle.timeframe == self._core.market.smallest(candle.symbol):
-                    self._run_on_bar(candle.symbol)
+                    acted |= self._run_on_bar(candle.symbol)
+        return acted
 
     # -- runs ------------------------------------------------------------------------------
 
@@ -154,15 +163,18 @@ class Analysis:
             counts.rule += 1
             self._publish(name, symbol, output)
 
-    def _run_on_bar(self, symbol: str) -> None:
-        counts = self._core.counters.agents[AgentName.TRADING.value]
+    def _run_on_bar(self, symbol: str) -> bool:
+        core = self._core
+        counts = core.counters.agents[TRADING_NAME]
         counts.runs += 1
-        counts.last = self._core.now
-        cross = self._roster.crossed(symbol, self._core.market)
-        if cross is not None:
-            output = self._roster.cross_signal(cross, self._context(symbol))
-            counts.rule += 1
-            self._publish(AgentName.TRADING, symbol, output)
+        counts.last = core.stamp.now
+        cross = self._roster.crossed(symbol, core.market)
+        if cross is None:
+            return False
+        output = self._roster.cross_signal(cross, self._context(symbol))
+        counts.rule += 1
+        self._publish(AgentName.TRADING, symbol, output)
+        return True
 
     def _context(self, symbol: str) -> AgentContext:
         core = self._core
@@ -217,7 +229,3 @@ class Analysis:
         self._seen = dict(state.seen)
         self._spoken = {name: dict(spoken) for name, spoken in state.spoken.items()}
         self._roster.load(state.roster)
-
-
-def _timer(name: AgentName) -> str:
-    return f"task:{ORDER[name]}:{name.value}"

@@ -54,11 +54,18 @@ class Approver:
         if kind == "approve":
             return _approve(rest, cards, "headless --approve all")
         command = self._script[int(rest)][1]
-        if isinstance(command, ApproveCard | RejectCard) and command.card_id == "oldest":
-            oldest = cards[0].id if cards else "none"
-            if isinstance(command, RejectCard):
-                return RejectCard(oldest, actor=command.actor)
-            return _approve(oldest, cards, command.actor)
+        if not isinstance(command, ApproveCard | RejectCard):
+            return command
+        card_id = command.card_id
+        if card_id == "oldest":
+            card_id = cards[0].id if cards else "none"
+        if isinstance(command, RejectCard):
+            return RejectCard(card_id=card_id, actor=command.actor)
+        if not command.content_hash:
+            return _approve(card_id, cards, command.actor)
+        command = ApproveCard(
+            card_id=card_id, content_hash=command.content_hash, actor=command.actor
+        )
         return command
 
 

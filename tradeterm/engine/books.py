@@ -26,6 +26,7 @@ from tradeterm.model.vocabulary import ExitReason, PositionSide, Priority, Topic
 from tradeterm.portfolio.portfolio import Portfolio, PortfolioState
 from tradeterm.risk.engine import RiskEngine
 
+NO_QUOTE = (None, None)
 MARK_TIMER = "mark:minute"
 
 
@@ -47,6 +48,8 @@ class Books:
         settings = core.settings
         self._core = core
         self._risk = risk
+        market = core.market
+        self._quotes = {symbol: market.symbol(symbol).quote for symbol in market.symbols}
         self.on_closed: Callable[[Position, str], None] = _nobody
         """Told about every position that closed, and the fill that did it."""
         self._unwritten: list[tuple[int, Decimal]] = []
@@ -72,8 +75,8 @@ class Books:
 
     def _quote(self, symbol: str) -> tuple[float | None, float | None]:
         """A pure function of the market, so that looking at the account changes nothing."""
-        bid, ask = self._core.market.symbol(symbol).quote()
-        return (bid, ask) if bid > 0 else (None, None)
+        quote = self._quotes[symbol]()
+        return quote if quote[0] > 0 else NO_QUOTE
 
     # -- reading ---------------------------------------------------------------------------
 
@@ -184,7 +187,6 @@ class Books:
         entry = self.portfolio.deposit(self._core.now, amount, parent)
         self._core.journal.write("entry", entry.id, parent, entry)
         self.mark()
-        self._core.timers.set(MARK_TIMER, self._next_mark())
         self._core.timers.set("day", day_start(self._core.now) + 24 * HOUR)
 
     def mark(self) -> None:
@@ -198,10 +200,13 @@ class Books:
             self.write_marks()
         if self.execution.positions:
             self._due_exits()
+        self._plan_mark()
 
     def _due_exits(self) -> None:
-        marks = {symbol: mid for symbol in self._core.market.symbols
-                 if (mid := self._mid(symbol)) is not None}
+        marks = {
+            position.symbol: mid for position in self.execution.positions.values()
+            if (mid := self.portfolio.mid(position.symbol)) is not None
+        }
         for position, reason in self.execution.due_exits(self._core.now, marks):
             parent = position.id
             self._core.risk_alert(
@@ -211,21 +216,21 @@ class Books:
             )
             self.close(position, reason, parent)
 
-    def _mid(self, symbol: str) -> Decimal | None:
-        bid, ask = self._quote(symbol)
-        if bid is None or ask is None:
-            return None
-        return (Decimal(str(bid)) + Decimal(str(ask))) / 2
-
     def minute_timer(self) -> None:
         """A market minute (or bar, when bars are longer) is over."""
         if self._marked != self._core.stamp.input:
             self.mark()
-        self._core.timers.set(MARK_TIMER, self._next_mark())
+        else:
+            self._plan_mark()
 
-    def _next_mark(self) -> int:
-        step = max(MINUTE, self._core.market.bar_interval)
-        return (self._core.now // step + 1) * step
+    def _plan_mark(self) -> None:
+        """While anything is held there is a mark at the end of each market minute (or bar)."""
+        timers = self._core.timers
+        if timers.due(MARK_TIMER) is None and (
+            self.execution.positions or self.portfolio.holds_assets
+        ):
+            step = max(MINUTE, self._core.market.bar_interval)
+            timers.set(MARK_TIMER, (self._core.now // step + 1) * step)
 
     def day_timer(self) -> None:
         """00:00 UTC: the base of the day's loss."""

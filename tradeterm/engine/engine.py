@@ -34,6 +34,7 @@ from tradeterm.risk.engine import RiskEngine
 from tradeterm.settings.settings import Settings
 
 ROWS_PER_SLICE = 1000
+NEVER = 2**63 - 1
 
 
 class Engine:
@@ -126,6 +127,7 @@ class Engine:
         self.core.stamp.now = start
         self.books.deposit(parent)
         self.analysis.schedule(start)
+        self.trading.plan_watch()
         self._approver.begin(self.core.timers)
         self._plan()
 
@@ -187,6 +189,8 @@ class Engine:
             self.trading.tick()
         if closed:
             self._closed(closed)
+        elif self._market.next_close < self._next_timer:
+            self._plan()
 
     def _execute(self, event: Trade | Candle) -> None:
         """Let a price act on resting orders; one that cannot be filled now sets a due time."""
@@ -208,18 +212,20 @@ class Engine:
     def _candle(self, event: Candle) -> None:
         self._inputs["candle"] += 1
         closed = self._market.on_candle(event)
-        if event.symbol in self.books.execution.interested:
+        rest = self.books.execution.interested.get(event.symbol)
+        if rest is not None and not rest.passed(event):
             self._execute(event)
         if self.trading.watching:
             self.trading.tick()
         self._closed(closed)
 
     def _closed(self, candles: list[Candle]) -> None:
-        self.analysis.on_closed(candles)
+        acted = self.analysis.on_closed(candles)
         if self._market.notices:
             for notice in self._market.take_notices():
                 self._say(notice)
-        self._plan()
+        if acted or self._market.next_close != NEVER:
+            self._plan()
 
     def _news(self, event: News) -> None:
         self._inputs["news"] += 1
@@ -239,12 +245,14 @@ class Engine:
 
     def _plan(self) -> None:
         """Recompute when the next timer of any kind is due."""
-        self._next_timer = min(
-            self._market.next_close,
-            self.books.execution.next_due,
-            self.trading.next_due,
-            self.core.timers.next_due,
-        )
+        due = self.core.timers.next_due
+        if self._market.next_close < due:
+            due = self._market.next_close
+        if self.books.execution.next_due < due:
+            due = self.books.execution.next_due
+        if self.trading.next_due < due:
+            due = self.trading.next_due
+        self._next_timer = due
 
     def _run_timers(self, before: int) -> None:
         """Run everything due before ``before``, in (due, kind, id) order."""
@@ -274,6 +282,7 @@ class Engine:
             self.trading.answered(answer, answer_id)
         elif kind == "mark":
             self.books.minute_timer()
+        elif kind == "watch":
             self.trading.watch_data()
         elif kind == "day":
             self.books.day_timer()

@@ -58,8 +58,8 @@ Line = tuple[str, str, str] | None
 
 def _order(row_id: str, order: Order) -> Line:
     request = order.request
-    if order.status in (OrderStatus.FILLED, OrderStatus.PARTIALLY_FILLED):
-        return None  # the fill says it
+    if order.status in (OrderStatus.PENDING, OrderStatus.FILLED, OrderStatus.PARTIALLY_FILLED):
+        return None  # nothing yet to say, or the fill says it
     severity = "warning" if order.status in (OrderStatus.REJECTED, OrderStatus.ERROR) else "info"
     price = request.trigger or request.limit
     at = f" @ {plain(price)}" if price is not None else ""

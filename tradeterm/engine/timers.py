@@ -6,6 +6,8 @@ import heapq
 
 import msgspec
 
+from tradeterm.model.vocabulary import AgentName
+
 NEVER = 2**63 - 1
 
 
@@ -66,3 +68,12 @@ class Timers:
         """Continue as the dumped timers would."""
         self._due = dict(state.due)
         self._heap = sorted((due, name) for name, due in self._due.items())
+
+
+#: Dependency order; also the order of tasks that fall due together.
+_ORDER = {name: number for number, name in enumerate(AgentName, start=1)}
+
+
+def task_timer(name: AgentName) -> str:
+    """The timer that runs a scheduled agent."""
+    return f"task:{_ORDER[name]}:{name.value}"

@@ -13,6 +13,7 @@ from tradeterm.engine.approver import Approver
 from tradeterm.engine.books import Books
 from tradeterm.engine.core import Core
 from tradeterm.engine.counters import LevelChange
+from tradeterm.engine.timers import task_timer
 from tradeterm.model.commands import CommandResult
 from tradeterm.model.messages import Message
 from tradeterm.model.money import ZERO
@@ -20,7 +21,7 @@ from tradeterm.model.orders import Position
 from tradeterm.model.outputs import AllocationView, Published, RebalanceLeg, RegimeView, TradeSignal
 from tradeterm.model.ports import ArbiterAnswer, ArbiterQuestion
 from tradeterm.model.proposals import Card, Conflict, Proposal, Resolution, TradeIntent, Verdict
-from tradeterm.model.timing import SECOND
+from tradeterm.model.timing import MINUTE, SECOND
 from tradeterm.model.vocabulary import (
     Action,
     AgentName,
@@ -42,6 +43,13 @@ TOPIC_OF = {
     AgentName.REGIME: Topic.REGIME_UPDATES,
     AgentName.SENTIMENT: Topic.SENTIMENT_UPDATES,
 }
+
+
+WATCH_TIMER = "watch:data"
+
+
+#: A rebalance that gave way to trading looks again after this (a card lives two minutes).
+REBALANCE_RETRY = 5 * MINUTE
 
 
 class TradingState(msgspec.Struct):
@@ -354,6 +362,7 @@ class Trading:
         }
         if any(leg.symbol in busy for leg in allocation.legs):
             self._rebalance_waits = True
+            core.timers.set(task_timer(AgentName.PORTFOLIO), core.now + REBALANCE_RETRY)
             core.count(core.counters.detected, ConflictType.REBALANCE.value)
             core.alert(
                 "C-REBALANCE-WAITS", "info", "rebalance waits: trading goes first", published.id
@@ -394,13 +403,22 @@ class Trading:
     def watch_data(self) -> None:
         """Stale data makes the system more careful while it lasts."""
         core, degradation = self._core, self.coordinator.degradation
+        changed = False
         for symbol in core.market.symbols:
-            cause = f"{symbol} data stale"
             if core.market.stale(symbol, core.now):
-                degradation.hold(cause, Level.REDUCED)
-            else:
-                degradation.release(cause)
-        self.show_level()
+                degradation.hold(f"{symbol} data stale", Level.REDUCED)
+                changed = True
+            elif degradation.holds:
+                degradation.release(f"{symbol} data stale")
+                changed = True
+        if changed:
+            self.show_level()
+        self.plan_watch()
+
+    def plan_watch(self) -> None:
+        """Look at the data's age again when it can have become stale."""
+        core = self._core
+        core.timers.set(WATCH_TIMER, core.market.next_watch(core.now))
 
     def show_level(self) -> None:
         """Journal a change of the degradation level."""

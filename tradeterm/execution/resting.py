@@ -82,6 +82,14 @@ class Resting:
             else:
                 self.high = min(self.high, level)
 
+    def passed(self, bar: Candle) -> bool:
+        """Note a bar that can set nothing off; False (and no change) when it may."""
+        if self.low < bar.low and bar.high < self.high:
+            self.last = bar.close
+            self.seen = bar.ts
+            return True
+        return False
+
     def fired_by_price(self, price: float) -> list[Live]:
         """Orders a trade at ``price`` sets off: stops first, then by arrival."""
         return self._sorted([live for live in self.orders.values() if reaches(live.request, price)])

@@ -46,7 +46,7 @@ class CandleWindow:
 
     __slots__ = (
         "_c", "_h", "_l", "_np", "_o", "_t", "_v", "capacity", "count", "generation", "last_ts",
-        "size", "stride", "timeframe", "total", "vwap_day", "vwap_value", "vwap_volume",
+        "newest", "size", "stride", "timeframe", "total", "vwap_day", "vwap_value", "vwap_volume",
         "vwap_whole",
     )  # fmt: skip
 
@@ -59,6 +59,8 @@ class CandleWindow:
         self.total = 0
         self.generation = 0
         self.last_ts = 0
+        self.newest = 0.0
+        """Close of the newest candle; 0 before the first."""
         self._allocate()
         self.vwap_day = -1
         self.vwap_value = 0.0
@@ -91,7 +93,7 @@ class CandleWindow:
         self._o[n] = bar.open
         self._h[n] = high = bar.high
         self._l[n] = low = bar.low
-        self._c[n] = close = bar.close
+        self._c[n] = self.newest = close = bar.close
         self._v[n] = volume = bar.volume
         self.count = n + 1
         self.total += 1
@@ -201,6 +203,7 @@ class CandleWindow:
             ):
                 column[:n] = array("d", data)
         self.last_ts = self._t[n - 1] if n else 0
+        self.newest = self._c[n - 1] if n else 0.0
         self.total = state.total
         self.generation = state.generation
         self.vwap_day = state.vwap_day
@@ -325,8 +328,10 @@ class Aggregator:
                 late = self._bar()
             self._begin(bar)
         else:
-            self.high = max(self.high, bar.high)
-            self.low = min(self.low, bar.low)
+            if bar.high > self.high:
+                self.high = bar.high
+            if bar.low < self.low:
+                self.low = bar.low
             self.close = bar.close
             self.volume += bar.volume
         if ts != self.end:

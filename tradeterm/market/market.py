@@ -12,7 +12,7 @@ from tradeterm.market.candles import MAX_FLAT, NEVER
 from tradeterm.market.indicators import IndicatorSet
 from tradeterm.market.symbol import BARS, STREAM, SymbolMarket, SymbolState
 from tradeterm.model.market import BookDelta, BookSnapshot, Candle, FeedNotice, Trade
-from tradeterm.model.timing import SECOND, timeframe_text
+from tradeterm.model.timing import MINUTE, SECOND, timeframe_text
 from tradeterm.settings.market import MarketSettings
 
 #: Notices kept until somebody takes them; the counters go on.
@@ -62,7 +62,7 @@ class Market:
     """
 
     __slots__ = (
-        "_by_symbol", "_stale_after", "heard", "next_close", "notices", "rejected",
+        "_by_symbol", "_stale_after", "bar_interval", "heard", "next_close", "notices", "rejected",
         "symbols", "timeframes",
     )  # fmt: skip
 
@@ -70,6 +70,8 @@ class Market:
         self.symbols = tuple(symbols)
         self.timeframes = settings.timeframes
         self.next_close = NEVER
+        self.bar_interval = 0
+        """Nanoseconds between two closes of the finest candles there are; 0 while unknown."""
         self.heard = 0
         """Stamp of the last stream event of any symbol: the connection's last message."""
         self.notices: list[FeedNotice] = []
@@ -177,6 +179,11 @@ class Market:
         if m.mode == BARS and m.base != self.timeframes[0]:
             m.rebase(self.timeframes[0])
         m.mode = STREAM
+        self._measure()
+
+    def _measure(self) -> None:
+        spans = [m.base for m in self._by_symbol.values() if m.mode]
+        self.bar_interval = min(spans) * SECOND if spans else 0
 
     def _accepts(self, m: SymbolMarket, ev: Candle) -> bool:
         """Whether a bar that is not simply the next one may be taken."""
@@ -191,6 +198,7 @@ class Market:
             m.rebase(ev.timeframe)
         m.builder.end = NEVER
         m.mode = BARS
+        self._measure()
         self._plan()
         return True
 
@@ -227,11 +235,15 @@ class Market:
         """Symbol → order book (the live objects, for the paper exchange)."""
         return {symbol: m.book for symbol, m in self._by_symbol.items()}
 
-    @property
-    def bar_interval(self) -> int:
-        """Nanoseconds between two closes of the finest candles there are; 0 while unknown."""
-        spans = [m.base for m in self._by_symbol.values() if m.mode]
-        return min(spans) * SECOND if spans else 0
+    def next_watch(self, now: int) -> int:
+        """The first end of a minute (or bar) after ``now`` at which data may be ``stale``."""
+        step = max(MINUTE, self.bar_interval)
+        fresh = NEVER
+        for m in self._by_symbol.values():
+            until = m.ts + 2 * m.base * SECOND if m.mode == BARS else now
+            if until < fresh:
+                fresh = until
+        return (max(now, fresh) // step + 1) * step
 
     @property
     def last_event(self) -> int:
@@ -246,10 +258,10 @@ class Market:
         """How many base candles have closed: a cheap test for "nothing new"."""
         return self._by_symbol[symbol].closes
 
-    def ema(self, symbol: str, period: int) -> float | None:
-        """EMA of the smallest timeframe's closes, without the rest of the indicators."""
+    def emas(self, symbol: str, fast: int, slow: int) -> tuple[float, float] | None:
+        """Two EMAs of the smallest timeframe's closes, without the rest of the indicators."""
         m = self._by_symbol[symbol]
-        return m.indicators[m.base].ema(period)
+        return m.indicators[m.base].emas(fast, slow)
 
     def indicators(self, symbol: str, timeframe: int) -> IndicatorSet | None:
         """The indicator set of one timeframe; None when it has no closed candle."""
@@ -321,6 +333,7 @@ class Market:
         self.heard = state.heard
         self.rejected = dict(state.rejected)
         self.notices = list(state.notices)
+        self._measure()
         self._plan()
 
 

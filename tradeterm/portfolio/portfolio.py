@@ -10,7 +10,7 @@ import msgspec
 from tradeterm.errors import LedgerError
 from tradeterm.model.account import FEES, PNL, TRADING, AccountView, Entry
 from tradeterm.model.instruments import Instrument
-from tradeterm.model.money import ZERO
+from tradeterm.model.money import ONE, ZERO
 from tradeterm.model.orders import Filled, Order, Position
 from tradeterm.model.vocabulary import AccountBook, Level, Purpose, RunState
 from tradeterm.portfolio.booking import deposit, entry_of
@@ -50,6 +50,12 @@ class Portfolio:
         self._instruments = instruments
         self._ids = ids
         self._prices = Prices(currency, parity, instruments, quote)
+        self._settled_at = -1
+        """Ledger entries when ``_settled`` was worked out."""
+        self._settled = ZERO
+        """Cash and collateral: what no price moves."""
+        self._moving: dict[str, Decimal] = {}
+        """Spot holdings other than cash."""
 
     def deposit(self, now: int, amount: Decimal, parent: str) -> Entry:
         """Money from outside; the bases of losses move with it."""
@@ -67,6 +73,20 @@ class Portfolio:
     def funds(self, asset: str) -> Decimal:
         """The trading balance of an asset."""
         return self.ledger.balance(TRADING, asset)
+
+    @property
+    def holds_assets(self) -> bool:
+        """Whether spot holdings make the equity move."""
+        if self._settled_at != self.ledger.entries:
+            self._settle()
+        return bool(self._moving)
+
+    def mid(self, symbol: str) -> Decimal | None:
+        """Mid price in quote currency; None while there is no price."""
+        prices = self._prices
+        prices.refresh()
+        bid, ask = prices.bids.get(symbol), prices.asks.get(symbol)
+        return None if bid is None or ask is None else (bid + ask) / 2
 
     def rate(self, asset: str) -> Decimal:
         """Asset → account currency at mid; LedgerError when there is no price for it."""
@@ -88,10 +108,22 @@ class Portfolio:
 
     def equity(self, positions: Mapping[str, Position]) -> Decimal:
         """Trading at mid + margin + unrealised at the exit side, without hodl."""
-        self._prices.refresh()
-        held = holdings_value(self.ledger.account(TRADING), self._prices.rates)
-        margin = self.ledger.margin(self.currency)
-        return held + margin + unrealised(positions.values(), self._prices)
+        prices = self._prices
+        prices.refresh()
+        if self._settled_at != self.ledger.entries:
+            self._settle()
+        worth = self._settled
+        if self._moving:
+            worth += holdings_value(self._moving, prices.rates)
+        return worth + unrealised(positions.values(), prices) if positions else worth
+
+    def _settle(self) -> None:
+        holdings = self.ledger.account(TRADING)
+        cash = {self.currency: holdings.pop(self.currency, ZERO)}
+        self._moving = {asset: amount for asset, amount in holdings.items() if amount}
+        self._settled = holdings_value(cash, {self.currency: ONE})
+        self._settled += self.ledger.margin(self.currency)
+        self._settled_at = self.ledger.entries
 
     def account_view(
         self,
@@ -133,4 +165,5 @@ class Portfolio:
     def load(self, state: PortfolioState) -> None:
         """Become what was dumped."""
         self.ledger.load(state.ledger)
+        self._settled_at = -1
         self.marks.load(state.marks)

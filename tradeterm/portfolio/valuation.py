@@ -47,10 +47,11 @@ class Prices:
     def refresh(self) -> None:
         """Take in the quotes of this moment; ``bids``, ``asks``, ``rates`` become new dicts."""
         changed: list[tuple[str, float | None, float | None]] = []
+        quote, seen = self._quote, self._seen
         for symbol in self._instruments:
-            now = self._quote(symbol)
-            if self._seen.get(symbol) != now:
-                self._seen[symbol] = now
+            now = quote(symbol)
+            if seen.get(symbol) != now:
+                seen[symbol] = now
                 changed.append((symbol, *now))
         if not changed:
             return
@@ -80,7 +81,8 @@ class Prices:
             if rated:
                 self.rates.pop(base, None)
             return
-        low, high = self.bids[symbol], self.asks[symbol] = exact(bid), exact(ask)
+        low = self.bids[symbol] = exact(bid)
+        high = self.asks[symbol] = low if ask == bid else exact(ask)
         if rated:
             self.rates[base] = (low + high) / 2
 

@@ -81,6 +81,8 @@ class Console(App[int]):
         self._said = 0.0
         self._poller: Timer | None = None
         self._leaving: asyncio.Task[None] | None = None
+        self._owns_process = False
+        """Not so in tests, where signals belong to the test runner."""
         self._engine_started = False
         self._engine_stopped = False
         self._last_line: list[LineFilter] = [ControlFilter()]
@@ -93,6 +95,7 @@ class Console(App[int]):
 
     def run(self, **kwargs: Any) -> int:
         """Run until the operator or a signal ends it; the exit code. The engine is stopped."""
+        self._owns_process = True
         try:
             super().run(**kwargs)
         finally:
@@ -104,6 +107,13 @@ class Console(App[int]):
     def compose(self) -> ComposeResult:
         yield self.deck
 
+    def on_load(self) -> None:
+        """Before the terminal is switched to full screen: from then on a signal must undo that."""
+        if self._owns_process:
+            loop = asyncio.get_running_loop()
+            for each in SIGNALS:
+                loop.add_signal_handler(each, self._signalled, each)
+
     def on_mount(self) -> None:
         self.deck.positions.focus()
         self.call_after_refresh(self._boot)
@@ -111,16 +121,15 @@ class Console(App[int]):
     def _boot(self) -> None:
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(_log_loop_error)
-        if not self.is_headless:
-            for each in SIGNALS:
-                loop.add_signal_handler(each, self._signalled, each)
+        if self._leaving is not None or self._exit:
+            return
         self._engine_started = True
         self.session.start()
         self._poller = self.set_interval(self.options.poll, self.poll)
 
     def _signalled(self, signum: int) -> None:
         log.warning("%s: leaving", signal.Signals(signum).name)
-        if self._leaving is not None:
+        if self._leaving is not None or not self._engine_started:
             self.exit(return_code=128 + signum)
         else:
             self.leave(128 + signum)

@@ -16,7 +16,7 @@ from tradeterm.adapters.store.migrations import pending
 from tradeterm.adapters.store.paths import locate
 from tradeterm.adapters.store.rows import Snapshot, StoredRow
 from tradeterm.adapters.store.schema import APPLICATION_ID, TABLES
-from tradeterm.errors import StoreError
+from tradeterm.errors import StoreAbsent, StoreError
 from tradeterm.model.money import ZERO
 
 Record = dict[str, Any]
@@ -37,7 +37,7 @@ class Reader:
     def __init__(self, path: Path | None = None, run: int | None = None) -> None:
         self.paths = locate(path)
         if not self.paths.db.exists():
-            raise StoreError(
+            raise StoreAbsent(
                 f"no store at {self.paths.db}; start `tradeterm` once, or name one with --db"
             )
         with translated(self.paths.db, "read"):

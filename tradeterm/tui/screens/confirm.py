@@ -82,6 +82,8 @@ class QuestionScreen(ModalScreen[bool]):
     def on_key(self, event: events.Key) -> None:
         event.stop()
         event.prevent_default()
+        if not self.is_active:  # answered already; this key was typed behind the last one
+            return
         if event.key in {"escape", "enter"}:
             self.dismiss(False)
         elif self._shown is not None and self._clock() - self._shown >= self._delay:

@@ -87,6 +87,8 @@ class PageScreen(ModalScreen[None]):
     def on_key(self, event: events.Key) -> None:
         event.stop()
         event.prevent_default()
+        if not self.is_active:  # answered already; this key was typed behind the last one
+            return
         steps = {"j": 1, "down": 1, "k": -1, "up": -1, "g": -10**6, "home": -10**6, "G": 10**6,
                  "end": 10**6, "ctrl+d": 10, "pagedown": 10, "space": 10, "ctrl+u": -10,
                  "pageup": -10}
