@@ -217,8 +217,11 @@ def _print_summary(summary: dict[str, Any], *, as_json: bool) -> None:
 def _readable(value: Any) -> str:
     """Only what is there: ``stop 2, target 1`` for counts, without the zeros."""
     if isinstance(value, dict):
-        parts = ((key, _readable(inner)) for key, inner in value.items())
-        return ", ".join(f"{key} {text}" for key, text in parts if text not in {"", "0"})
+        parts = (
+            (key, f"({_readable(inner)})" if isinstance(inner, dict) else _readable(inner))
+            for key, inner in value.items()
+        )
+        return ", ".join(f"{key} {text}" for key, text in parts if text not in {"", "0", "()"})
     if isinstance(value, list):
         return "; ".join(_readable(inner) for inner in value)
     return str(value)

@@ -22,7 +22,7 @@ from tradeterm.adapters.store.journal import Store
 from tradeterm.adapters.store.paths import locate
 from tradeterm.adapters.store.reader import Reader
 from tradeterm.adapters.store.recovery import Recovered
-from tradeterm.adapters.store.rows import Slice
+from tradeterm.adapters.store.rows import Slice, Snapshot
 from tradeterm.control import ControlServer, socket_path
 from tradeterm.driver import Driver
 from tradeterm.engine.approver import Approver
@@ -101,6 +101,7 @@ class Desk:
         """
         feed = _open_feed(request)
         until = _until(request.until, feed.start)
+        _approver(request.approve)  # a mistake in it shows before anything is created
         store = await Store.open(request.db)
         try:
             return await cls._assemble(request, feed, store, until, publish, complain)
@@ -267,9 +268,21 @@ def _instruments(settings: Settings, feed: Feed) -> dict[str, Instrument]:
     return found
 
 
+def recorded_settings(session: dict[str, Any]) -> Settings:
+    """What a run was recorded with; RunMismatch when this version has other settings."""
+    try:
+        return Settings.from_effective(session["settings"])
+    except ValueError as error:
+        raise RunMismatch(
+            f"the run was recorded by tradeterm {session['version']}, whose settings differ from "
+            f"those of {__version__} ({str(error).splitlines()[1]}); continue it with that version, "
+            "or begin a new run with --fresh or --db FILE"
+        ) from error
+
+
 def engine_of(started: dict[str, Any], session: dict[str, Any]) -> Engine:
     """An empty engine shaped like a recorded run's; ``load`` its snapshot next. No feed."""
-    settings = Settings.from_effective(session["settings"])
+    settings = recorded_settings(session)
     instruments = {
         symbol: msgspec.convert(steps, Instrument)
         for symbol, steps in started["instruments"].items()
@@ -354,7 +367,10 @@ async def _begin(
          "start": iso(feed.start), "instruments": engine.core.instruments},
     )
     engine.begin(feed.start, started.id)
-    await store.append(Slice([started, *engine.take_rows()]))
+    rows = [started, *engine.take_rows()]
+    # With a snapshot from the first row on, `status` can answer whenever the process dies.
+    mark = msgspec.msgpack.encode(feed.mark(engine.market_inputs))
+    await store.append(Slice(rows, Snapshot(engine.inputs, engine.dump(), mark)))
 
 
 async def _continue(
@@ -362,7 +378,7 @@ async def _continue(
 ) -> Engine:
     """Rebuild the last committed state under the recorded settings, then go on with today's."""
     session = recovered.session
-    recorded = Settings.from_effective(session["settings"])
+    recorded = recorded_settings(session)
     old = _new_engine(request, feed, recorded, session["approve"])
     rerun = Rerun(old, feed, advisor, RUN_ROW)
     await rerun.catch_up(recovered)
@@ -370,6 +386,7 @@ async def _continue(
     if session["settings"] != request.effective or session["approve"] != request.approve:
         engine = _new_engine(request, feed)
         engine.load(old.dump())
+        engine.change_settings(recorded)
         if session["approve"] != request.approve:
             engine.change_policy()
     rows = [

@@ -20,7 +20,7 @@ import msgspec
 
 from tradeterm.adapters.store.journal import Store
 from tradeterm.adapters.store.rows import Slice, Snapshot
-from tradeterm.engine.engine import Engine
+from tradeterm.engine.engine import ROWS_PER_SLICE, Engine
 from tradeterm.engine.picture import PacingFacts, build_view
 from tradeterm.engine.view import ConsoleView
 from tradeterm.errors import StoreUnwritable
@@ -156,7 +156,8 @@ class Driver:
                 if perf_counter() < started + SLICE_SECONDS:
                     busy |= self._advance(started + SLICE_SECONDS)
             self.seconds += perf_counter() - started
-            await self._commit()
+            if not busy or not self._slice_may_grow():
+                await self._commit()
             if not busy:
                 await self._rest()
             else:
@@ -194,7 +195,7 @@ class Driver:
         engine = self.engine
         reached = self._pacer.now()
         busy = False
-        while perf_counter() < deadline and not engine.effects and engine.row_count < 1000:
+        while perf_counter() < deadline and not engine.effects and engine.row_count < ROWS_PER_SLICE:
             if self._index >= len(self._batch) and not self._refill():
                 self._finish()
                 return False
@@ -275,6 +276,15 @@ class Driver:
 
     # -- slices ----------------------------------------------------------------------------
 
+    def _slice_may_grow(self) -> bool:
+        """While the disk is at work, go on with the slice: one commit then carries more rows."""
+        return (
+            bool(self._outstanding)
+            and not self._is_done(self._outstanding[0])
+            and not self._results
+            and self.engine.row_count < ROWS_PER_SLICE
+        )
+
     async def _commit(self) -> None:
         """Send the slice to disk; publish what is durable."""
         if self._pace_cards:
@@ -292,7 +302,9 @@ class Driver:
         elif view is not None or results:
             self._outstanding.append(_Pending(None, view, results, now))
         while self._outstanding and (
-            len(self._outstanding) >= OUTSTANDING or self._is_done(self._outstanding[0])
+            len(self._outstanding) >= OUTSTANDING
+            or self._is_done(self._outstanding[0])
+            or self._fault  # the market is held until everything is on disk
         ):
             await self._acknowledge()
 

@@ -9,11 +9,10 @@ from typing import Any
 
 from tradeterm.adapters.store.reader import Reader
 from tradeterm.control import REPLY_SECONDS, send
-from tradeterm.desk import Desk, RunRequest, engine_of
+from tradeterm.desk import Desk, RunRequest, engine_of, recorded_settings
 from tradeterm.engine.facts import standing_facts
 from tradeterm.errors import StoreAbsent, StoreLocked
 from tradeterm.model.commands import Command, CommandResult
-from tradeterm.settings.settings import Settings
 
 
 def standing(reader: Reader) -> dict[str, Any]:
@@ -59,7 +58,7 @@ def apply_offline(db: Path, command: Command) -> CommandResult:
     session = info["session"]
     if session is None:
         raise StoreAbsent(f"{db} holds no run yet; start `tradeterm` once")
-    settings = Settings.from_effective(session["settings"])
+    settings = recorded_settings(session)
     request = RunRequest(
         settings=settings, effective=session["settings"], feed=session["feed"],
         symbols=tuple(session["symbols"]) if session["symbols"] else None,

@@ -186,9 +186,10 @@ class Averages:
     def __init__(self) -> None:
         self.values: dict[int, float | None] = {5: None, 20: None}
 
-    def ema(self, symbol: str, period: int) -> float | None:
+    def emas(self, symbol: str, fast: int, slow: int) -> tuple[float, float] | None:
         assert symbol == BTC
-        return self.values[period]
+        above, below = self.values[fast], self.values[slow]
+        return None if above is None or below is None else (above, below)
 
 
 WALK = [None, -1.0, -2.0, 0.0, 1.0, 2.0, 0.0, 0.5, -0.5, -1.0, 1.0]

@@ -107,5 +107,5 @@ def context(
     return AgentContext(
         symbol=symbol, now=now, snapshot=snapshot, technical=heard.get(AgentName.TECHNICAL),
         regime=heard.get(AgentName.REGIME), sentiment=heard.get(AgentName.SENTIMENT), news=news,
-        account=view or account(), instruments=INSTRUMENTS,
+        read_account=lambda: view or account(), instruments=INSTRUMENTS,
     )  # fmt: skip

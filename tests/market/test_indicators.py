@@ -162,4 +162,6 @@ def test_the_cheap_ema_is_the_one_in_the_set() -> None:
     current = indicators.current()
     assert current is not None
     assert indicators.ema(50) == current.ema_50
+    assert indicators.emas(50, 200) == (current.ema_50, current.ema_200)
     assert indicators.ema(701) is None
+    assert indicators.emas(50, 701) is None

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.terminal.conftest import Start
-from tests.terminal.screen import Terminal, child_environment
+from tests.terminal.screen import Terminal, no_room
 from tradeterm.adapters.store.verify import verify
 from tradeterm.control import ask, send
 from tradeterm.model.commands import Halt, Resume
@@ -237,6 +237,38 @@ def test_a_signal_ends_it_even_when_the_terminal_never_reads_again(start: Start)
         time.sleep(0.02)
     assert terminal.exit_code() == 143
     terminal.assert_sane()
+
+
+# -- a full disk -----------------------------------------------------------------------------
+
+
+def test_a_full_disk_holds_the_market_and_the_screen_says_so(start: Start) -> None:
+    terminal = start("--speed", "600", "--seed", "7")
+    trading(terminal)
+    with no_room(terminal.pid):
+        terminal.until("JOURNAL CANNOT BE WRITTEN", 30)
+        held = market_time(terminal)
+        rows = len(terminal.rows("fill", "order", "agent_output"))
+        terminal.watch(1.0)
+        assert market_time(terminal) == held
+        assert len(terminal.rows("fill", "order", "agent_output")) == rows
+    terminal.until(lambda: market_time(terminal) > held)
+    terminal.until(lambda: "JOURNAL CANNOT BE WRITTEN" not in terminal.text)
+    terminal.signal(signal.SIGTERM)
+    assert terminal.exit_code() == 143
+    terminal.assert_sane()
+    assert verify(terminal.db).problems == []
+
+
+def test_on_a_full_disk_it_can_still_be_ended(start: Start) -> None:
+    terminal = start("--speed", "600", "--seed", "7")
+    trading(terminal)
+    with no_room(terminal.pid):
+        terminal.until("JOURNAL CANNOT BE WRITTEN", 30)
+        terminal.signal(signal.SIGTERM)
+        assert terminal.exit_code() == 143
+    terminal.assert_sane()
+    assert verify(terminal.db).problems == []
 
 
 # -- odd terminals ---------------------------------------------------------------------------

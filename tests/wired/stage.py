@@ -48,8 +48,15 @@ class Tape:
     lines: list[dict[str, Any]] = field(default_factory=list)
 
     def show(
-        self, seconds: float, price: float, symbol: str = BTC, *, spread: float = 0.2,
-        size: float = 50.0, decimals: int = 1, digest: bool = True,
+        self,
+        seconds: float,
+        price: float,
+        symbol: str = BTC,
+        *,
+        spread: float = 0.2,
+        size: float = 50.0,
+        decimals: int = 1,
+        digest: bool = True,
     ) -> None:
         """At this second the book stands around ``price`` and a trade prints there."""
         ts = START + int(seconds * SECOND)
@@ -69,9 +76,7 @@ class Tape:
             "side": "buy", "id": str(len(self.lines)),
         })  # fmt: skip
 
-    def hold(
-        self, begin: float, end: float, price: float, symbol: str = BTC, **look: Any
-    ) -> None:
+    def hold(self, begin: float, end: float, price: float, symbol: str = BTC, **look: Any) -> None:
         """The price stays from one second (included) to another (excluded)."""
         second = begin
         while second < end:

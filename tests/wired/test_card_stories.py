@@ -250,8 +250,10 @@ async def test_a_waiting_proposal_is_argued_again_when_an_analyst_speaks(
     waiting(stage, end=52 * 60)
     record = (
         await stage.play(
-            SHRUNK, "orchestration.schedule.technical_analysis.enabled=true",
-            "orchestration.conflicts.wait_ttl=3600", approve="all",
+            SHRUNK,
+            "orchestration.schedule.technical_analysis.enabled=true",
+            "orchestration.conflicts.wait_ttl=3600",
+            approve="all",
         )
     ).sound()
     assert record.summary["conflicts"]["resolved"] == {"wait": 1, "proceed": 1}
@@ -308,9 +310,7 @@ async def test_another_script_replaces_the_keys_of_the_first(stage: Stage) -> No
     stage.key(RISE * 60 + 30, "approve", card_id="oldest")
     await stage.play(EVERY, until="21m10s")
     second = stage.folder / "second.jsonl"
-    second.write_text(
-        '{"at": "2025-06-02T00:21:40Z", "command": "reject", "card_id": "oldest"}\n'
-    )
+    second.write_text('{"at": "2025-06-02T00:21:40Z", "command": "reject", "card_id": "oldest"}\n')
     record = (await stage.play(EVERY, approve=f"script:{second}")).sound()
     assert record.card_states() == [("rejected", "rejected")]
     nothing_traded(record)

@@ -116,7 +116,9 @@ async def test_a_halted_run_restarts_halted_until_resumed(stage: Stage) -> None:
     assert (result.accepted, result.text) == (True, "running")
     record = (await stage.play()).sound()
     assert record.summary["state"] == "running"
-    assert [p["side"] for p in record.positions()] == ["long"]  # the cross after the resume trades again
+    assert [p["side"] for p in record.positions()] == [
+        "short"
+    ]  # the cross after the resume trades again
     assert [body["state"] for body in record.bodies("state")] == ["halted", "running"]
 
 
@@ -128,7 +130,7 @@ async def test_a_file_named_halt_halts(stage: Stage) -> None:
     try:
         (stage.folder / "HALT").touch()
         async with asyncio.timeout(5):
-            while desk.engine.core.state.value != "halted":
+            while desk.engine.core.state.value != "halted":  # noqa: ASYNC110 - no event for it
                 await asyncio.sleep(HALT_FILE_SECONDS)
     finally:
         desk.driver.stop()

@@ -76,7 +76,8 @@ async def test_a_signal_becomes_a_protected_position(stage: Stage) -> None:
     at_fill = [row for row in record.rows("fill", "order", "position") if row.ts == fill["ts"]]
     assert len({row.input for row in at_fill}) == 1
     working = {
-        row.data["request"]["purpose"]: row.data for row in at_fill
+        row.data["request"]["purpose"]: row.data
+        for row in at_fill
         if row.kind == "order" and row.data["status"] == "open"
     }
     for purpose, price in (("stop", STOP), ("target", TARGET)):
@@ -91,7 +92,14 @@ async def test_the_fill_can_be_explained_from_signal_to_protection(stage: Stage)
     links = record.explain("fill-1")
     story = [link for link in links if link.kind not in ("run_started", "run_finished")]
     assert kinds_of(story) == [
-        "agent_output", "proposal", "verdict", "order", "fill", "entry", "position", "order",
+        "agent_output",
+        "proposal",
+        "verdict",
+        "order",
+        "fill",
+        "entry",
+        "position",
+        "order",
         "order",
     ]
     ids = [link.id for link in story]
@@ -190,9 +198,7 @@ async def test_an_opposite_signal_closes_first_then_proposes_anew(stage: Stage) 
     stage.key(23 * 60 + 10, "approve", card_id="oldest")
     record = (await stage.play()).sound()
 
-    sell = next(
-        row for row in record.bodies("agent_output") if row["output"]["action"] == "SELL"
-    )
+    sell = next(row for row in record.bodies("agent_output") if row["output"]["action"] == "SELL")
     close, anew = (p for p in record.bodies("proposal") if p["parent"] == sell["id"])
     assert (close["intent"], close["close_ids"], close["reopens"]) == (None, ["pos-1"], True)
     assert (anew["intent"]["side"], anew["close_ids"]) == ("short", [])

@@ -178,7 +178,8 @@ async def test_an_emergency_allows_no_new_exposure_but_every_exit(
     stage.tape.hold(29 * 60 + 10, 29 * 60 + 30, 59_000.0)
     record = (
         await stage.play(
-            "orchestration.degradation.failures=[1, 2, 3]", "risk.max_correlated=35",
+            "orchestration.degradation.failures=[1, 2, 3]",
+            "risk.max_correlated=35",
             "orchestration.conflicts.material_cut=5",
         )
     ).sound()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from tradeterm.market.market import Snapshot
@@ -14,7 +14,10 @@ from tradeterm.model.outputs import Published, RegimeView, SentimentView, Techni
 
 @dataclass(frozen=True, slots=True)
 class AgentContext:
-    """One symbol at one moment (``"*"`` for the portfolio). ``None``: nothing heard, or too old."""
+    """One symbol at one moment (``"*"`` for the portfolio). ``None``: nothing heard, or too old.
+
+    Holds what the agent it is for looks at; the account is built when it is asked for.
+    """
 
     symbol: str
     now: int
@@ -23,8 +26,13 @@ class AgentContext:
     regime: Published | None
     sentiment: Published | None
     news: tuple[News, ...]
-    account: AccountView
+    read_account: Callable[[], AccountView]
     instruments: Mapping[str, Instrument]
+
+    @property
+    def account(self) -> AccountView:
+        """The account at this moment."""
+        return self.read_account()
 
     @property
     def technical_view(self) -> TechnicalView | None:

@@ -76,6 +76,8 @@ class Parking:
 
     def release(self, agent: AgentName, symbol: str, now: int) -> list[Proposal]:
         """Take out what this output wakes, oldest first."""
+        if not self._parked:
+            return []
         woken = [
             one.proposal
             for one in self._parked

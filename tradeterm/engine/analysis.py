@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -18,6 +18,7 @@ from tradeterm.model.market import Candle, News
 from tradeterm.model.outputs import AgentOutput, Published
 from tradeterm.model.timing import SECOND
 from tradeterm.model.vocabulary import AgentName, Topic
+from tradeterm.settings.orchestration import TaskSettings
 
 TOPICS = {
     AgentName.TECHNICAL: Topic.TA_SIGNALS,
@@ -28,6 +29,8 @@ TOPICS = {
 }
 #: Agents that look at closed bars only: no new bar, same answer.
 BAR_AGENTS = frozenset({AgentName.TECHNICAL, AgentName.REGIME})
+#: Agents that look at the symbol's market.
+LOOKING_AGENTS = BAR_AGENTS | {AgentName.TRADING}
 ALL_SYMBOLS = "*"
 TRADING_NAME = AgentName.TRADING.value
 NEWS_KEPT = 200
@@ -96,6 +99,12 @@ class Analysis:
         else:
             self._core.timers.cancel(task_timer(name))
 
+    def follow(self, before: Mapping[AgentName, TaskSettings]) -> None:
+        """After ``load`` under other settings: switch what they switch, keep the operator's."""
+        for name in AgentName:
+            if self._schedule[name].enabled != before[name].enabled:
+                self.enable(name, self._schedule[name].enabled)
+
     def is_enabled(self, name: AgentName) -> bool:
         """Whether the task is on."""
         return self._enabled[name]
@@ -152,7 +161,7 @@ class Analysis:
                 return
             self._seen[key] = closes
         try:
-            output = self._roster.run(name, self._context(symbol))
+            output = self._roster.run(name, self._context(name, symbol))
         except Exception as error:  # noqa: BLE001 - one failing agent never stops the others
             counts.errors += 1
             self._failing.add(name.value)
@@ -171,23 +180,24 @@ class Analysis:
         cross = self._roster.crossed(symbol, core.market)
         if cross is None:
             return False
-        output = self._roster.cross_signal(cross, self._context(symbol))
+        output = self._roster.cross_signal(cross, self._context(AgentName.TRADING, symbol))
         counts.rule += 1
         self._publish(AgentName.TRADING, symbol, output)
         return True
 
-    def _context(self, symbol: str) -> AgentContext:
-        core = self._core
-        portfolio = symbol == ALL_SYMBOLS
+    def _context(self, name: AgentName, symbol: str) -> AgentContext:
+        """What this agent looks at, and nothing it does not: most runs are on every bar."""
+        core, trading = self._core, self._trading
+        decides = name is AgentName.TRADING
         return AgentContext(
             symbol=symbol,
             now=core.now,
-            snapshot=None if portfolio else core.market.snapshot(symbol, core.now),
-            technical=self._trading.heard(AgentName.TECHNICAL, symbol),
-            regime=self._trading.heard(AgentName.REGIME, symbol),
-            sentiment=self._trading.heard(AgentName.SENTIMENT, symbol),
-            news=tuple(self._news),
-            account=self._books.account(),
+            snapshot=core.market.snapshot(symbol, core.now) if name in LOOKING_AGENTS else None,
+            technical=trading.hearing.last(AgentName.TECHNICAL, symbol) if decides else None,
+            regime=trading.hearing.last(AgentName.REGIME, symbol) if decides else None,
+            sentiment=trading.hearing.last(AgentName.SENTIMENT, symbol) if decides else None,
+            news=tuple(self._news) if name is AgentName.SENTIMENT else (),
+            read_account=self._books.account,
             instruments=core.instruments,
         )
 
@@ -205,7 +215,7 @@ class Analysis:
         if name is not AgentName.TRADING:
             return ()
         heard = (
-            self._trading.heard(source, symbol)
+            self._trading.hearing.last(source, symbol)
             for source in (AgentName.TECHNICAL, AgentName.REGIME, AgentName.SENTIMENT)
         )
         return tuple(published.id for published in heard if published is not None)

@@ -49,7 +49,7 @@ class Approver:
             timers.set(f"approve:{card.id}", card.ts + CONFIRM_AFTER)
 
     def due(self, name: str, cards: Sequence[Card]) -> Command:
-        """The command of a due timer; a scripted key names no hash, it gets the card's."""
+        """The command of a due timer; a scripted key that names no hash gets the card's."""
         kind, _, rest = name.partition(":")
         if kind == "approve":
             return _approve(rest, cards, "headless --approve all")
@@ -63,10 +63,9 @@ class Approver:
             return RejectCard(card_id=card_id, actor=command.actor)
         if not command.content_hash:
             return _approve(card_id, cards, command.actor)
-        command = ApproveCard(
+        return ApproveCard(
             card_id=card_id, content_hash=command.content_hash, actor=command.actor
         )
-        return command
 
 
 def _approve(card_id: str, cards: Sequence[Card], actor: str) -> ApproveCard:

@@ -105,13 +105,16 @@ class Bus:
         self._latest[topic, symbol, source] = message
         if not self._subscriptions[topic]:
             return
-        heapq.heappush(self._queue, (-priority, self._sequence, message))
-        if not self._delivering:
-            self._deliver(now)
+        if self._delivering:
+            heapq.heappush(self._queue, (-priority, self._sequence, message))
+        else:
+            self._deliver(message, now)
 
-    def _deliver(self, now: int) -> None:
+    def _deliver(self, first: Message, now: int) -> None:
+        """Hand over a message and whatever its handlers publish meanwhile."""
         self._delivering = True
         try:
+            self._hand_over(first, now)
             while self._queue:
                 _, _, message = heapq.heappop(self._queue)
                 self._hand_over(message, now)

@@ -236,7 +236,8 @@ class Engine:
         self._say(event)
 
     def _say(self, notice: FeedNotice) -> None:
-        self.core.alert(f"F-{notice.code}", "warning", f"{notice.symbol}: {notice.text}")
+        text = f"{notice.symbol}: {notice.text}" if notice.symbol else notice.text
+        self.core.alert(f"F-{notice.code}", "warning", text)
 
     def _halt_on_failure(self, text: str) -> None:
         self.operator.halt(f"engine fault: {text}", "")
@@ -289,6 +290,11 @@ class Engine:
         else:
             command = self._approver.due(name, self.trading.pending_cards())
             self.operator.carry_out(command, "policy")
+
+    def change_settings(self, before: Settings) -> None:
+        """After ``load`` of an engine that ran under ``before``."""
+        self.analysis.follow(before.orchestration.schedule)
+        self._plan()
 
     def change_policy(self) -> None:
         """After ``load``: this engine's own approver decides from here on."""

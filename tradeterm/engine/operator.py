@@ -107,7 +107,9 @@ class Operator:
 
     def _halt(self, command: Halt, command_id: str) -> CommandResult:
         already = self._core.state is RunState.HALTED
-        cancelled, voided = self.halt(f"{command.actor}: {command.reason}", command_id)
+        said = command.reason not in {"", command.actor}
+        reason = f"{command.actor}: {command.reason}" if said else command.actor
+        cancelled, voided = self.halt(reason, command_id)
         if already:
             return CommandResult(True, "already halted")
         return CommandResult(

@@ -8,48 +8,34 @@ import msgspec
 
 from tradeterm.coordinator.coordinator import Considered, Coordinator, CoordinatorState
 from tradeterm.coordinator.degradation import Permission
-from tradeterm.coordinator.evidence import Evidence, Heard
+from tradeterm.coordinator.evidence import Evidence
 from tradeterm.engine.approver import Approver
 from tradeterm.engine.books import Books
 from tradeterm.engine.core import Core
 from tradeterm.engine.counters import LevelChange
-from tradeterm.engine.timers import task_timer
+from tradeterm.engine.hearing import ANALYSTS, Hearing
+from tradeterm.engine.judging import Judging
+from tradeterm.engine.rebalancing import Rebalancing
 from tradeterm.model.commands import CommandResult
 from tradeterm.model.messages import Message
-from tradeterm.model.money import ZERO
 from tradeterm.model.orders import Position
-from tradeterm.model.outputs import AllocationView, Published, RebalanceLeg, RegimeView, TradeSignal
+from tradeterm.model.outputs import AllocationView, Published, TradeSignal
 from tradeterm.model.ports import ArbiterAnswer, ArbiterQuestion
-from tradeterm.model.proposals import Card, Conflict, Proposal, Resolution, TradeIntent, Verdict
-from tradeterm.model.timing import MINUTE, SECOND
+from tradeterm.model.proposals import Card, Conflict, Proposal, Resolution, Verdict
+from tradeterm.model.timing import SECOND
 from tradeterm.model.vocabulary import (
     Action,
     AgentName,
-    ConflictType,
     ExitReason,
     Level,
-    Purpose,
     ResolutionAction,
     RunState,
-    Side,
     Topic,
 )
 from tradeterm.risk.engine import RiskEngine
-from tradeterm.risk.facts import MarketFacts
-from tradeterm.risk.spot import SpotWish
-
-TOPIC_OF = {
-    AgentName.TECHNICAL: Topic.TA_SIGNALS,
-    AgentName.REGIME: Topic.REGIME_UPDATES,
-    AgentName.SENTIMENT: Topic.SENTIMENT_UPDATES,
-}
 
 
 WATCH_TIMER = "watch:data"
-
-
-#: A rebalance that gave way to trading looks again after this (a card lives two minutes).
-REBALANCE_RETRY = 5 * MINUTE
 
 
 class TradingState(msgspec.Struct):
@@ -68,7 +54,9 @@ class Trading:
         """``approver`` is told when a card opens."""
         self._core = core
         self._books = books
-        self._risk = risk
+        self.hearing = Hearing(core)
+        self._judging = Judging(core, books, risk, self.hearing)
+        self._rebalancing = Rebalancing(core, books, self._judging)
         self._approver = approver
         self.coordinator = Coordinator(
             core.settings.orchestration, core.journal.new_id, core.settings.risk.correlation
@@ -78,9 +66,8 @@ class Trading:
         self._questions: dict[str, ArbiterQuestion] = {}
         self._reopen: dict[str, str] = {}
         """Position being closed → id of the signal that opens the other side afterwards."""
-        self._rebalance_waits = False
         books.on_closed = self._position_closed
-        for topic in TOPIC_OF.values():
+        for topic in ANALYSTS.values():
             core.bus.subscribe(topic, "coordinator", self._on_view)
         core.bus.subscribe(Topic.TRADING_SIGNALS, "coordinator", self._on_signal)
         core.bus.subscribe(Topic.PORTFOLIO_UPDATES, "coordinator", self._on_allocation)
@@ -97,11 +84,6 @@ class Trading:
     def asked_at(self, question_id: str) -> int:
         """Market time of a question that is out."""
         return self._questions[question_id].ts
-
-    def heard(self, agent: AgentName, symbol: str) -> Published | None:
-        """An analyst's newest output on this symbol, if young enough."""
-        heard = self._heard_with_age(agent, symbol)
-        return None if heard is None else heard.published
 
     # -- from the agents -------------------------------------------------------------------
 
@@ -151,25 +133,8 @@ class Trading:
         self._argue(considered)
 
     def _evidence(self, symbol: str) -> Evidence:
-        held = dict.fromkeys(p.symbol for p in self._books.execution.positions.values())
-        regimes = (self._heard_with_age(AgentName.REGIME, name) for name in held)
-        return Evidence(
-            technical=self._heard_with_age(AgentName.TECHNICAL, symbol),
-            regime=self._heard_with_age(AgentName.REGIME, symbol),
-            sentiment=self._heard_with_age(AgentName.SENTIMENT, symbol),
-            held_regimes=tuple(heard for heard in regimes if heard is not None),
-            rebalance_pending=self._rebalance_waits,
-        )
-
-    def _heard_with_age(self, agent: AgentName, symbol: str) -> Heard | None:
-        """Age counts from when the analyst last said so, not from when it first did."""
-        window = self._core.settings.orchestration.windows[agent.value] * SECOND
-        now = self._core.now
-        message = self._core.bus.latest(TOPIC_OF[agent], symbol, agent.value, now, window)
-        if message is None:
-            return None
-        assert isinstance(message.payload, Published)
-        return Heard(message.payload, (now - message.ts) / SECOND)
+        held = (position.symbol for position in self._books.execution.positions.values())
+        return self.hearing.evidence(symbol, held, rebalance_pending=self._rebalancing.waits)
 
     # -- the argument ----------------------------------------------------------------------
 
@@ -178,10 +143,10 @@ class Trading:
         core = self._core
         proposal, verdict = considered.proposal, None
         if proposal.intent is not None:
-            verdict = self._judge(proposal.intent, proposal.id)
+            verdict = self._judging.margin(proposal.intent, proposal.id)
             considered = self.coordinator.weigh(considered, verdict, core.now)
             if not verdict.allows:
-                self._write_verdict(verdict)
+                self._judging.write(verdict)
                 return
         if considered.conflict is None:
             self._send(proposal, verdict)
@@ -221,8 +186,8 @@ class Trading:
         core = self._core
         intent, verdict = self.coordinator.apply(resolution, proposal), None
         if intent is not None:
-            verdict = self._judge(intent, resolution.id, for_card=True)
-            self._write_verdict(verdict)
+            verdict = self._judging.margin(intent, resolution.id, for_card=True)
+            self._judging.write(verdict)
             if not verdict.allows:
                 return
             intent = verdict.intent
@@ -247,14 +212,14 @@ class Trading:
         card = self.coordinator.card(card_id)
         verdict = None
         if card is not None and card.intent is not None:
-            verdict = self._judge(card.intent, card.id)
+            verdict = self._judging.margin(card.intent, card.id)
         decision = self.coordinator.approve(card_id, content_hash, core.now, actor, verdict)
         if decision.card is not None:
             self._card_ended(decision.card, command_id)
             if decision.accepted:
                 self._send(decision.card.proposal, verdict)
             elif verdict is not None and not verdict.allows:
-                self._write_verdict(verdict)
+                self._judging.write(verdict)
         return CommandResult(decision.accepted, decision.text)
 
     def reject(self, card_id: str, actor: str, command_id: str) -> CommandResult:
@@ -286,33 +251,6 @@ class Trading:
 
     # -- risk and the venue ----------------------------------------------------------------
 
-    def _judge(self, intent: TradeIntent, parent: str, *, for_card: bool = False) -> Verdict:
-        return self._risk.evaluate(
-            intent, self._books.account(), self._facts(intent.symbol),
-            verdict_id=self._core.journal.new_id("verdict"), parent=parent, now=self._core.now,
-            for_card=for_card,
-        )
-
-    def _facts(self, symbol: str) -> MarketFacts:
-        core, account = self._core, self._books.account()
-        instrument = core.instruments[symbol]
-        regime = self.heard(AgentName.REGIME, symbol)
-        view = regime.output if regime is not None else None
-        return MarketFacts(
-            bid=account.bids.get(symbol, ZERO), ask=account.asks.get(symbol, ZERO),
-            rate=account.rates.get(instrument.quote, ZERO), taker_fee=instrument.taker_fee,
-            data_age_seconds=core.market.age(symbol, core.now),
-            stale=core.market.stale(symbol, core.now),
-            regime=view.regime if isinstance(view, RegimeView) else None, journal_ok=True,
-        )
-
-    def _write_verdict(self, verdict: Verdict) -> None:
-        core = self._core
-        core.journal.write("verdict", verdict.id, verdict.parent, verdict)
-        core.count(core.counters.verdicts, verdict.status.value)
-        for code in verdict.codes:
-            core.count(core.counters.codes, code)
-
     def _send(self, proposal: Proposal, verdict: Verdict | None) -> None:
         """Closes first; an entry only with a verdict of this very moment."""
         core, execution = self._core, self._books.execution
@@ -325,9 +263,9 @@ class Trading:
             self._books.close(position, ExitReason.SIGNAL, proposal.id)
         if verdict is None or verdict.intent is None:
             return
-        self._write_verdict(verdict)
+        self._judging.write(verdict)
         request = execution.entry_request(verdict.intent, core.now, verdict.id, proposal.agent)
-        self._books.place(self._risk.approve(verdict, request, core.now))
+        self._judging.send(verdict, request)
 
     def _position_closed(self, position: Position, _fill: str) -> None:
         """The other side is a new proposal with a verdict of its own, once this one is gone."""
@@ -354,45 +292,12 @@ class Trading:
         allocation = published.output
         assert isinstance(allocation, AllocationView)
         core = self._core
-        self._rebalance_waits = False
-        if not allocation.legs or core.state is not RunState.RUNNING:
+        if core.state is not RunState.RUNNING:
             return
         busy = self.coordinator.busy_symbols() | {
             question.proposal.symbol for question in self._questions.values()
         }
-        if any(leg.symbol in busy for leg in allocation.legs):
-            self._rebalance_waits = True
-            core.timers.set(task_timer(AgentName.PORTFOLIO), core.now + REBALANCE_RETRY)
-            core.count(core.counters.detected, ConflictType.REBALANCE.value)
-            core.alert(
-                "C-REBALANCE-WAITS", "info", "rebalance waits: trading goes first", published.id
-            )
-            return
-        core.counters.rebalances += 1
-        for leg in allocation.legs:
-            self._rebalance(leg, published.id)
-
-    def _rebalance(self, leg: RebalanceLeg, parent: str) -> None:
-        core, account = self._core, self._books.account()
-        side = Side.BUY if leg.notional > 0 else Side.SELL
-        quotes = account.asks if side is Side.BUY else account.bids
-        instrument = core.instruments[leg.symbol]
-        price, rate = quotes.get(leg.symbol), account.rates.get(instrument.quote)
-        if price is None or rate is None:
-            core.alert("C-NO-PRICE", "warning", f"{leg.symbol} has no price: leg left out", parent)
-            return
-        wish = SpotWish(leg.symbol, side, instrument.size(abs(leg.notional) / rate / price), price)
-        verdict = self._risk.spot(
-            wish, account, self._facts(leg.symbol), verdict_id=core.journal.new_id("verdict"),
-            parent=parent, now=core.now,
-        )
-        self._write_verdict(verdict)
-        if verdict.intent is None:
-            return
-        request = self._books.execution.spot_request(
-            leg.symbol, side, verdict.intent.size, Purpose.REBALANCE, core.now, verdict.id
-        )
-        self._books.place(self._risk.approve(verdict, request, core.now))
+        self._rebalancing.act(allocation, busy, published.id)
 
     def permits(self, permission: Permission) -> bool:
         """What the degradation level still allows."""
@@ -444,7 +349,7 @@ class Trading:
         """For a snapshot."""
         return TradingState(
             self.coordinator.dump(), dict(self._questions), dict(self._reopen),
-            self._rebalance_waits,
+            self._rebalancing.waits,
         )
 
     def load(self, state: TradingState) -> None:
@@ -452,6 +357,6 @@ class Trading:
         self.coordinator.load(state.coordinator)
         self._questions = dict(state.questions)
         self._reopen = dict(state.reopen)
-        self._rebalance_waits = state.rebalance_waits
+        self._rebalancing.waits = state.rebalance_waits
         self.watching = bool(self.coordinator.pending())
         self._core.level = self.coordinator.degradation.level

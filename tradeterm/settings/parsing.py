@@ -114,7 +114,8 @@ def _syntax(text: str, line: int, where: str, problem: str) -> Problem:
     written = lines[line - 1] if line <= len(lines) else ""
     if "\t" in written:
         return Problem(where, "", "a tab", "indent with spaces")
-    return Problem(where, "", f"not YAML: {problem}", f"look at {written.strip()[:60]!r}")
+    look = f"look at {written.strip()[:60]!r}" if written.strip() else "look at the lines above"
+    return Problem(where, "", f"not YAML: {problem}", look)
 
 
 class _TooDeepError(Exception):

@@ -21,7 +21,7 @@ from tradeterm.adapters.store.projections import PROJECTORS, RUN_STARTED, Change
 from tradeterm.adapters.store.rows import Snapshot, StoredRow, Tail, chained, decode_body
 from tradeterm.adapters.store.schema import TABLES, projected_tables
 from tradeterm.adapters.store.writer import flatten, insert
-from tradeterm.errors import StoreDamaged, StoreError
+from tradeterm.errors import StoreAbsent, StoreDamaged, StoreError
 
 #: A damaged file can break every row; the first ones tell the story.
 MOST_PROBLEMS = 100
@@ -70,7 +70,7 @@ def verify(path: Path | None = None) -> Verified:
     """Check a whole store without changing it; a console may be running on it."""
     paths = locate(path)
     if not paths.db.exists():
-        raise StoreError(f"no store at {paths.db}; name one with --db")
+        raise StoreAbsent(f"no store at {paths.db}; name one with --db")
     outcome = Verified()
     try:
         inspect(paths)

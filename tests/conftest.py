@@ -1,0 +1,57 @@
+"""What tests of several rooms share."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.shell import Said
+from tradeterm import cli
+
+Shell = Callable[..., Said]
+
+
+@pytest.fixture
+def shell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Shell:
+    """``shell("status", "--json")``: the command line within this process, which is quick."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("TRADETERM_LOG_DIR", str(tmp_path / "log"))
+
+    def run(*arguments: str | Path) -> Said:
+        root = logging.getLogger()
+        before = root.handlers[:], root.level, logging.lastResort
+        hooks = sys.excepthook, threading.excepthook
+        monkeypatch.setattr(sys, "argv", ["tradeterm", *map(str, arguments)])
+        capfd.readouterr()
+        try:
+            with pytest.raises(SystemExit) as left:
+                cli.main()
+        finally:
+            for handler in set(root.handlers) - set(before[0]):
+                handler.close()
+            root.handlers[:], root.level, logging.lastResort = before
+            sys.excepthook, threading.excepthook = hooks
+            logging.captureWarnings(capture=False)
+        out, err = capfd.readouterr()
+        return Said(int(left.value.code or 0), out, err)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def six_hours(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The book of record of six simulated hours in which everything was approved. Do not write."""
+    from tests.shell import tradeterm
+
+    home = tmp_path_factory.mktemp("six-hours")
+    said = tradeterm("run", "--headless", "--seed", "7", "--until", "6h", "--approve", "all",
+                     "--db", home / "run.db", home=home)
+    assert said.code == 0, said.err
+    return home / "run.db"

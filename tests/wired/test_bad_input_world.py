@@ -1,0 +1,258 @@
+"""Bad settings, options and surroundings, through the command line: a clear message each."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Shell
+from tests.shell import command, tradeterm
+from tests.terminal.screen import child_environment, no_room
+from tradeterm.adapters.store.verify import verify
+from tradeterm.control import ask
+
+# -- settings ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("max_leverag: 3", "did you mean max_leverage?"),
+        ("max_leverage: many", "'many' is not a number"),
+        ("max_leverage: 2\nmax_leverage: 3", "max_leverage"),
+        ("max_leverage: .nan", "max_leverage"),
+        ("max_leverage: [1", "']'"),
+        ("max_leverage: !!python/object/apply:os.getcwd []", "risk.yaml"),
+    ],
+)
+def test_a_mistake_in_a_settings_file(
+    shell: Shell, tmp_path: Path, line: str, words: str
+) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "risk.yaml").write_text(f"# mine\n{line}\n", encoding="utf-8")
+    at = (1 if "]" in words else 0) + 1 + len(line.splitlines())
+    for start in (("config", "check"), ("run", "--headless", "--db", tmp_path / "x.db")):
+        said = shell(*start, "--config", tmp_path / "mine")
+        assert said.code == 2
+        assert words in said.complaint
+        assert "risk.yaml" in said.complaint
+        assert f"{at}" in said.complaint
+    assert not (tmp_path / "x.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("risk.max_leverag=3", "did you mean max_leverage?"),
+        ("rsk.max_leverage=3", "did you mean risk?"),
+        ("risk.max_leverage", "--set section.key=value"),
+        ("risk.max_leverage=much", "'much' is not a number"),
+        ("risk.max_leverage=-1", "out of range"),
+        ("console.theme=pink", "pink"),
+    ],
+)
+def test_a_mistake_in_an_override(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, given: str, words: str
+) -> None:
+    said = shell("config", "check", "--set", given)
+    assert said.code == 2
+    assert "--set" in said.complaint
+    assert words in said.complaint
+    key, equals, value = given.partition("=")
+    if equals:
+        monkeypatch.setenv(f"TRADETERM__{key.replace('.', '__').upper()}", value)
+        said = shell("config", "check")
+        assert said.code == 2
+        assert f"env TRADETERM__{key.replace('.', '__').upper()}" in said.complaint
+        assert words in said.complaint
+
+
+def test_a_directory_of_settings_that_is_none(shell: Shell, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "odd").mkdir()
+    (tmp_path / "odd" / "rsik.yaml").write_text("max_leverage: 2\n", encoding="utf-8")
+    for name, words in [("none", "does not exist"), ("file", "is not a directory"),
+                        ("odd", "did you mean risk.yaml?")]:
+        said = shell("config", "check", "--config", tmp_path / name)
+        assert said.code == 2
+        assert words in said.complaint
+
+
+# -- options -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        ("--until 1x", "--until '1x'"),
+        ("--until=-5h", "write a duration such as 90s"),
+        ("--speed fast", "--speed 'fast'"),
+        ("--speed 0", "above 0"),
+        ("--speed nan", "above 0"),
+        ("--approve some", "none, all or script:FILE"),
+        ("--approve script:/none/keys", "/none/keys"),
+        ("--symbols NOPE/USDT", "NOPE/USDT"),
+        ("--symbols ,", "not a symbol"),
+        ("--symbols BTC/USDT,BTC/USDT --until 1s", ""),
+        ("--feed live", "--feed 'live'"),
+        ("--feed replay:", "--feed 'replay:'"),
+    ],
+)
+def test_a_mistake_in_an_option(
+    shell: Shell, tmp_path: Path, words: str, complaint: str
+) -> None:
+    said = shell("run", "--headless", "--db", tmp_path / "x.db", *words.split())
+    if complaint:
+        assert said.code == 2
+        assert complaint in said.complaint
+    else:
+        assert said.code in {0, 2}
+        assert "Traceback" not in said.err
+
+
+def test_a_key_script_names_the_line_that_is_wrong(shell: Shell, tmp_path: Path) -> None:
+    keys = tmp_path / "keys.jsonl"
+    run = ("run", "--headless", "--until", "1m", "--db", tmp_path / "x.db",
+           "--approve", f"script:{keys}")
+    for text, words in [
+        ('{"at": "2025-06-02T00:00:01Z", "command": "approve"}\n', "line 1"),
+        ('\n{"at": "soon", "command": "halt"}\n', "line 2"),
+        ('{"at": "2025-06-02T00:00:01Z", "command": "explode"}\n', "explode"),
+        (('{"at": "2025-06-02T00:00:09Z", "command": "halt"}\n'
+         '{"at": "2025-06-02T00:00:01Z", "command": "halt"}\n'), "time order"),
+    ]:
+        keys.write_text(text, encoding="utf-8")
+        said = shell(*run)
+        assert said.code == 2, text
+        assert "keys.jsonl" in said.complaint
+        assert words in said.complaint
+    assert not (tmp_path / "x.db").exists()
+
+
+@pytest.mark.parametrize("words", ["", "run", "run --speed 10"])
+def test_without_a_terminal_it_names_the_headless_run(shell: Shell, words: str) -> None:
+    said = shell(*words.split())
+    assert said.code == 2
+    assert said.complaint == "the console needs a terminal; use `tradeterm run --headless`"
+
+
+def test_headless_options_are_refused_on_a_console(shell: Shell) -> None:
+    for words in ("--json", "--approve all"):
+        assert "need --headless" in shell("run", *words.split()).complaint
+
+
+# -- surroundings ------------------------------------------------------------------------------
+
+
+@contextmanager
+def ordinary_user() -> Iterator[None]:
+    """Root may write anywhere; the product's user may not."""
+    if os.getuid() != 0:
+        yield
+        return
+    os.setresuid(65534, 65534, 0)
+    try:
+        yield
+    finally:
+        os.setresuid(0, 0, 0)
+
+
+def test_a_read_only_place_is_named_and_nothing_is_half_created(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    run = ("run", "--headless", "--until", "1s")
+    assert shell(*run, "--db", tmp_path / "warm.db").code == 0  # imports what it needs
+    with tempfile.TemporaryDirectory() as name:
+        place = Path(name)
+        monkeypatch.setenv("HOME", name)
+        monkeypatch.setenv("TRADETERM_LOG_DIR", str(place / "log"))
+        place.chmod(0o555)
+        with ordinary_user():
+            chosen, default = shell(*run, "--db", place / "x.db"), shell(*run)
+        assert chosen.code == 2
+        assert f"the directory {place} cannot be written" in chosen.complaint
+        assert default.code == 2
+        assert str(place) in default.complaint
+        assert "--db" in default.complaint
+        assert list(place.iterdir()) == []
+
+
+def test_a_place_that_is_no_directory(shell: Shell, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for db, words in [
+        (tmp_path / "none" / "x.db", "mkdir -p"), (tmp_path / "file" / "x.db", "file"),
+        (tmp_path, "is a directory"),
+    ]:
+        said = shell("run", "--headless", "--until", "1s", "--db", db)
+        assert said.code == 2, db
+        assert words in said.err
+
+
+def test_without_any_home(tmp_path: Path) -> None:
+    env = child_environment(tmp_path)
+    env.pop("HOME")
+    done = subprocess.run(
+        command("run", "--headless", "--until", "1s", "--db", tmp_path / "x.db"), env=env,
+        cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_log_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
+    (tmp_path / "log").touch()
+    said = tradeterm("run", "--headless", "--until", "1s", "--db", tmp_path / "x.db", home=tmp_path,
+                     env={"TRADETERM_LOG_DIR": str(tmp_path / "log")})
+    assert (said.code, said.err) == (0, "")
+
+
+def test_a_full_disk_holds_a_headless_run_until_there_is_room(tmp_path: Path) -> None:
+    db = tmp_path / "run.db"
+    child = subprocess.Popen(
+        command("run", "--headless", "--seed", "7", "--speed", "3600", "--db", db),
+        cwd=tmp_path, env=child_environment(tmp_path), stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )
+    assert child.stderr is not None
+    said: list[str] = []
+    listener = threading.Thread(target=lambda: said.extend(iter(child.stderr.readline, "")))  # type: ignore[union-attr]
+    listener.start()
+
+    def until(condition: object) -> None:
+        give_up = time.monotonic() + 30
+        assert callable(condition)
+        while not condition():
+            assert time.monotonic() < give_up, said
+            assert child.poll() is None, said
+            time.sleep(0.02)
+
+    try:
+        until(lambda: ask(db, "status"))
+        with no_room(child.pid):
+            until(lambda: any("cannot be written, market held" in line for line in said))
+            held = ask(db, "status")
+            complaints = len(said)
+            time.sleep(1.5)  # longer than one attempt to write: it must neither go on nor chatter
+            assert ask(db, "status") == held
+            assert len(said) == complaints
+        until(lambda: any("can be written again" in line for line in said))
+        assert held is not None
+        until(lambda: (ask(db, "status") or held)["market_time"] > held["market_time"])
+        with no_room(child.pid):
+            until(lambda: sum("market held" in line for line in said) == 2)
+            child.send_signal(signal.SIGTERM)
+            assert child.wait(10) == 2
+    finally:
+        child.kill()
+        listener.join()
+        child.communicate()
+    assert "Traceback" not in "".join(said)
+    assert verify(db).problems == []

@@ -1,0 +1,180 @@
+"""What the screen is given while a story goes on, and the turns a story can take besides."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from tests.wired.advisors import Arbiter, arbiter
+from tests.wired.stage import BTC, EVERY, RISE, Record, Stage
+from tradeterm.desk import Desk
+from tradeterm.engine.view import ConsoleView
+from tradeterm.model.commands import ClosePosition, EnableTask, Halt
+from tradeterm.model.vocabulary import ResolutionAction
+
+D = Decimal
+
+
+async def last_view(
+    stage: Stage, *overrides: str, until: str, approve: str = "none"
+) -> ConsoleView:
+    """The picture on the screen at the end of a session."""
+    views: list[ConsoleView] = []
+    desk = await Desk.open(stage.request(*overrides, until=until, approve=approve), views.append)
+    try:
+        await desk.run()
+    finally:
+        await desk.close()
+    assert [view.version for view in views] == sorted(view.version for view in views)
+    return views[-1]
+
+
+def market(stage: Stage) -> None:
+    stage.tape.rise()
+    stage.tape.hold(RISE * 60, 30 * 60, 60_010.0)
+
+
+async def test_a_waiting_card_shows_everything_the_key_will_do(stage: Stage) -> None:
+    market(stage)
+    view = await last_view(stage, EVERY, until="21m10s")
+    (card,) = view.cards
+    assert (card.state, card.symbol, card.action) == (
+        "pending", BTC, "buy 0.03332963 BTC/USDT at market",
+    )  # fmt: skip
+    # 900.1 away, and 0.4 % of both ends: (900.1 + 240.04 + 236.4396) × size.
+    assert card.risk_at_stop == D("0.03332963") * D("1376.5796")
+    assert card.exposure_after == pytest.approx(20.0, abs=0.01)
+    assert len(card.rules) > 25
+    assert view.status.data_age is not None
+
+
+async def test_a_decided_card_and_a_position_being_closed_are_shown_as_such(stage: Stage) -> None:
+    market(stage)
+    view = await last_view(stage, EVERY, until="21m10s", approve="all")
+    assert [card.state for card in view.cards] == ["approved"]
+    (position,) = view.positions
+    assert (position.side, position.closing) == ("long", False)
+    assert position.unrealised < 0
+    assert {order.purpose for order in view.orders} == {"entry", "stop", "target"}
+
+    views: list[ConsoleView] = []
+    desk = await Desk.open(stage.request(EVERY, until="21m10s", approve="all"), views.append)
+    await desk.apply(ClosePosition(position_id="pos-1"))
+    await desk.apply(EnableTask(task="trading_decision", enabled=False))
+    await desk.apply(Halt(reason="done"))
+    await desk.close()
+    assert views[-1].positions[0].closing
+    assert views[-1].status.state == "halted"
+    agents = {agent.name: agent.state for agent in views[-1].agents}
+    assert agents["trading_decision"] == "off"
+    assert [line.kind for line in views[-1].events][-1] == "CMD"
+
+
+async def test_a_close_that_waits_names_what_it_closes(stage: Stage) -> None:
+    stage.tape.rise()
+    stage.tape.hold(RISE * 60, 22 * 60, 60_010.0)
+    stage.tape.hold(22 * 60, 24 * 60, 59_900.0)
+    view = await last_view(stage, until="23m10s")
+    (card,) = view.cards
+    assert card.action == "close pos-1 at market"
+    assert (card.size, card.risk_at_stop) == (D(0), D(0))
+
+
+async def test_agents_that_lack_history_are_warming(stage: Stage) -> None:
+    market(stage)
+    view = await last_view(
+        stage, "orchestration.schedule.technical_analysis.enabled=true", until="5m"
+    )
+    agents = {agent.name: agent.state for agent in view.agents}
+    assert agents["technical_analysis"] == "warming"
+    assert agents["regime_detection"] == "off"
+
+
+async def test_a_damaged_line_is_told_and_skipped(stage: Stage) -> None:
+    market(stage)
+    feed = stage.tape.write()
+    good = await stage.play()
+    lines = feed.read_text().splitlines()
+    lines.insert(
+        400, '{"ts": 1, "s": "BTC/USDT", "t": "trade", "p": "nan", "q": "1", "side": "buy"}'
+    )
+    lines.insert(900, "not json at all")
+    stage.tape.write = lambda: feed  # type: ignore[method-assign]
+    feed.write_text("\n".join(lines))
+    record = (await stage.play(db=stage.folder / "other.db")).sound()
+    assert record.summary["inputs"]["notice"] == 2
+    assert len([e for e in record.bodies("system") if e["code"].startswith("F-")]) == 2
+    assert [f["price"] for f in record.fills()] == [f["price"] for f in good.fills()]
+
+
+# -- other turns -----------------------------------------------------------------------------
+
+
+async def told_to_wait(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, *overrides: str, end: float
+) -> Record:
+    monkeypatch.setattr("tradeterm.desk.RulesAdvisor", arbiter(Arbiter(ResolutionAction.WAIT)))
+    stage.tape.rise()
+    stage.tape.hold(RISE * 60, end, 60_010.0)
+    return (
+        await stage.play(
+            "risk.max_risk=0.2", "orchestration.schedule.technical_analysis.enabled=true",
+            *overrides, approve="all",
+        )
+    ).sound()  # fmt: skip
+
+
+async def test_three_times_told_to_wait_is_once_too_often(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = await told_to_wait(
+        stage, monkeypatch, "orchestration.conflicts.wait_ttl=7200", end=56 * 60
+    )
+    assert record.summary["conflicts"]["resolved"] == {"wait": 4}
+    dropped = [event for event in record.bodies("system") if event["code"] == "C-DROPPED"]
+    assert ["has waited long enough" in event["text"] for event in dropped] == [True]
+    assert record.orders() == []
+
+
+async def test_a_proposal_nobody_wakes_runs_out(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = await told_to_wait(
+        stage, monkeypatch, "orchestration.conflicts.wait_ttl=300", end=30 * 60
+    )
+    assert record.summary["conflicts"]["resolved"] == {"wait": 1}
+    assert record.orders() == []
+
+
+async def test_a_woken_proposal_of_a_paused_system_stays_where_it_is(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.key(30 * 60, "pause")
+    monkeypatch.setattr("tradeterm.desk.RulesAdvisor", arbiter(Arbiter(ResolutionAction.WAIT)))
+    stage.tape.rise()
+    stage.tape.hold(RISE * 60, 54 * 60, 60_010.0)
+    record = (
+        await stage.play(
+            "risk.max_risk=0.2", "orchestration.schedule.technical_analysis.enabled=true",
+            "orchestration.conflicts.wait_ttl=7200",
+        )
+    ).sound()  # fmt: skip
+    assert record.summary["conflicts"]["resolved"] == {"wait": 1}
+    assert record.summary["agents"]["technical_analysis"]["rule"] > 0
+    assert record.orders() == []
+
+
+async def test_a_resolution_risk_refuses_opens_no_card(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The arbiter leaves less than the venue takes."""
+    monkeypatch.setattr(
+        "tradeterm.desk.RulesAdvisor",
+        arbiter(Arbiter(ResolutionAction.MODIFY, size_reduction=0.999)),
+    )
+    market(stage)
+    record = (await stage.play(EVERY, approve="all")).sound()
+    assert record.cards() == []
+    assert record.codes() == {"below_minimum"}
+    assert record.orders() == []

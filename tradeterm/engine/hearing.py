@@ -1,0 +1,51 @@
+"""What the analysts last said: look-ups on the bus by symbol, source and age."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tradeterm.coordinator.evidence import Evidence, Heard
+from tradeterm.engine.core import Core
+from tradeterm.model.outputs import Published
+from tradeterm.model.timing import SECOND
+from tradeterm.model.vocabulary import AgentName, Topic
+
+#: Where each analyst speaks.
+ANALYSTS = {
+    AgentName.TECHNICAL: Topic.TA_SIGNALS,
+    AgentName.REGIME: Topic.REGIME_UPDATES,
+    AgentName.SENTIMENT: Topic.SENTIMENT_UPDATES,
+}
+
+
+class Hearing:
+    """The newest output of each analyst on each symbol, as long as it is young enough."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    def last(self, agent: AgentName, symbol: str) -> Published | None:
+        """An analyst's newest output on this symbol; None when unheard or too old."""
+        heard = self._heard(agent, symbol)
+        return None if heard is None else heard.published
+
+    def evidence(self, symbol: str, held: Iterable[str], *, rebalance_pending: bool) -> Evidence:
+        """Everything around one symbol; ``held`` are the symbols with open positions."""
+        regimes = (self._heard(AgentName.REGIME, name) for name in dict.fromkeys(held))
+        return Evidence(
+            technical=self._heard(AgentName.TECHNICAL, symbol),
+            regime=self._heard(AgentName.REGIME, symbol),
+            sentiment=self._heard(AgentName.SENTIMENT, symbol),
+            held_regimes=tuple(heard for heard in regimes if heard is not None),
+            rebalance_pending=rebalance_pending,
+        )
+
+    def _heard(self, agent: AgentName, symbol: str) -> Heard | None:
+        """Age counts from when the analyst last said so, not from when it first did."""
+        window = self._core.settings.orchestration.windows[agent.value] * SECOND
+        now = self._core.now
+        message = self._core.bus.latest(ANALYSTS[agent], symbol, agent.value, now, window)
+        if message is None:
+            return None
+        assert isinstance(message.payload, Published)
+        return Heard(message.payload, (now - message.ts) / SECOND)
