@@ -51,7 +51,18 @@ def six_hours(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tests.shell import tradeterm
 
     home = tmp_path_factory.mktemp("six-hours")
-    said = tradeterm("run", "--headless", "--seed", "7", "--until", "6h", "--approve", "all",
-                     "--db", home / "run.db", home=home)
+    said = tradeterm(
+        "run",
+        "--headless",
+        "--seed",
+        "7",
+        "--until",
+        "6h",
+        "--approve",
+        "all",
+        "--db",
+        home / "run.db",
+        home=home,
+    )
     assert said.code == 0, said.err
     return home / "run.db"

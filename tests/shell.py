@@ -47,7 +47,13 @@ def tradeterm(
 ) -> Said:
     """Run it to its end in a process of its own, without a terminal."""
     done = subprocess.run(
-        command(*arguments), env=child_environment(home, **(env or {})), cwd=home,
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout, check=False,
+        command(*arguments),
+        env=child_environment(home, **(env or {})),
+        cwd=home,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
     )
     return Said(done.returncode, done.stdout, done.stderr)

@@ -14,6 +14,7 @@ import pytest
 from tests.conftest import Shell
 from tests.shell import command
 from tests.terminal.screen import child_environment
+from tests.wired.test_bad_input_files import GOOD, tape
 from tradeterm.adapters.store.reader import Reader
 from tradeterm.control import ask, socket_path
 
@@ -36,8 +37,11 @@ def live(tmp_path: Path) -> Iterator[tuple[Path, subprocess.Popen[bytes]]]:
     db = place / "run.db"
     child = subprocess.Popen(
         command("run", "--headless", "--seed", "7", "--speed", "60", "--json", "--db", db),
-        cwd=tmp_path, env=child_environment(tmp_path), stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        cwd=tmp_path,
+        env=child_environment(tmp_path),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
     wait_for(lambda: ask(db, "status") or child.poll() is not None)
     yield db, child
@@ -115,12 +119,16 @@ def test_a_second_run_on_the_file_names_the_first_and_exits_3(
     assert child.poll() is None
 
 
-def test_a_halt_given_while_the_run_starts_or_ends_is_not_lost(shell: Shell, tmp_path: Path) -> None:
+def test_a_halt_given_while_the_run_starts_or_ends_is_not_lost(
+    shell: Shell, tmp_path: Path
+) -> None:
     db = tmp_path / "run.db"
     for _ in range(2):  # new, then continued
         child = subprocess.Popen(
             command("run", "--headless", "--seed", "7", "--speed", "60", "--db", db),
-            cwd=tmp_path, env=child_environment(tmp_path), stdout=subprocess.DEVNULL,
+            cwd=tmp_path,
+            env=child_environment(tmp_path),
+            stdout=subprocess.DEVNULL,
         )
         wait_for(lambda: shell("status", "--db", db).code == 0)
         assert shell("halt", "--db", db).code == 0
@@ -156,15 +164,29 @@ def test_orders_to_a_run_at_rest(shell: Shell, six_hours: Path, tmp_path: Path) 
     assert (after["state"], after["market_time"]) == ("halted", before["market_time"])
     assert after["positions"] == before["positions"]
     assert "already halted" in shell("halt", "--db", db).out
-    halted = shell("run", "--headless", "--seed", "7", "--until", "8h", "--approve", "all",
-                   "--json", "--db", db).json
+    halted = shell(
+        "run",
+        "--headless",
+        "--seed",
+        "7",
+        "--until",
+        "8h",
+        "--approve",
+        "all",
+        "--json",
+        "--db",
+        db,
+    ).json
     assert halted["state"] == "halted"
     with Reader(db) as reader:
         rows = reader.journal(limit=-1)
     at = next(row.seq for row in rows if row.kind == "state")
     assert not [
-        row for row in rows
-        if row.kind == "order" and row.seq > at and row.data["status"] == "pending"
+        row
+        for row in rows
+        if row.kind == "order"
+        and row.seq > at
+        and row.data["status"] == "pending"
         and row.data["request"]["purpose"] in {"entry", "rebalance"}
     ]
     assert shell("resume", "--yes", "--db", db).code == 0
@@ -178,8 +200,19 @@ def test_a_file_named_halt_beside_the_store_halts_the_next_start(
     db = tmp_path / "rest.db"
     shutil.copy(six_hours, db)
     (tmp_path / "HALT").touch()
-    summary = shell("run", "--headless", "--seed", "7", "--until", "7h", "--approve", "all",
-                    "--json", "--db", db).json
+    summary = shell(
+        "run",
+        "--headless",
+        "--seed",
+        "7",
+        "--until",
+        "7h",
+        "--approve",
+        "all",
+        "--json",
+        "--db",
+        db,
+    ).json
     assert summary["state"] == "halted"
     assert summary["market_time"]["to"].endswith("T07:00:00.000Z")
 
@@ -203,5 +236,22 @@ def test_a_headless_run_prints_one_line_and_nothing_else(shell: Shell, tmp_path:
     assert longer.json["market_time"]["to"] > first.json["market_time"]["to"]
     text = shell(*words[:-3], "40m", *words[-2:]).out
     assert longer.json["state_hash"] in text
-    assert "run_resumed" in {row["kind"] for row in shell(
-        "journal", "--db", tmp_path / "x.db", "--limit", "-1", "--json").json["rows"]}
+    assert "run_resumed" in {
+        row["kind"]
+        for row in shell("journal", "--db", tmp_path / "x.db", "--limit", "-1", "--json").json[
+            "rows"
+        ]
+    }
+
+
+def test_orders_to_a_replay_at_rest(shell: Shell, tmp_path: Path) -> None:
+    path, db = tape(tmp_path / "day.jsonl", *GOOD), tmp_path / "x.db"
+    run = ("run", "--headless", "--feed", f"replay:{path}", "--db", db, "--json")
+    assert shell(*run, "--until", "10s").code == 0
+    assert shell("halt", "--db", db).code == 0
+    assert shell("halt", "--db", db).code == 0
+    whole = shell(*run)
+    assert whole.code == 0
+    assert whole.json["state"] == "halted"
+    assert whole.json["inputs"]["trade"] == len(GOOD) - 1
+    assert shell("verify", "--db", db).code == 0

@@ -17,8 +17,19 @@ from tests.shell import command
 from tests.terminal.screen import child_environment
 from tradeterm.adapters.store.reader import Reader
 
-COMMANDS = ("status", "positions", "orders", "conflicts", "journal", "explain", "verify", "halt",
-            "resume", "run", "config")
+COMMANDS = (
+    "status",
+    "positions",
+    "orders",
+    "conflicts",
+    "journal",
+    "explain",
+    "verify",
+    "halt",
+    "resume",
+    "run",
+    "config",
+)
 
 
 @pytest.mark.parametrize("name", ["", *COMMANDS, "config show", "config check"])
@@ -31,8 +42,18 @@ def test_every_command_explains_itself(shell: Shell, name: str, option: str) -> 
 
 
 @pytest.mark.parametrize(
-    "words", ["status --nope", "bogus", "explain", "journal --limit -3", "orders --limit many",
-              "config bogus", "run --seed -1", "run --on-bad perhaps", "run --log-level loud"]
+    "words",
+    [
+        "status --nope",
+        "bogus",
+        "explain",
+        "journal --limit -3",
+        "orders --limit many",
+        "config bogus",
+        "run --seed -1",
+        "run --on-bad perhaps",
+        "run --log-level loud",
+    ],
 )
 def test_what_it_does_not_know_exits_2_and_points_to_the_help(shell: Shell, words: str) -> None:
     said = shell(*words.split())
@@ -61,8 +82,14 @@ def test_status_tells_where_the_run_stands(shell: Shell, six_hours: Path) -> Non
 
 @pytest.mark.parametrize(
     ("words", "key"),
-    [("positions", "positions"), ("positions --all", "positions"), ("orders", "orders"),
-     ("orders --all", "orders"), ("conflicts", "conflicts"), ("journal --limit 20", "rows")],
+    [
+        ("positions", "positions"),
+        ("positions --all", "positions"),
+        ("orders", "orders"),
+        ("orders --all", "orders"),
+        ("conflicts", "conflicts"),
+        ("journal --limit 20", "rows"),
+    ],
 )
 def test_lists_are_tables_for_people_and_objects_for_scripts(
     shell: Shell, six_hours: Path, words: str, key: str
@@ -81,7 +108,8 @@ def test_lists_are_tables_for_people_and_objects_for_scripts(
 
 def test_amounts_are_plain_and_times_iso(shell: Shell, six_hours: Path) -> None:
     closed = [
-        row for row in shell("positions", "--all", "--db", six_hours, "--json").json["positions"]
+        row
+        for row in shell("positions", "--all", "--db", six_hours, "--json").json["positions"]
         if row["closed"]
     ]
     assert closed
@@ -139,8 +167,18 @@ def test_explain_tells_the_story_of_every_kind_of_id(shell: Shell, six_hours: Pa
 
 def test_explain_tells_why_a_proposal_was_refused(shell: Shell, tmp_path: Path) -> None:
     db = tmp_path / "strict.db"
-    shell("run", "--headless", "--seed", "7", "--until", "5m", "--db", db,
-          "--set", "risk.min_reward_risk=20")
+    shell(
+        "run",
+        "--headless",
+        "--seed",
+        "7",
+        "--until",
+        "5m",
+        "--db",
+        db,
+        "--set",
+        "risk.min_reward_risk=20",
+    )
     verdicts = shell("journal", "--kind", "verdict", "--db", db, "--json").json["rows"]
     refused = next(row for row in verdicts if row["data"]["status"] == "rejected")
     links = shell("explain", refused["parent"], "--db", db, "--json").json["links"]
@@ -159,9 +197,7 @@ def test_an_unknown_id_says_where_ids_are_listed(shell: Shell, six_hours: Path) 
     assert "tradeterm journal" in said.complaint
 
 
-def test_verify_finds_what_was_tampered_with(
-    shell: Shell, six_hours: Path, tmp_path: Path
-) -> None:
+def test_verify_finds_what_was_tampered_with(shell: Shell, six_hours: Path, tmp_path: Path) -> None:
     whole = shell("verify", "--db", six_hours, "--json")
     assert whole.code == 0
     assert whole.json["ok"] is True
@@ -170,7 +206,9 @@ def test_verify_finds_what_was_tampered_with(
     shutil.copy(six_hours, copy)
     with closing(sqlite3.connect(copy)) as db:
         (seq,) = db.execute("SELECT min(seq) FROM journal WHERE kind = 'fill'").fetchone()
-        db.execute("UPDATE journal SET body = replace(body, 'taker', 'maker') WHERE seq = ?", (seq,))
+        db.execute(
+            "UPDATE journal SET body = replace(body, 'taker', 'maker') WHERE seq = ?", (seq,)
+        )
         db.commit()
     found = shell("verify", "--db", copy, "--json")
     assert found.code == 1
@@ -206,8 +244,11 @@ def test_settings_are_shown_with_their_origins(shell: Shell, tmp_path: Path) -> 
 
 def test_a_reader_that_stops_reading_is_no_accident(six_hours: Path, tmp_path: Path) -> None:
     child = subprocess.Popen(
-        command("journal", "--limit", "-1", "--db", six_hours), cwd=tmp_path,
-        env=child_environment(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        command("journal", "--limit", "-1", "--db", six_hours),
+        cwd=tmp_path,
+        env=child_environment(tmp_path),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
     assert child.stdout is not None
     assert child.stderr is not None

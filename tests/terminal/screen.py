@@ -30,7 +30,8 @@ MOUSE_OFF = (b"\x1b[?1000l", b"\x1b[?1003l", b"\x1b[?1006l")
 def child_environment(home: Path, **more: str) -> dict[str, str]:
     """An empty home, a capable terminal; compiled modules are kept, so that starts are quick."""
     env = {
-        name: value for name, value in os.environ.items()
+        name: value
+        for name, value in os.environ.items()
         if name not in {"PYTHONDONTWRITEBYTECODE", "NO_COLOR", "TRADETERM_LOG_DIR"}
         and not name.startswith(("XDG_", "TRADETERM__"))
     }
@@ -55,7 +56,12 @@ class Terminal:
     """One console under a pseudo-terminal; reads only while it waits for something."""
 
     def __init__(
-        self, arguments: list[str], db: Path, home: Path, *, size: tuple[int, int] = (120, 40),
+        self,
+        arguments: list[str],
+        db: Path,
+        home: Path,
+        *,
+        size: tuple[int, int] = (120, 40),
         env: Mapping[str, str] | None = None,
     ) -> None:
         self.db, self.home = db, home
@@ -64,8 +70,11 @@ class Terminal:
         self._stream = pyte.ByteStream(self.screen)
         self.raw = bytearray()
         self.child: pexpect.spawn[bytes] = pexpect.spawn(
-            sys.executable, ["-m", "tradeterm", "--db", str(db), *arguments],
-            dimensions=(rows, columns), env=child_environment(home, **(env or {})), cwd=str(home),
+            sys.executable,
+            ["-m", "tradeterm", "--db", str(db), *arguments],
+            dimensions=(rows, columns),
+            env=child_environment(home, **(env or {})),
+            cwd=str(home),
         )
         self.child.delaybeforesend = None
         self.modes = termios.tcgetattr(self.child.child_fd)
@@ -93,6 +102,7 @@ class Terminal:
 
     def until(self, condition: Callable[[], Any] | str, timeout: float = 20.0) -> Any:
         """Read until a text is on the screen or a condition gives something true; returns it."""
+
         def shown() -> bool:
             return isinstance(condition, str) and condition in self.text
 
@@ -162,8 +172,10 @@ class Terminal:
     def entries_after(self, seq: int) -> list[StoredRow]:
         """Orders with a purpose that adds exposure, begun after a row."""
         return [
-            row for row in self.rows("order")
-            if row.seq > seq and row.data["request"]["purpose"] in {"entry", "rebalance"}
+            row
+            for row in self.rows("order")
+            if row.seq > seq
+            and row.data["request"]["purpose"] in {"entry", "rebalance"}
             and row.data["status"] == "pending"
         ]
 

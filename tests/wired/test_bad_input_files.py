@@ -22,20 +22,37 @@ SECOND = 1_000_000_000
 def snap(seconds: float, bid: float = 100.0, ask: float = 100.1) -> dict[str, Any]:
     levels = range(25)
     return {
-        "ts": START + int(seconds * SECOND), "s": "BTC/USDT", "t": "snap",
+        "ts": START + int(seconds * SECOND),
+        "s": "BTC/USDT",
+        "t": "snap",
         "b": [[f"{bid - n * 0.1:.1f}", "5"] for n in levels],
         "a": [[f"{ask + n * 0.1:.1f}", "5"] for n in levels],
     }
 
 
 def trade(seconds: float, price: object = "100.0") -> dict[str, Any]:
-    return {"ts": START + int(seconds * SECOND), "s": "BTC/USDT", "t": "trade", "p": price,
-            "q": "0.1", "side": "buy"}
+    return {
+        "ts": START + int(seconds * SECOND),
+        "s": "BTC/USDT",
+        "t": "trade",
+        "p": price,
+        "q": "0.1",
+        "side": "buy",
+    }
 
 
 def candle(seconds: float, close: object = "100.0") -> dict[str, Any]:
-    return {"ts": START + int(seconds * SECOND), "s": "BTC/USDT", "t": "candle", "tf": 60,
-            "o": "100.0", "h": "100.0", "l": "100.0", "c": close, "v": "1"}
+    return {
+        "ts": START + int(seconds * SECOND),
+        "s": "BTC/USDT",
+        "t": "candle",
+        "tf": 60,
+        "o": "100.0",
+        "h": "100.0",
+        "l": "100.0",
+        "c": close,
+        "v": "1",
+    }
 
 
 def tape(path: Path, *lines: object) -> Path:
@@ -121,11 +138,14 @@ def test_data_that_is_not_there(shell: Shell, tmp_path: Path) -> None:
     (tmp_path / "none.jsonl").touch()
     (tmp_path / "picture.png").write_bytes(b"\x89PNG")
     for path, words in [
-        ("absent.jsonl", "there is no such file"), ("empty", "no market data"),
-        ("none.jsonl", "none.jsonl"), ("picture.png", "unknown kind of file"),
+        ("absent.jsonl", "there is no such file"),
+        ("empty", "no market data"),
+        ("none.jsonl", "none.jsonl"),
+        ("picture.png", "unknown kind of file"),
     ]:
-        said = shell("run", "--headless", "--feed", f"replay:{tmp_path / path}",
-                     "--db", tmp_path / "x.db")
+        said = shell(
+            "run", "--headless", "--feed", f"replay:{tmp_path / path}", "--db", tmp_path / "x.db"
+        )
         assert said.code == 2, path
         assert words in said.complaint
         assert path in said.complaint
@@ -144,7 +164,9 @@ def corrupt(path: Path) -> None:
 
 def newer(path: Path) -> None:
     with closing(sqlite3.connect(path)) as db:
-        db.execute("INSERT INTO migrations SELECT 99, 'from the future', applied FROM migrations LIMIT 1")
+        db.execute(
+            "INSERT INTO migrations SELECT 99, 'from the future', applied FROM migrations LIMIT 1"
+        )
         db.commit()
 
 
@@ -173,8 +195,9 @@ def test_a_store_that_is_not_what_was_written_is_refused_and_kept(
     shutil.copy(six_hours, db)
     DAMAGE[case](db)
     before = db.read_bytes()
-    said = shell("run", "--headless", "--seed", "7", "--until", "7h", "--approve", "all",
-                 "--db", db)
+    said = shell(
+        "run", "--headless", "--seed", "7", "--until", "7h", "--approve", "all", "--db", db
+    )
     assert said.code in {1, 2}
     assert str(db) in said.complaint
     assert "To go on" in said.complaint or "use --db" in said.complaint

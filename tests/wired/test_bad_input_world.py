@@ -34,9 +34,7 @@ from tradeterm.control import ask
         ("max_leverage: !!python/object/apply:os.getcwd []", "risk.yaml"),
     ],
 )
-def test_a_mistake_in_a_settings_file(
-    shell: Shell, tmp_path: Path, line: str, words: str
-) -> None:
+def test_a_mistake_in_a_settings_file(shell: Shell, tmp_path: Path, line: str, words: str) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "risk.yaml").write_text(f"# mine\n{line}\n", encoding="utf-8")
     at = (1 if "]" in words else 0) + 1 + len(line.splitlines())
@@ -80,8 +78,11 @@ def test_a_directory_of_settings_that_is_none(shell: Shell, tmp_path: Path) -> N
     (tmp_path / "file").touch()
     (tmp_path / "odd").mkdir()
     (tmp_path / "odd" / "rsik.yaml").write_text("max_leverage: 2\n", encoding="utf-8")
-    for name, words in [("none", "does not exist"), ("file", "is not a directory"),
-                        ("odd", "did you mean risk.yaml?")]:
+    for name, words in [
+        ("none", "does not exist"),
+        ("file", "is not a directory"),
+        ("odd", "did you mean risk.yaml?"),
+    ]:
         said = shell("config", "check", "--config", tmp_path / name)
         assert said.code == 2
         assert words in said.complaint
@@ -107,9 +108,7 @@ def test_a_directory_of_settings_that_is_none(shell: Shell, tmp_path: Path) -> N
         ("--feed replay:", "--feed 'replay:'"),
     ],
 )
-def test_a_mistake_in_an_option(
-    shell: Shell, tmp_path: Path, words: str, complaint: str
-) -> None:
+def test_a_mistake_in_an_option(shell: Shell, tmp_path: Path, words: str, complaint: str) -> None:
     said = shell("run", "--headless", "--db", tmp_path / "x.db", *words.split())
     if complaint:
         assert said.code == 2
@@ -121,14 +120,27 @@ def test_a_mistake_in_an_option(
 
 def test_a_key_script_names_the_line_that_is_wrong(shell: Shell, tmp_path: Path) -> None:
     keys = tmp_path / "keys.jsonl"
-    run = ("run", "--headless", "--until", "1m", "--db", tmp_path / "x.db",
-           "--approve", f"script:{keys}")
+    run = (
+        "run",
+        "--headless",
+        "--until",
+        "1m",
+        "--db",
+        tmp_path / "x.db",
+        "--approve",
+        f"script:{keys}",
+    )
     for text, words in [
         ('{"at": "2025-06-02T00:00:01Z", "command": "approve"}\n', "line 1"),
         ('\n{"at": "soon", "command": "halt"}\n', "line 2"),
         ('{"at": "2025-06-02T00:00:01Z", "command": "explode"}\n', "explode"),
-        (('{"at": "2025-06-02T00:00:09Z", "command": "halt"}\n'
-         '{"at": "2025-06-02T00:00:01Z", "command": "halt"}\n'), "time order"),
+        (
+            (
+                '{"at": "2025-06-02T00:00:09Z", "command": "halt"}\n'
+                '{"at": "2025-06-02T00:00:01Z", "command": "halt"}\n'
+            ),
+            "time order",
+        ),
     ]:
         keys.write_text(text, encoding="utf-8")
         said = shell(*run)
@@ -189,7 +201,8 @@ def test_a_read_only_place_is_named_and_nothing_is_half_created(
 def test_a_place_that_is_no_directory(shell: Shell, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for db, words in [
-        (tmp_path / "none" / "x.db", "mkdir -p"), (tmp_path / "file" / "x.db", "file"),
+        (tmp_path / "none" / "x.db", "mkdir -p"),
+        (tmp_path / "file" / "x.db", "file"),
         (tmp_path, "is a directory"),
     ]:
         said = shell("run", "--headless", "--until", "1s", "--db", db)
@@ -201,16 +214,29 @@ def test_without_any_home(tmp_path: Path) -> None:
     env = child_environment(tmp_path)
     env.pop("HOME")
     done = subprocess.run(
-        command("run", "--headless", "--until", "1s", "--db", tmp_path / "x.db"), env=env,
-        cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+        command("run", "--headless", "--until", "1s", "--db", tmp_path / "x.db"),
+        env=env,
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
 
 
 def test_a_log_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
     (tmp_path / "log").touch()
-    said = tradeterm("run", "--headless", "--until", "1s", "--db", tmp_path / "x.db", home=tmp_path,
-                     env={"TRADETERM_LOG_DIR": str(tmp_path / "log")})
+    said = tradeterm(
+        "run",
+        "--headless",
+        "--until",
+        "1s",
+        "--db",
+        tmp_path / "x.db",
+        home=tmp_path,
+        env={"TRADETERM_LOG_DIR": str(tmp_path / "log")},
+    )
     assert (said.code, said.err) == (0, "")
 
 
@@ -218,8 +244,12 @@ def test_a_full_disk_holds_a_headless_run_until_there_is_room(tmp_path: Path) ->
     db = tmp_path / "run.db"
     child = subprocess.Popen(
         command("run", "--headless", "--seed", "7", "--speed", "3600", "--db", db),
-        cwd=tmp_path, env=child_environment(tmp_path), stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        cwd=tmp_path,
+        env=child_environment(tmp_path),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     assert child.stderr is not None
     said: list[str] = []
