@@ -46,6 +46,7 @@ def small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tradeterm.driver.perf_counter", lambda: next(ticks) / 10_000)
     monkeypatch.setattr("tradeterm.driver.SLICE_SECONDS", 0.00015)
     monkeypatch.setattr("tradeterm.driver.CHUNK", 16)
+    monkeypatch.setattr("tradeterm.driver.Driver._slice_may_grow", lambda _: False)
 
 
 class Crash(Exception):

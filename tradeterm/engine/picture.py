@@ -164,11 +164,12 @@ def _cards(engine: Engine, account: AccountView) -> tuple[CardView, ...]:
 
 def _card(card: Card, account: AccountView, instrument: Instrument) -> CardView:
     intent, symbol = card.intent, card.proposal.symbol
-    size = intent.size if intent else ZERO
+    size = intent.size if intent else _closed_by(card, account)
     entry = intent.entry if intent else card.price
     notional = _notional(account, symbol, size, entry)
     risk, reward = _stakes(card, account, instrument)
-    after = _exposure(account) + (notional if card.state is CardState.PENDING else ZERO)
+    change = ZERO if card.state is not CardState.PENDING else notional if intent else -notional
+    after = _exposure(account) + change
     return CardView(
         id=card.id,
         content_hash=card.content_hash,
@@ -201,6 +202,12 @@ def _card(card: Card, account: AccountView, instrument: Instrument) -> CardView:
         state=card.state.value,
         reason=card.reason,
     )
+
+
+def _closed_by(card: Card, account: AccountView) -> Decimal:
+    """What a closing card takes off the positions that are still open."""
+    ids = card.proposal.close_ids
+    return sum((p.size for p in account.positions if p.id in ids), ZERO)
 
 
 def _stakes(

@@ -149,7 +149,7 @@ class Trading:
                 self._judging.write(verdict)
                 return
         if considered.conflict is None:
-            self._send(proposal, verdict)
+            self._send(proposal, verdict, proposal.id)
         else:
             self._ask(proposal, considered.conflict)
 
@@ -217,7 +217,7 @@ class Trading:
         if decision.card is not None:
             self._card_ended(decision.card, command_id)
             if decision.accepted:
-                self._send(decision.card.proposal, verdict)
+                self._send(decision.card.proposal, verdict, decision.card.id)
             elif verdict is not None and not verdict.allows:
                 self._judging.write(verdict)
         return CommandResult(decision.accepted, decision.text)
@@ -251,8 +251,8 @@ class Trading:
 
     # -- risk and the venue ----------------------------------------------------------------
 
-    def _send(self, proposal: Proposal, verdict: Verdict | None) -> None:
-        """Closes first; an entry only with a verdict of this very moment."""
+    def _send(self, proposal: Proposal, verdict: Verdict | None, parent: str) -> None:
+        """Closes first (they follow from ``parent``); an entry only with a verdict of now."""
         core, execution = self._core, self._books.execution
         for position_id in proposal.close_ids:
             position = execution.positions.get(position_id)
@@ -260,7 +260,7 @@ class Trading:
                 continue
             if proposal.reopens:
                 self._reopen[position_id] = proposal.parent
-            self._books.close(position, ExitReason.SIGNAL, proposal.id)
+            self._books.close(position, ExitReason.SIGNAL, parent)
         if verdict is None or verdict.intent is None:
             return
         self._judging.write(verdict)
