@@ -20,7 +20,7 @@ import msgspec
 
 from tradeterm.adapters.store.journal import Store
 from tradeterm.adapters.store.rows import Slice, Snapshot
-from tradeterm.engine.engine import ROWS_PER_SLICE, Engine
+from tradeterm.engine.engine import Engine
 from tradeterm.engine.picture import PacingFacts, build_view
 from tradeterm.engine.view import ConsoleView
 from tradeterm.errors import StoreUnwritable
@@ -195,7 +195,7 @@ class Driver:
         engine = self.engine
         reached = self._pacer.now()
         busy = False
-        while perf_counter() < deadline and not engine.effects and engine.row_count < ROWS_PER_SLICE:
+        while perf_counter() < deadline and not (engine.effects or engine.slice_full):
             if self._index >= len(self._batch) and not self._refill():
                 self._finish()
                 return False
@@ -248,7 +248,7 @@ class Driver:
         """The feed has ended or ``until`` is reached: run what is still due by then."""
         end = self._until if self._until is not None and not self._ended else self.engine.now
         self.engine.advance(end)
-        self.finished = not self.engine.effects
+        self.finished = not self.engine.effects and self.engine.next_due > end
 
     async def _carry_out_effects(self) -> None:
         """Ask the advisor; sim and replay wait for the answer, which enters at its latency."""
@@ -282,7 +282,7 @@ class Driver:
             bool(self._outstanding)
             and not self._is_done(self._outstanding[0])
             and not self._results
-            and self.engine.row_count < ROWS_PER_SLICE
+            and not self.engine.slice_full
         )
 
     async def _commit(self) -> None:

@@ -69,9 +69,9 @@ class Pacer:
         self._stopped = stopped
 
     def set_waiting(self, waiting: bool, market: int) -> None:
-        """A card waits for the operator, or none does."""
+        """A card waits for the operator, or none does; from ``market`` on, not from later."""
         if waiting != self._waiting:
-            self._rebase(market)
+            self.anchor(market)
             self._waiting = waiting
 
     def _rebase(self, market: int) -> None:

@@ -42,6 +42,8 @@ class Rerun:
         self._expected: deque[StoredRow] = deque()
         self._commands: deque[StoredRow] = deque()
         self._answers: dict[str, ArbiterAnswer] = {}
+        self._last = 0
+        """Market time of the last recorded row."""
 
     async def catch_up(self, recovered: Recovered) -> None:
         """Bring engine and feed to just after the last committed row.
@@ -65,6 +67,7 @@ class Rerun:
             if row.kind in SESSION_KINDS:
                 continue
             self._expected.append(row)
+            self._last = row.ts
             if row.kind == "command":
                 self._commands.append(row)
             elif row.kind == "answer":
@@ -118,8 +121,9 @@ class Rerun:
         if answer is None:  # in flight when the process died: never asked again silently
             answer = ArbiterAnswer(
                 question.id, ResolutionAction.WAIT, ResolvedBy.FALLBACK, self._advisor.name,
-                0.0, "interrupted by a restart", 0.0, None, None, 0, valid=False,
-            )
+                0.0, "interrupted by a restart", 0.0, None, None,
+                max(0, self._last - question.ts) + 1, valid=False,
+            )  # it was still out when the last row was written: it enters after that one
         self._engine.answer(answer)
 
     def _compare(self) -> None:

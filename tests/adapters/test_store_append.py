@@ -176,7 +176,6 @@ async def main(path):
             refused += 1
             assert refused == 1, "space is back, it must go through"
             assert store.last_seq == 1 + 200 * n
-            store.emergency.record(filler(1))
             resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
             assert await store.append(piece) == 201 + 200 * n
         n += 1

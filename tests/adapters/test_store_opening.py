@@ -376,6 +376,4 @@ def test_half_created_store_is_started_over(file: Path) -> None:
     with child(code, str(file)) as process:
         out, err = process.communicate(timeout=30)
     assert (out.split(), err) == (["0", "0"], "")
-    assert sorted(x.name for x in file.parent.iterdir()) == [
-        "book.db", "book.db.lock", "book.db.reserve",
-    ]
+    assert sorted(x.name for x in file.parent.iterdir()) == ["book.db", "book.db.lock"]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
-import os
 import sqlite3
 from decimal import Decimal
 from pathlib import Path
@@ -12,14 +10,12 @@ from pathlib import Path
 import pytest
 
 from tests.adapters.store_story import START, filler, run_started, trade
-from tradeterm.adapters.store.emergency import EmergencyLog
 from tradeterm.adapters.store.explain import explain
 from tradeterm.adapters.store.journal import Store
-from tradeterm.adapters.store.paths import locate
 from tradeterm.adapters.store.reader import Reader
 from tradeterm.adapters.store.rows import Slice, Snapshot
 from tradeterm.adapters.store.verify import verify
-from tradeterm.errors import StoreDamaged, StoreUnwritable, UsageError
+from tradeterm.errors import StoreDamaged, UsageError
 from tradeterm.model.messages import Row
 
 
@@ -180,66 +176,3 @@ async def test_unknown_id_is_a_usage_error(file: Path) -> None:
     await write(file, Slice(trade()))
     with Reader(file) as reader, pytest.raises(UsageError, match="'fill-99'"):
         explain(reader, "fill-99")
-
-
-# -- emergencies -----------------------------------------------------------------------------
-
-
-async def test_emergency_rows_are_absorbed_once(file: Path) -> None:
-    rows = filler(2)
-    async with await Store.open(file) as store:
-        store.emergency.record(rows[:1])
-        store.emergency.record(rows[1:])
-        assert store.emergency.path.name == "emergency.jsonl"
-        assert store.emergency.path.stat().st_mode & 0o777 == 0o600
-    async with await Store.open(file) as store:
-        assert store.emergency.absorb() == rows
-        await store.append(Slice(rows[:1]))  # killed before the file was put away
-        with store.reader() as reader:
-            rest = store.emergency.absorb(reader)
-        assert rest == rows[1:]
-        await store.append(Slice(rest))
-        done = store.emergency.absorbed()
-        assert done is not None
-        assert done.exists()
-        assert (store.emergency.absorb(), store.emergency.absorbed()) == ([], None)
-
-
-def test_torn_and_damaged_emergency_lines(file: Path) -> None:
-    log = EmergencyLog(locate(file))
-    log.record(filler(1))
-    with log.path.open("ab") as handle:
-        handle.write(b'{"store":"book.db","ts":1,"ki')
-    assert (log.absorb(), log.torn > 0) == (filler(1), True)
-    log.path.write_bytes(b"{}\n")
-    with pytest.raises(StoreDamaged, match="line 1"):
-        log.absorb()
-
-
-def test_two_stores_in_one_directory_keep_their_own_emergencies(tmp_path: Path) -> None:
-    one, two = EmergencyLog(locate(tmp_path / "1.db")), EmergencyLog(locate(tmp_path / "2.db"))
-    one.record(filler(1))
-    two.record(filler(2))
-    assert one.absorb() == filler(1)
-    one.absorbed()
-    assert (one.absorb(), two.absorb()) == ([], filler(2))
-
-
-def test_reserve_is_given_up_on_a_full_disk(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    log = EmergencyLog(locate(file))
-    log.reserve()
-    assert locate(file).reserve.stat().st_size > 0
-    write_to = os.write
-
-    def full(descriptor: int, text: bytes) -> int:
-        if locate(file).reserve.exists():
-            raise OSError(errno.ENOSPC, "No space left on device")
-        return write_to(descriptor, text)
-
-    monkeypatch.setattr(os, "write", full)
-    log.record(filler(1))
-    assert log.absorb() == filler(1)
-    log.reserve()
-    monkeypatch.setattr(locate(file).reserve.__class__, "unlink", lambda *_, **__: None)
-    with pytest.raises(StoreUnwritable, match=r"emergency\.jsonl"):
-        log.record(filler(1))

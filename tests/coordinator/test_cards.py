@@ -46,7 +46,7 @@ def opened(
 
 def approve(keeper: Coordinator, card: Card, now: int = NOW, **changes: Any) -> Any:
     given = {"content_hash": card.content_hash, "verdict": card.verdict, **changes}
-    return keeper.approve(card.id, given["content_hash"], now, "operator", given["verdict"])
+    return keeper.approve(card.id, given["content_hash"], now, "operator", given["verdict"], card.price)
 
 
 def test_a_key_on_the_very_order_approves_it_once() -> None:
@@ -83,7 +83,7 @@ def test_an_approval_of_another_order_is_refused_and_the_card_stays() -> None:
 
 def test_an_unknown_card_is_refused() -> None:
     keeper, _ = opened()
-    assert keeper.approve("card-9", "x", NOW, "operator", None).text == "no card card-9"
+    assert keeper.approve("card-9", "x", NOW, "operator", None, None).text == "no card card-9"
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ def test_a_close_needs_no_verdict_and_its_hash_names_the_positions() -> None:
     other = keeper.open_card(one, conflict, resolution, None, None, D(50000), NOW)
     assert card.content_hash != other.content_hash
     assert card.drift_limit == D("0.005")
-    assert keeper.approve(card.id, card.content_hash, NOW, "operator", None).accepted
+    assert keeper.approve(card.id, card.content_hash, NOW, "operator", None, card.price).accepted
 
 
 def test_history_is_bounded() -> None:
@@ -227,7 +227,7 @@ def test_a_restart_between_any_two_steps_changes_nothing(
                 )
             elif step in {"approve", "reject"}:
                 decision = (
-                    cards.approve(oldest.id, oldest.content_hash, now, "op", template.verdict)
+                    cards.approve(oldest.id, oldest.content_hash, now, "op", template.verdict, oldest.price)
                     if step == "approve"
                     else cards.reject(oldest.id, now, "op")
                 )

@@ -147,15 +147,19 @@ def test_age_and_staleness_of_streams_bars_and_crossed_books() -> None:
     live.on_snapshot(book(BTC, 99.0, 101.0))
     assert live.age(BTC, START + 3 * SECOND) == 3.0
     assert not live.stale(BTC, START + 5 * SECOND)
+    assert live.silence(BTC, START + 5 * SECOND) == live.patience(BTC) == 5.0
     assert live.stale(BTC, START + 5 * SECOND + 1)
     assert live.stale(XRP, START)
+    assert live.silence(XRP, START) == float("inf")
     live.on_trade(trade(START + 9 * SECOND, 0.5, XRP))
     assert not live.stale(BTC, START + 10 * SECOND)  # the connection lives
+    assert live.silence(BTC, START + 10 * SECOND) == 1.0
     live.on_delta(BookDelta(START + 10 * SECOND, BTC, ((102.0, 1.0),), ()))
     assert live.stale(BTC, START + 10 * SECOND)
     bars = market()
     bars.on_candle(walk(1)[0])
     assert not bars.stale(BTC, START + 3 * MINUTE)
+    assert bars.silence(BTC, START + 3 * MINUTE) == bars.patience(BTC) == 120.0
     assert bars.stale(BTC, START + 3 * MINUTE + 1)
 
 

@@ -92,7 +92,7 @@ def facts(symbol: str = "BTC/USDT", **changes: Any) -> MarketFacts:
         data_age_seconds=0.5,
         stale=False,
         regime=Regime.TRENDING_BULL,
-        journal_ok=True,
+        data_age_limit=5.0,
     )
     return replace(plain, **changes)
 

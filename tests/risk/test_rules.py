@@ -31,6 +31,7 @@ from tradeterm.model.vocabulary import (
 )
 from tradeterm.risk.codes import RiskCode
 from tradeterm.risk.engine import RiskEngine
+from tradeterm.risk.facts import MarketFacts
 from tradeterm.risk.rules import RULES
 
 APPROVED, MODIFIED = VerdictStatus.APPROVED, VerdictStatus.MODIFIED
@@ -59,7 +60,6 @@ REFUSED: dict[str, tuple[RiskCode, dict[str, Any]]] = {
     "halted": (RiskCode.HALTED, {"view": account(state=RunState.HALTED)}),
     "paused": (RiskCode.PAUSED, {"view": account(state=RunState.PAUSED)}),
     "emergency": (RiskCode.EMERGENCY, {"view": account(level=Level.EMERGENCY)}),
-    "journal": (RiskCode.JOURNAL, {"market": facts(journal_ok=False)}),
     "unknown symbol": (RiskCode.UNKNOWN_SYMBOL, {"intent": long(symbol="DOGE/USDT")}),
     "stale": (RiskCode.STALE_DATA, {"market": facts(stale=True)}),
     "age unknown": (RiskCode.STALE_DATA, {"market": facts(data_age_seconds=float("nan"))}),
@@ -377,3 +377,18 @@ def test_a_limit_above_the_ask_counts_at_its_limit() -> None:
     low = entry(symbol="XRP/USDT", type=OrderType.LIMIT, limit=D("0.4"), size=D(10000))
     figures = {rule.rule: rule.value for rule in judge(view=account(entries=(low,))).rules}
     assert figures["exposure"] == "60.0000", "a limit below the market is counted at the market"
+
+
+@pytest.mark.parametrize(
+    ("market", "value", "outcome"),
+    [
+        (facts(data_age_seconds=5.0), "5.000", "pass"),
+        (facts(data_age_seconds=5.01, stale=True), "5.010", "fail"),
+        (facts(data_age_seconds=0.5, stale=True), "crossed book", "fail"),
+    ],
+)
+def test_data_age_shows_what_is_judged_and_its_limit(
+    market: MarketFacts, value: str, outcome: str
+) -> None:
+    (found,) = [rule for rule in judge(market=market).rules if rule.rule == "data_age"]
+    assert (found.value, found.limit, found.outcome) == (value, "<= 5", outcome)

@@ -89,7 +89,6 @@ def test_breakers_and_the_lack_of_a_stop_do_not_touch_spot() -> None:
         (RiskCode.HALTED, {"view": replace(OWNER, state=RunState.HALTED)}),
         (RiskCode.PAUSED, {"view": replace(OWNER, state=RunState.PAUSED)}),
         (RiskCode.EMERGENCY, {"view": replace(OWNER, level=Level.EMERGENCY)}),
-        (RiskCode.JOURNAL, {"market": facts(journal_ok=False)}),
         (RiskCode.STALE_DATA, {"market": facts(stale=True)}),
         (RiskCode.BAD_MARKET, {"market": facts(bid=D("NaN"))}),
         (RiskCode.NOT_JUDGED, {"market": facts(ask=D(0))}),

@@ -152,7 +152,7 @@ def test_halt_and_resume_from_another_shell_when_nobody_runs(stage: Stage) -> No
     opened(stage)
     asyncio.run(stage.play(until="21m30s"))
     db = stage.folder / "run.db"
-    assert apply_offline(db, Halt(actor="shell")).text.startswith("HALTED: 0 entries cancelled")
+    assert apply_offline(db, Halt(actor="shell")).text.startswith("HALTED: 0 entry cancels sent")
     assert apply_offline(db, Halt(actor="shell")).text == "already halted"
     assert apply_offline(db, Resume()).accepted
     assert not apply_offline(db, Resume()).accepted
@@ -204,7 +204,7 @@ async def test_commands_say_what_became_of_them(stage: Stage) -> None:
         (True, "sentiment_analysis on"),
         (False, "no task 'astrology'"),
         (True, "paused: no new proposals, analysis goes on"),
-        (True, "HALTED: 0 entries cancelled, 0 cards void, 1 positions keep their protection"),
+        (True, "HALTED: 0 entry cancels sent, 0 cards void, 1 positions keep their protection"),
         (False, "halted"),
         (True, "closing pos-1 BTC/USDT at market"),
         (False, "pos-1 is already being closed"),

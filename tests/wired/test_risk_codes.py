@@ -119,7 +119,6 @@ REACHED: dict[RiskCode, tuple[Scene, tuple[str, ...]]] = {
 #: Reasons the desk keeps from ever arising; risk gives them all the same (tests/risk).
 NOT_REACHED = {
     RiskCode.HALTED: "a halt voids cards and stops proposals before risk is asked",
-    RiskCode.JOURNAL: "while the journal cannot be written the driver holds the whole market",
     RiskCode.UNKNOWN_SYMBOL: "every symbol of a run has an instrument, or it does not start",
     RiskCode.BAD_NUMBER: "feeds refuse such prices; the rules compute nothing else from good ones",
     RiskCode.BAD_ACCOUNT: "nothing is entered without a rate, so nothing held is without a price",

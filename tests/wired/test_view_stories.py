@@ -78,7 +78,7 @@ async def test_a_close_that_waits_names_what_it_closes(stage: Stage) -> None:
     view = await last_view(stage, until="23m10s")
     (card,) = view.cards
     assert card.action == "close pos-1 at market"
-    assert (card.size, card.risk_at_stop) == (D(0), D(0))
+    assert (card.size, card.risk_at_stop) == (D("0.03332963"), D(0))
 
 
 async def test_agents_that_lack_history_are_warming(stage: Stage) -> None:

@@ -102,11 +102,17 @@ class CardKeeper:
     # -- decisions -------------------------------------------------------------------------
 
     def approve(
-        self, card_id: str, content_hash: str, now: int, actor: str, verdict: Verdict | None
+        self,
+        card_id: str,
+        content_hash: str,
+        now: int,
+        actor: str,
+        verdict: Verdict | None,
+        mid: Decimal | None,
     ) -> Decision:
         """Approve the very order the operator saw, if ``verdict`` (of now) still is the same.
 
-        ``verdict`` is None for closes, which need none.
+        ``verdict`` is None for closes, which need none; ``mid`` is the price of this moment.
         """
         card = self._pending.get(card_id)
         if card is None:
@@ -119,6 +125,10 @@ class CardKeeper:
                 self._end(card, CardState.EXPIRED, now, "clock", "no answer"),
                 f"{card_id} has expired: no trade",
             )
+        if mid is None or not _moved(card, mid) <= card.drift_limit:
+            reason = _drifted(card, mid)
+            return Decision(False, self._end(card, CardState.DRIFTED, now, "market", reason),
+                            f"{card_id} has drifted away ({reason}): no trade")
         refusal = _refusal(card, verdict)
         if refusal:
             return Decision(
@@ -155,7 +165,7 @@ class CardKeeper:
             if now >= card.expires:
                 ended.append(self._end(card, CardState.EXPIRED, now, "clock", "no answer"))
             elif mid is not None and not _moved(card, mid) <= card.drift_limit:
-                reason = f"price moved {_moved(card, mid) * 100:.2f} %"
+                reason = _drifted(card, mid)
                 ended.append(self._end(card, CardState.DRIFTED, now, "market", reason))
         return ended
 
@@ -207,6 +217,10 @@ def _usable(mid: Decimal | None) -> Decimal | None:
 
 def _moved(card: Card, mid: Decimal) -> Decimal:
     return abs(mid - card.price) / card.price
+
+
+def _drifted(card: Card, mid: Decimal | None) -> str:
+    return "no price" if mid is None else f"price moved {_moved(card, mid) * 100:.2f} %"
 
 
 def _refusal(card: Card, verdict: Verdict | None) -> str:

@@ -28,7 +28,7 @@ from tradeterm.model.proposals import (
     TradeIntent,
     Verdict,
 )
-from tradeterm.model.vocabulary import AgentName, ResolvedBy
+from tradeterm.model.vocabulary import AgentName, ConflictType, ResolvedBy
 from tradeterm.settings.orchestration import OrchestrationSettings
 
 #: Age of an analyst that was not heard.
@@ -113,6 +113,17 @@ class Coordinator:
         if proposal is None:
             return None
         return Considered(proposal, self.detect(proposal, evidence, account, now))
+
+    def reverse(
+        self, signal: Published, evidence: Evidence, account: AccountView, now: int, closed: str
+    ) -> Considered | None:
+        """The other side of a position that was closed for it: never without a card of its own."""
+        considered = self.consider(signal, evidence, account, now)
+        if considered is None or considered.conflict is not None:
+            return considered
+        text = f"turns {considered.proposal.symbol} around: {closed} was closed for it just now"
+        found = Contradiction(ConflictType.OPEN_POSITION, 0.5, text)
+        return replace(considered, conflict=self._conflict(considered.proposal, [found], now))
 
     def reconsider(
         self, proposal: Proposal, evidence: Evidence, account: AccountView, now: int
@@ -249,10 +260,16 @@ class Coordinator:
         )
 
     def approve(
-        self, card_id: str, content_hash: str, now: int, actor: str, verdict: Verdict | None
+        self,
+        card_id: str,
+        content_hash: str,
+        now: int,
+        actor: str,
+        verdict: Verdict | None,
+        mid: Decimal | None,
     ) -> Decision:
-        """Approve the exact order seen, if risk's verdict of now still allows it unchanged."""
-        return self._cards.approve(card_id, content_hash, now, actor, verdict)
+        """Approve the exact order seen, if price and risk of now still allow it unchanged."""
+        return self._cards.approve(card_id, content_hash, now, actor, verdict, mid)
 
     def reject(self, card_id: str, now: int, actor: str) -> Decision:
         """No trade."""

@@ -147,6 +147,14 @@ class Books:
             self.mark()
         for position, fill in closed:
             self.on_closed(position, fill)
+        if self._core.flattening:
+            self._close_late_arrivals()
+
+    def _close_late_arrivals(self) -> None:
+        """An entry was faster than its cancel: flatten means that, too."""
+        for position in list(self.execution.positions.values()):
+            if not self.is_closing(position.id):
+                self.close(position, ExitReason.OPERATOR, position.id)
 
     def _order_changed(self, order: Order) -> None:
         core = self._core

@@ -50,6 +50,8 @@ class Core:
         self.effects: deque[ArbiterQuestion] = deque()
         self.state = RunState.RUNNING
         self.state_reason = ""
+        self.flattening = False
+        """Whatever still opens (an entry that was faster than its cancel) is closed at once."""
         self.level = Level.NORMAL
         self.on_trading_failure: Callable[[str], None] = _nobody
         """Halts the engine; set by it."""

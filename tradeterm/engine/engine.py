@@ -33,7 +33,6 @@ from tradeterm.model.vocabulary import MarketMode
 from tradeterm.risk.engine import RiskEngine
 from tradeterm.settings.settings import Settings
 
-ROWS_PER_SLICE = 1000
 NEVER = 2**63 - 1
 
 
@@ -98,9 +97,9 @@ class Engine:
         return self.core.effects
 
     @property
-    def row_count(self) -> int:
-        """Rows waiting to be taken."""
-        return len(self.core.journal.rows)
+    def slice_full(self) -> bool:
+        """Whether the slice should end here."""
+        return self.core.journal.full
 
     @property
     def next_due(self) -> int:
@@ -143,13 +142,13 @@ class Engine:
             ts = event.ts
             if ts > self._next_timer:
                 self._run_timers(ts)
-                if effects:
+                if effects or journal.full:
                     return index
             if ts > stamp.now:
                 stamp.now = ts
             stamp.input += 1
             handlers[event.__class__](event)
-            if effects or len(journal.rows) >= ROWS_PER_SLICE:
+            if effects or journal.full:
                 return index + 1
         return stop
 
@@ -161,8 +160,8 @@ class Engine:
         return True
 
     def command(self, command: Command, ts: int) -> CommandResult:
-        """Take one command, stamped ``ts``."""
-        self._run_timers(ts)
+        """Take one command, stamped ``ts``; whatever was due before comes first."""
+        self._run_timers(ts, whole=True)
         stamp = self.core.stamp
         stamp.now = max(stamp.now, ts)
         stamp.input += 1
@@ -204,10 +203,14 @@ class Engine:
     def _delta(self, event: BookDelta) -> None:
         self._inputs["delta"] += 1
         self._market.on_delta(event)
+        if self.trading.watching:
+            self.trading.tick()
 
     def _snapshot(self, event: BookSnapshot) -> None:
         self._inputs["snapshot"] += 1
         self._market.on_snapshot(event)
+        if self.trading.watching:
+            self.trading.tick()
 
     def _candle(self, event: Candle) -> None:
         self._inputs["candle"] += 1
@@ -255,11 +258,14 @@ class Engine:
             due = self.trading.next_due
         self._next_timer = due
 
-    def _run_timers(self, before: int) -> None:
-        """Run everything due before ``before``, in (due, kind, id) order."""
+    def _run_timers(self, before: int, *, whole: bool = False) -> None:
+        """Run everything due before ``before``, in (due, kind, id) order.
+
+        Stops at a question, and at the end of the slice unless ``whole``.
+        """
         self._plan()
-        stamp, effects = self.core.stamp, self.core.effects
-        while self._next_timer < before and not effects:
+        stamp, effects, journal = self.core.stamp, self.core.effects, self.core.journal
+        while self._next_timer < before and not effects and (whole or not journal.full):
             due = self._next_timer
             stamp.now = max(stamp.now, due)
             if self._market.next_close == due:
@@ -326,6 +332,7 @@ class Engine:
             counters=self.core.counters,
             run_state=self.core.state,
             state_reason=self.core.state_reason,
+            flattening=self.core.flattening,
             events=self.core.events.dump(),
             market=self._market.dump(),
             books=self.books.dump(),
@@ -347,6 +354,7 @@ class Engine:
         core.timers.load(state.timers)
         core.counters = state.counters
         core.state, core.state_reason = state.run_state, state.state_reason
+        core.flattening = state.flattening
         core.events.load(state.events)
         self._market.load(state.market)
         self.books.load(state.books)

@@ -11,6 +11,7 @@ from tradeterm.engine.stamp import Stamp
 from tradeterm.model.messages import Row
 
 _encode = msgspec.json.Encoder().encode
+ROWS_PER_SLICE = 1000
 #: Kinds whose rows make up ``state_hash`` (what traded, never how the process lived).
 TRADING_KINDS = frozenset(
     {"proposal", "conflict", "resolution", "card", "verdict", "order", "fill", "position",
@@ -31,6 +32,8 @@ class Journal:
     def __init__(self, stamp: Stamp, listen: Callable[[str, str, object, int], None]) -> None:
         """``listen(kind, id, body, now)``."""
         self.rows: list[Row] = []
+        self.full = False
+        """Whether the slice should end here: enough rows, or something to show at once."""
         self._stamp = stamp
         self._counters: dict[str, int] = {}
         self._digest = b""
@@ -47,6 +50,8 @@ class Journal:
         data = _encode(body)
         stamp = self._stamp
         self.rows.append(Row(stamp.now, kind, row_id, parent, stamp.input, data))
+        if len(self.rows) >= ROWS_PER_SLICE:
+            self.full = True
         if kind in TRADING_KINDS:
             self._digest = hashlib.sha256(self._digest + data).digest()
         self._listen(kind, row_id, body, stamp.now)
@@ -54,6 +59,7 @@ class Journal:
     def take(self) -> list[Row]:
         """The rows since the last call."""
         rows, self.rows = self.rows, []
+        self.full = False
         return rows
 
     @property

@@ -26,26 +26,27 @@ class Judging:
 
     def margin(self, intent: TradeIntent, parent: str, *, for_card: bool = False) -> Verdict:
         """Judge an entry in its final form; ``for_card`` leaves headroom until the key is hit."""
-        return self._risk.evaluate(
+        return self._written(self._risk.evaluate(
             intent, self._books.account(), self._facts(intent.symbol),
             verdict_id=self._core.journal.new_id("verdict"), parent=parent, now=self._core.now,
             for_card=for_card,
-        )
+        ))
 
     def spot(self, wish: SpotWish, parent: str) -> Verdict:
         """Judge a spot order by its own rules."""
-        return self._risk.spot(
+        return self._written(self._risk.spot(
             wish, self._books.account(), self._facts(wish.symbol),
             verdict_id=self._core.journal.new_id("verdict"), parent=parent, now=self._core.now,
-        )
+        ))
 
-    def write(self, verdict: Verdict) -> None:
-        """Journal and count a verdict that decided something."""
+    def _written(self, verdict: Verdict) -> Verdict:
+        """Every verdict is journaled and counted: each decided something."""
         core = self._core
         core.journal.write("verdict", verdict.id, verdict.parent, verdict)
         core.count(core.counters.verdicts, verdict.status.value)
         for code in verdict.codes:
             core.count(core.counters.codes, code)
+        return verdict
 
     def send(self, verdict: Verdict, request: OrderRequest) -> None:
         """Send what the verdict allows; InvalidOrder when the request is anything else."""
@@ -59,7 +60,8 @@ class Judging:
         return MarketFacts(
             bid=account.bids.get(symbol, ZERO), ask=account.asks.get(symbol, ZERO),
             rate=account.rates.get(instrument.quote, ZERO), taker_fee=instrument.taker_fee,
-            data_age_seconds=core.market.age(symbol, core.now),
+            data_age_seconds=core.market.silence(symbol, core.now),
+            data_age_limit=core.market.patience(symbol),
             stale=core.market.stale(symbol, core.now),
-            regime=view.regime if isinstance(view, RegimeView) else None, journal_ok=True,
+            regime=view.regime if isinstance(view, RegimeView) else None,
         )

@@ -114,7 +114,7 @@ class Operator:
             return CommandResult(True, "already halted")
         return CommandResult(
             True,
-            f"HALTED: {cancelled} entries cancelled, {voided} cards void, "
+            f"HALTED: {cancelled} entry cancels sent, {voided} cards void, "
             f"{len(self._books.execution.positions)} positions keep their protection",
         )
 
@@ -129,6 +129,7 @@ class Operator:
         if self._core.state is RunState.RUNNING:
             return CommandResult(False, "already running")
         self._core.set_state(RunState.RUNNING, command.reason or command.actor, command_id)
+        self._core.flattening = False
         return CommandResult(True, "running")
 
     def _pause(self, command: Pause, command_id: str) -> CommandResult:
@@ -139,6 +140,7 @@ class Operator:
 
     def _flatten(self, command: Flatten, command_id: str) -> CommandResult:
         self.halt(f"{command.actor}: flatten", command_id)
+        self._core.flattening = True
         closing = 0
         for position in list(self._books.execution.positions.values()):
             if not self._books.is_closing(position.id):

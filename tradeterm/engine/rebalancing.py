@@ -49,7 +49,6 @@ class Rebalancing:
             return
         size = instrument.size(abs(leg.notional) / rate / price)
         verdict = self._judging.spot(SpotWish(leg.symbol, side, size, price), parent)
-        self._judging.write(verdict)
         if verdict.intent is None:
             return
         request = self._books.execution.spot_request(

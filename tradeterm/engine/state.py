@@ -29,6 +29,7 @@ class EngineState(msgspec.Struct):
     counters: Counters
     run_state: RunState
     state_reason: str
+    flattening: bool
     events: list[EventView]
     market: MarketState
     books: BooksState

@@ -26,6 +26,7 @@ from tradeterm.model.timing import SECOND
 from tradeterm.model.vocabulary import (
     Action,
     AgentName,
+    CardState,
     ExitReason,
     Level,
     ResolutionAction,
@@ -33,7 +34,6 @@ from tradeterm.model.vocabulary import (
     Topic,
 )
 from tradeterm.risk.engine import RiskEngine
-
 
 WATCH_TIMER = "watch:data"
 
@@ -93,6 +93,7 @@ class Trading:
         assert isinstance(published, Published)
         for proposal in self.coordinator.release(published.agent, message.symbol, now):
             if self._core.state is not RunState.RUNNING:
+                self._dropped(proposal, self._core.state.value)
                 continue
             considered = self.coordinator.reconsider(
                 proposal, self._evidence(proposal.symbol), self._books.account(), now
@@ -116,15 +117,16 @@ class Trading:
             return
         self._core.counters.signals += 1
         if self._core.state is RunState.RUNNING:
-            self._consider(published)
+            self._consider(published, signal.symbol)
 
-    def _consider(self, published: Published) -> None:
-        core = self._core
-        signal = published.output
-        assert isinstance(signal, TradeSignal)
-        considered = self.coordinator.consider(
-            published, self._evidence(signal.symbol), self._books.account(), core.now
-        )
+    def _consider(self, published: Published, symbol: str, closed: str = "") -> None:
+        """Propose what a signal asks for; ``closed`` is the position it turns around."""
+        core, account = self._core, self._books.account()
+        evidence = self._evidence(symbol)
+        if closed:
+            considered = self.coordinator.reverse(published, evidence, account, core.now, closed)
+        else:
+            considered = self.coordinator.consider(published, evidence, account, core.now)
         if considered is None:
             return
         core.counters.routed += 1
@@ -146,7 +148,6 @@ class Trading:
             verdict = self._judging.margin(proposal.intent, proposal.id)
             considered = self.coordinator.weigh(considered, verdict, core.now)
             if not verdict.allows:
-                self._judging.write(verdict)
                 return
         if considered.conflict is None:
             self._send(proposal, verdict, proposal.id)
@@ -168,14 +169,16 @@ class Trading:
     def answered(self, answer: ArbiterAnswer, answer_id: str) -> None:
         """An arbiter's answer enters: inside its bounds it becomes a resolution."""
         core = self._core
-        question = self._questions.pop(answer.question_id)
+        question = self._questions.pop(answer.question_id, None)
+        if question is None:
+            return  # a halt ended the argument while the answer was on its way
         resolution = self.coordinator.resolve(question, answer, core.now)
         core.journal.write("resolution", resolution.id, answer_id, resolution)
         core.count(core.counters.resolved, resolution.action.value)
         self.show_level()
         if core.state is not RunState.RUNNING:
-            return
-        if resolution.action is ResolutionAction.WAIT:
+            self._dropped(question.proposal, core.state.value)
+        elif resolution.action is ResolutionAction.WAIT:
             if not self.coordinator.park(question.proposal, question.conflict, core.now):
                 self._dropped(question.proposal, "has waited long enough")
         elif resolution.action is not ResolutionAction.ABORT:
@@ -187,7 +190,6 @@ class Trading:
         intent, verdict = self.coordinator.apply(resolution, proposal), None
         if intent is not None:
             verdict = self._judging.margin(intent, resolution.id, for_card=True)
-            self._judging.write(verdict)
             if not verdict.allows:
                 return
             intent = verdict.intent
@@ -200,6 +202,7 @@ class Trading:
         )
         core.journal.write("card", card.id, verdict.id if verdict else resolution.id, card)
         self.watching = True
+        core.journal.full = True  # the operator is needed: show it before the market goes on
         self._approver.card_opened(card, core.timers)
 
     # -- the operator ----------------------------------------------------------------------
@@ -213,13 +216,13 @@ class Trading:
         verdict = None
         if card is not None and card.intent is not None:
             verdict = self._judging.margin(card.intent, card.id)
-        decision = self.coordinator.approve(card_id, content_hash, core.now, actor, verdict)
+        mid = None if card is None else self._mids().get(card.proposal.symbol)
+        decision = self.coordinator.approve(card_id, content_hash, core.now, actor, verdict, mid)
         if decision.card is not None:
-            self._card_ended(decision.card, command_id)
+            vetoed = verdict is not None and decision.card.state is CardState.VOID
+            self._card_ended(decision.card, verdict.id if verdict and vetoed else command_id)
             if decision.accepted:
                 self._send(decision.card.proposal, verdict, decision.card.id)
-            elif verdict is not None and not verdict.allows:
-                self._judging.write(verdict)
         return CommandResult(decision.accepted, decision.text)
 
     def reject(self, card_id: str, actor: str, command_id: str) -> CommandResult:
@@ -231,6 +234,10 @@ class Trading:
 
     def void_all(self, reason: str, parent: str) -> int:
         """End every card (a halt); how many there were."""
+        self._reopen.clear()
+        for question in list(self._questions.values()):
+            self._dropped(question.proposal, reason)
+        self._questions.clear()
         ended = self.coordinator.void_all(self._core.now, "halt", reason)
         for card in ended:
             self._card_ended(card, parent)
@@ -263,7 +270,6 @@ class Trading:
             self._books.close(position, ExitReason.SIGNAL, parent)
         if verdict is None or verdict.intent is None:
             return
-        self._judging.write(verdict)
         request = execution.entry_request(verdict.intent, core.now, verdict.id, proposal.agent)
         self._judging.send(verdict, request)
 
@@ -271,16 +277,18 @@ class Trading:
         """The other side is a new proposal with a verdict of its own, once this one is gone."""
         signal_id = self._reopen.pop(position.id, None)
         core = self._core
-        if signal_id is None or core.state is not RunState.RUNNING:
+        if signal_id is None or signal_id in self._reopen.values():
             return
         window = core.settings.orchestration.ttl[Topic.TRADING_SIGNALS] * SECOND
         message = core.bus.latest(
             Topic.TRADING_SIGNALS, position.symbol, AgentName.TRADING.value, core.now, window
         )
-        if message is not None and isinstance(message.payload, Published) and (
-            message.payload.id == signal_id
-        ):
-            self._consider(message.payload)
+        signal = message.payload if message is not None else None
+        if isinstance(signal, Published) and signal.id == signal_id:
+            self._consider(signal, position.symbol, position.id)
+        else:
+            text = f"{position.symbol} is not turned around: {signal_id} is no longer the newest"
+            core.alert("C-DROPPED", "info", text, position.id)
 
     # -- the portfolio ---------------------------------------------------------------------
 

@@ -302,6 +302,18 @@ class Market:
         ts = self._by_symbol[symbol].ts
         return max(0, now - ts) / SECOND if ts else float("inf")
 
+    def silence(self, symbol: str, now: int) -> float:
+        """Seconds that ``stale`` looks at: since the connection's last message, or the last bar."""
+        m = self._by_symbol[symbol]
+        if not m.ts:
+            return float("inf")
+        return max(0, now - (m.ts if m.mode == BARS else self.heard)) / SECOND
+
+    def patience(self, symbol: str) -> float:
+        """Seconds of ``silence`` that are still fresh."""
+        m = self._by_symbol[symbol]
+        return 2.0 * m.base if m.mode == BARS else self._stale_after / SECOND
+
     def stale(self, symbol: str, now: int) -> bool:
         """Whether the data is too old or broken to trade on.
 

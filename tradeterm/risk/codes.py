@@ -11,7 +11,6 @@ class RiskCode(StrEnum):
     HALTED = "halted"
     PAUSED = "paused"
     EMERGENCY = "emergency"
-    JOURNAL = "journal_unhealthy"
     UNKNOWN_SYMBOL = "unknown_symbol"
     BAD_NUMBER = "bad_number"
     BAD_ACCOUNT = "bad_account"

@@ -18,6 +18,8 @@ class MarketFacts:
     taker_fee: Decimal
     """Fraction of notional."""
     data_age_seconds: float
+    """Since the connection's last message (streams) or the symbol's last bar."""
+    data_age_limit: float
+    """Seconds; older than this is ``stale``."""
     stale: bool
     regime: Regime | None
-    journal_ok: bool

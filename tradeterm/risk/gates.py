@@ -6,7 +6,7 @@ from tradeterm.model.proposals import RuleOutcome
 from tradeterm.model.vocabulary import Level, RunState
 from tradeterm.risk.case import HUNDRED, Case
 from tradeterm.risk.codes import RiskCode
-from tradeterm.risk.outcomes import judged, percent, stated
+from tradeterm.risk.outcomes import fresh, judged, percent, stated
 
 
 def run_state(case: Case) -> RuleOutcome:
@@ -21,12 +21,6 @@ def level(case: Case) -> RuleOutcome:
     now = case.account.level
     ok = now in (Level.NORMAL, Level.REDUCED, Level.LIMITED)
     return stated("level", RiskCode.EMERGENCY, str(now), "below EMERGENCY", ok=ok)
-
-
-def journal(case: Case) -> RuleOutcome:
-    """What cannot be recorded is not done."""
-    ok = case.facts.journal_ok is True
-    return stated("journal", RiskCode.JOURNAL, "healthy" if ok else "failing", "healthy", ok=ok)
 
 
 def symbol(case: Case) -> RuleOutcome:
@@ -57,9 +51,7 @@ def market(case: Case) -> RuleOutcome:
 
 def data_age(case: Case) -> RuleOutcome:
     """Prices are fresh; by whose measure (stream or bars) the market has decided."""
-    age = case.facts.data_age_seconds
-    ok = case.facts.stale is False and 0 <= age < float("inf")
-    return judged("data_age", RiskCode.STALE_DATA, f"{age:.1f}", "fresh", ok=ok)
+    return fresh(case.facts)
 
 
 def daily_loss(case: Case) -> RuleOutcome:

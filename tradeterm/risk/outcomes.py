@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from tradeterm.model.proposals import RuleOutcome
 from tradeterm.risk.codes import RiskCode
+from tradeterm.risk.facts import MarketFacts
 
 PASS, REDUCED, FAIL = "pass", "reduced", "fail"
 
@@ -20,6 +21,17 @@ def judged(rule: str, code: RiskCode, value: str, limit: str, *, ok: bool) -> Ru
 def stated(rule: str, code: RiskCode, value: str, limit: str, *, ok: bool) -> RuleOutcome:
     """``judged`` for findings with few different values: the same object again."""
     return judged(rule, code, value, limit, ok=ok)
+
+
+def fresh(facts: MarketFacts) -> RuleOutcome:
+    """Data no older than its limit; the market has the last word (a crossed book is stale, too)."""
+    age, limit = facts.data_age_seconds, facts.data_age_limit
+    in_time = 0 <= age <= limit
+    value = f"{age:.3f}" if facts.stale is False or not in_time else "crossed book"
+    return judged(
+        "data_age", RiskCode.STALE_DATA, value, f"<= {limit:g}",
+        ok=facts.stale is False and in_time,
+    )
 
 
 def percent(value: Decimal) -> str:

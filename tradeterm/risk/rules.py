@@ -24,7 +24,6 @@ _LOAD = Need.NUMBERS | Need.MARKET | Need.ACCOUNT
 RULES: tuple[Rule, ...] = (
     ("run_state", Need.NOTHING, gates.run_state),
     ("level", Need.NOTHING, gates.level),
-    ("journal", Need.NOTHING, gates.journal),
     ("symbol", Need.NOTHING, gates.symbol),
     ("numbers", Need.NOTHING, gates.numbers),
     ("account", Need.NOTHING, gates.account),

@@ -14,7 +14,7 @@ from tradeterm.model.vocabulary import Level, PositionSide, RunState, Side
 from tradeterm.risk.case import HUNDRED, positive, usable_market
 from tradeterm.risk.codes import RiskCode
 from tradeterm.risk.facts import MarketFacts
-from tradeterm.risk.outcomes import broken, judged, percent, unjudged
+from tradeterm.risk.outcomes import broken, fresh, judged, percent, unjudged
 from tradeterm.settings.risk import RiskSettings
 
 
@@ -124,11 +124,6 @@ def _level(spot: _Spot) -> RuleOutcome:
     return judged("level", RiskCode.EMERGENCY, str(level), "below EMERGENCY", ok=ok)
 
 
-def _journal(spot: _Spot) -> RuleOutcome:
-    ok = spot.facts.journal_ok is True
-    return judged("journal", RiskCode.JOURNAL, "healthy" if ok else "failing", "healthy", ok=ok)
-
-
 def _symbol(spot: _Spot) -> RuleOutcome:
     known = spot.instrument is not None
     return judged("symbol", RiskCode.UNKNOWN_SYMBOL, spot.intent.symbol, "a known symbol", ok=known)
@@ -145,9 +140,7 @@ def _market(spot: _Spot) -> RuleOutcome:
 
 
 def _data_age(spot: _Spot) -> RuleOutcome:
-    age = spot.facts.data_age_seconds
-    ok = spot.facts.stale is False and 0 <= age < float("inf")
-    return judged("data_age", RiskCode.STALE_DATA, f"{age:.1f}", "fresh", ok=ok)
+    return fresh(spot.facts)
 
 
 def _collar(spot: _Spot) -> RuleOutcome:
@@ -174,7 +167,6 @@ def _minimum(spot: _Spot) -> RuleOutcome:
 _RULES: tuple[tuple[str, Callable[[_Spot], RuleOutcome]], ...] = (
     ("run_state", _run_state),
     ("level", _level),
-    ("journal", _journal),
     ("symbol", _symbol),
     ("numbers", _numbers),
     ("market", _market),

@@ -12,7 +12,6 @@ from typing import Any, Self
 
 import aiosqlite
 
-from tradeterm.adapters.store.emergency import EmergencyLog
 from tradeterm.adapters.store.faults import damaged, translate
 from tradeterm.adapters.store.head import write_head
 from tradeterm.adapters.store.inspection import prepare
@@ -35,7 +34,6 @@ class Store:
 
     def __init__(self, paths: StorePaths, lock: StoreLock) -> None:
         self.paths = paths
-        self.emergency = EmergencyLog(paths)
         self._lock = lock
         self._db: aiosqlite.Connection | None = None
         self._writer: Writer | None = None
@@ -56,7 +54,6 @@ class Store:
         store = cls(paths, StoreLock.acquire(paths))
         try:
             await asyncio.to_thread(prepare, paths, create=create)
-            store.emergency.reserve()
             await store._connect()
         except BaseException:
             store._lock.release()

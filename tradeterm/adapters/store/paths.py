@@ -40,19 +40,9 @@ class StorePaths:
         return self._beside(".head")
 
     @property
-    def reserve(self) -> Path:
-        """Disk space given back when the disk is full and an exit must be recorded."""
-        return self._beside(".reserve")
-
-    @property
     def draft(self) -> Path:
         """A new store until its schema is complete."""
         return self._beside(".new")
-
-    @property
-    def emergency(self) -> Path:
-        """Exits carried out while the journal could not be written."""
-        return self.db.with_name("emergency.jsonl")
 
     def _beside(self, suffix: str) -> Path:
         return self.db.with_name(self.db.name + suffix)
