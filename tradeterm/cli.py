@@ -17,6 +17,7 @@ from tradeterm import __version__
 from tradeterm.errors import TradetermError, UsageError
 from tradeterm.inspecting import inspecting_commands
 from tradeterm.logs import start_logging
+from tradeterm.model.text import visible
 
 if TYPE_CHECKING:
     from tradeterm.desk import RunRequest
@@ -32,6 +33,7 @@ def main() -> None:
     except click.exceptions.Exit as error:
         sys.exit(error.exit_code)
     except click.ClickException as error:
+        error.message = visible(error.message)
         error.show()
         sys.exit(2)
     except click.Abort:
@@ -153,8 +155,7 @@ def _console(prepare: Callable[[], RunRequest]) -> int:
     if isinstance(session.failure, TradetermError):
         raise session.failure
     if session.failure is not None:
-        click.echo(f"tradeterm: the engine could not start: {session.failure!r}; see the log",
-                   err=True)
+        _complain(f"the engine could not start: {session.failure!r}; see the log")
         return 1
     return code
 
@@ -198,7 +199,7 @@ async def _headless(request: RunRequest, *, as_json: bool) -> int:
 
 
 def _complain(text: str) -> None:
-    click.echo(f"tradeterm: {text}", err=True)
+    click.echo(f"tradeterm: {visible(text)}", err=True)
 
 
 def _stop(desk: Any, caught: list[signal.Signals], number: signal.Signals) -> None:
@@ -211,7 +212,7 @@ def _print_summary(summary: dict[str, Any], *, as_json: bool) -> None:
         click.echo(json.dumps(summary, separators=(",", ":")))
         return
     for key, value in summary.items():
-        click.echo(f"{key.replace('_', ' '):>15}  {_readable(value)}".rstrip())
+        click.echo(visible(f"{key.replace('_', ' '):>15}  {_readable(value)}").rstrip())
 
 
 def _readable(value: Any) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from tradeterm.errors import TradetermError
-from tradeterm.model.commands import Command, CommandResult, OperatorCommand
+from tradeterm.model.commands import Command, CommandResult, ShellCommand, harmless
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,10 @@ REPLY_SECONDS = 10.0
 #: A socket's address is limited to 104 (macOS) or 108 (Linux) bytes.
 ADDRESS_BYTES = 100
 
-_decode = msgspec.json.Decoder(OperatorCommand).decode
+#: Whoever gives an order through the socket, whatever the line says.
+ACTOR = "shell"
+
+_decode = msgspec.json.Decoder(ShellCommand).decode
 
 
 def socket_path(db: Path) -> Path:
@@ -113,8 +116,8 @@ class ControlServer:
         try:
             command = _decode(line)
         except msgspec.DecodeError as error:
-            return {"accepted": False, "text": f"not a command: {error}"}
-        result = await self._submit(command)
+            return {"accepted": False, "text": f"not a command another shell may give: {error}"}
+        result = await self._submit(harmless(command, ACTOR))
         return {"accepted": result.accepted, "text": result.text}
 
 

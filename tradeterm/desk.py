@@ -31,6 +31,7 @@ from tradeterm.engine.facts import standing_facts
 from tradeterm.engine.summary import summarise
 from tradeterm.engine.view import ConsoleView
 from tradeterm.errors import RunMismatch, StoreError, UsageError
+from tradeterm.haltfile import halt_file
 from tradeterm.keyscript import read_script
 from tradeterm.model.commands import Command, CommandResult
 from tradeterm.model.instruments import Instrument
@@ -44,7 +45,6 @@ from tradeterm.settings.settings import Settings
 
 log = logging.getLogger(__name__)
 
-HALT_FILE = "HALT"
 #: Id of the rows about the run itself: the same in every run, so that runs can be compared.
 RUN_ROW = "run"
 
@@ -131,7 +131,7 @@ class Desk:
             engine = await _continue(recovered, feed, request, advisor, store)
         driver = Driver(
             engine, feed, store, advisor, Pacer(time.monotonic, _speed(request)),
-            until=until, halt_file=store.paths.db.with_name(HALT_FILE), publish=publish,
+            until=until, halt_file=halt_file(store.paths.db), publish=publish,
             pace_cards=not request.headless, complain=complain,
         )
         desk = cls(request, feed, store, engine, driver, run_id, until)
@@ -173,6 +173,9 @@ class Desk:
 
     async def apply(self, command: Command) -> CommandResult:
         """Carry out one command without driving the market (no process runs this store)."""
+        refusal = self.driver.refusal(command)
+        if refusal is not None:
+            return refusal
         result = self.engine.command(command, self.engine.now + 1)
         await self.driver.flush(snapshot=True)
         return result
@@ -180,7 +183,7 @@ class Desk:
     def status(self) -> dict[str, Any]:
         """The standing of the run, live."""
         return {**standing_facts(self.engine, self.run_id), "running": True, "finished": False,
-                "rows_behind": 0}
+                "rows_behind": 0, "halt_file": halt_file(self.store.paths.db).exists()}
 
     def summary(self) -> dict[str, Any]:
         """The JSON summary of the run so far."""
@@ -247,12 +250,18 @@ def _until(text: str | None, start: int) -> int | None:
     except UsageError:
         pass
     try:
-        return parse_instant(text)
+        until = parse_instant(text)
     except UsageError:
         raise UsageError(
             f"--until {text!r}: write a duration such as 90s, 15m, 1h30m or 7d, or a market time "
             "such as 2025-06-01T12:00:00Z"
         ) from None
+    if until < start:
+        raise UsageError(
+            f"--until {text!r} is before the market begins, at {iso(start)}; write a later time, "
+            "or a duration such as 7d"
+        )
+    return until
 
 
 def _instruments(settings: Settings, feed: Feed) -> dict[str, Instrument]:

@@ -24,7 +24,8 @@ from tradeterm.engine.engine import Engine
 from tradeterm.engine.picture import PacingFacts, build_view
 from tradeterm.engine.view import ConsoleView
 from tradeterm.errors import StoreUnwritable
-from tradeterm.model.commands import Command, CommandResult, Halt
+from tradeterm.haltfile import remove_first
+from tradeterm.model.commands import Command, CommandResult, Halt, Resume
 from tradeterm.model.market import Feed, MarketEvent
 from tradeterm.model.messages import Row
 from tradeterm.model.ports import Advisor
@@ -112,7 +113,10 @@ class Driver:
     def submit(self, command: Command) -> asyncio.Future[CommandResult]:
         """Queue a command; the future resolves once its consequences are durable."""
         future: asyncio.Future[CommandResult] = asyncio.get_running_loop().create_future()
-        if len(self._inbox) >= INBOX and not isinstance(command, Halt):
+        refusal = self.refusal(command)
+        if refusal is not None:
+            future.set_result(refusal)
+        elif len(self._inbox) >= INBOX and not isinstance(command, Halt):
             future.set_result(CommandResult(False, "too many commands waiting; try again"))
         elif isinstance(command, Halt):
             self._inbox.appendleft((command, future))
@@ -120,6 +124,12 @@ class Driver:
             self._inbox.append((command, future))
         self._wake.set()
         return future
+
+    def refusal(self, command: Command) -> CommandResult | None:
+        """Why a command is no input at all: resuming while the halt file lies there."""
+        if isinstance(command, Resume) and self._halt_file.exists():
+            return CommandResult(False, remove_first(self._halt_file))
+        return None
 
     def set_speed(self, speed: float) -> None:
         """Market seconds per second, or infinity."""

@@ -31,15 +31,19 @@ _json = click.option("--json", "as_json", is_flag=True, help="One JSON object on
 
 def inspecting_commands() -> list[click.Command]:
     """Everything this module adds to the command line."""
-    return [status, positions, orders, conflicts, journal, explain, verify, halt, resume, config]
+    return [
+        status, positions, orders, conflicts, journal, explain, verify, halt, resume, task, config,
+    ]
 
 
 def _say(as_json: bool, data: Any, lines: Iterable[str]) -> None:
     if as_json:
         click.echo(json.dumps(data, separators=(",", ":"), default=str))
     else:
+        from tradeterm.model.text import visible
+
         for line in lines:
-            click.echo(line)
+            click.echo(visible(line))
 
 
 def _reader(db: Path | None) -> Reader:
@@ -116,11 +120,16 @@ def _with_times(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 def status(db: Path | None, as_json: bool) -> int:
     """State, level, equity, marks and data age."""
     from tradeterm.control import ask
+    from tradeterm.haltfile import halt_file, remove_first
     from tradeterm.standing import standing
 
     with _reader(db) as reader:
-        facts = ask(reader.paths.db, "status") or standing(reader)
-    _say(as_json, facts, _standing_lines(facts))
+        db = reader.paths.db
+        facts = ask(db, "status") or standing(reader)
+    lines = list(_standing_lines(facts))
+    if facts["halt_file"]:
+        lines.append(remove_first(halt_file(db)))
+    _say(as_json, facts, lines)
     return 0
 
 
@@ -292,6 +301,44 @@ def resume(db: Path | None, as_json: bool, yes: bool) -> int:
     if not yes:
         raise UsageError("resume allows new exposure again; say `tradeterm resume --yes`")
     return _order(db, Resume(reason="shell", actor="shell"), as_json)
+
+
+@click.group()
+def task() -> None:
+    """The analysts' scheduled tasks: run one now, or switch it on or off."""
+
+
+def _task_command(name: str, explanation: str, order: Callable[[str], Command]) -> None:
+    @task.command(name, help=explanation)
+    @click.argument("name", metavar="NAME")
+    @_db
+    @_json
+    def give(name: str, db: Path | None, as_json: bool) -> int:
+        from tradeterm.model.vocabulary import AgentName
+
+        if name not in AgentName.__members__.values():
+            raise UsageError(f"no task {name!r}; there are {', '.join(AgentName)}")
+        return _order(db, order(name), as_json)
+
+
+def _force_run(name: str) -> Command:
+    from tradeterm.model.commands import ForceRun
+
+    return ForceRun(task=name, actor="shell")
+
+
+def _switched(enabled: bool) -> Callable[[str], Command]:
+    def order(name: str) -> Command:
+        from tradeterm.model.commands import EnableTask
+
+        return EnableTask(task=name, enabled=enabled, actor="shell")
+
+    return order
+
+
+_task_command("run", "Run a task now.", _force_run)
+_task_command("enable", "Switch a task on.", _switched(True))
+_task_command("disable", "Switch a task off.", _switched(False))
 
 
 def _order(db: Path | None, command: Command, as_json: bool) -> int:

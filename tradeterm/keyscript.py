@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 from tradeterm.errors import DataError, TradetermError
-from tradeterm.model.commands import Command, OperatorCommand
+from tradeterm.model.commands import Command, OperatorCommand, harmless
 from tradeterm.model.timing import parse_instant
 
 
@@ -39,7 +39,7 @@ def _key(path: Path, number: int, line: str) -> tuple[int, Command]:
         entry.setdefault("actor", "script")
         if entry.get("command") == "approve":
             entry.setdefault("content_hash", "")
-        return at, msgspec.convert(entry, OperatorCommand)
+        return at, harmless(msgspec.convert(entry, OperatorCommand))
     except (ValueError, KeyError, AttributeError, TradetermError) as error:
         raise DataError(
             f"key script {path}, line {number}: {error}; write for example "

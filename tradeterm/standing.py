@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,11 @@ from tradeterm.adapters.store.reader import Reader
 from tradeterm.control import REPLY_SECONDS, send
 from tradeterm.desk import Desk, RunRequest, engine_of, recorded_settings
 from tradeterm.engine.facts import standing_facts
-from tradeterm.errors import StoreAbsent, StoreLocked
-from tradeterm.model.commands import Command, CommandResult
+from tradeterm.errors import StoreAbsent, StoreLocked, StoreUnwritable, TradetermError
+from tradeterm.haltfile import halt_file, remove_first, write_halt_file
+from tradeterm.model.commands import Command, CommandResult, Halt, Resume, harmless
+
+log = logging.getLogger(__name__)
 
 
 def standing(reader: Reader) -> dict[str, Any]:
@@ -29,6 +33,7 @@ def standing(reader: Reader) -> dict[str, Any]:
         "running": holder is not None,
         "finished": info["finished"] is not None,
         "rows_behind": info["last_seq"] - found[0],
+        "halt_file": halt_file(reader.paths.db).exists(),
     }
 
 
@@ -37,7 +42,37 @@ RETRY_SECONDS = 0.05
 
 
 def deliver(db: Path, command: Command) -> CommandResult:
-    """Have a command carried out durably, by the process that runs ``db`` or by this one."""
+    """Have a command carried out durably, by the process that runs ``db`` or by this one.
+
+    A halt never fails while the disk takes a file: the HALT file halts where nothing else does.
+    """
+    command = harmless(command)
+    if not isinstance(command, Halt):
+        return _delivered(db, command)
+    try:
+        return _delivered(db, command)
+    except Exception as error:  # a halt must hold, whatever is broken
+        log.warning("halting by file: %s", error, exc_info=error)
+        return _halt_by_file(db, command, error)
+
+
+def _halt_by_file(db: Path, command: Halt, cause: Exception) -> CommandResult:
+    why = str(cause) if isinstance(cause, TradetermError) else f"{type(cause).__name__}: {cause}"
+    try:
+        path = write_halt_file(db, f"{command.actor}: {command.reason}")
+    except StoreUnwritable as error:
+        raise StoreUnwritable(f"NOT halted: {error}; and {why}") from cause
+    return CommandResult(
+        True,
+        f"HALTED by file: {path} halts what runs there, and the next start, until it is removed; "
+        f"the run itself could not take the order: {why}",
+    )
+
+
+def _delivered(db: Path, command: Command) -> CommandResult:
+    path = halt_file(db)
+    if isinstance(command, Resume) and path.exists():
+        return CommandResult(False, remove_first(path))
     give_up = time.monotonic() + REPLY_SECONDS
     while True:
         result = send(db, command)

@@ -57,8 +57,8 @@ async def test_the_story_of_an_approved_fill_names_the_key(stage: Stage) -> None
     record = await stage.play(SHRUNK)
     links = record.explain("fill-1")
     kinds = kinds_of(links)
-    order = ["agent_output", "proposal", "conflict", "question", "answer", "resolution",
-             "verdict", "card", "policy", "fill", "position"]  # fmt: skip
+    order = ["agent_output", "proposal", "verdict", "conflict", "question", "answer", "resolution",
+             "card", "policy", "fill", "position"]  # fmt: skip
     assert [kind for kind in dict.fromkeys(kinds) if kind in order] == order
     card = next(link for link in links if link.kind == "card")
     assert card.data["decided_by"] == "ada"
@@ -286,7 +286,6 @@ async def test_a_halt_while_the_arbiter_thinks_ends_the_matter(
     waiting(stage)
     stage.key(RISE * 60 + 10, "halt")
     record = (await stage.play(EVERY)).sound()
-    assert len(record.bodies("resolution")) == 1
     assert record.cards() == []
     nothing_traded(record)
 

@@ -195,15 +195,17 @@ async def test_an_opposite_signal_closes_first_then_proposes_anew(stage: Stage) 
     opened(stage)
     stage.tape.hold(22 * 60, 23 * 60, 59_900.0)  # the bar ending at 00:23 crosses back
     stage.tape.hold(23 * 60, 24 * 60, 59_900.0)
-    stage.key(23 * 60 + 10, "approve", card_id="oldest")
+    stage.key(23 * 60 + 10, "approve", card_id="oldest")  # the close
+    stage.key(23 * 60 + 20, "approve", card_id="oldest")  # and the other side
     record = (await stage.play()).sound()
 
     sell = next(row for row in record.bodies("agent_output") if row["output"]["action"] == "SELL")
     close, anew = (p for p in record.bodies("proposal") if p["parent"] == sell["id"])
     assert (close["intent"], close["close_ids"], close["reopens"]) == (None, ["pos-1"], True)
     assert (anew["intent"]["side"], anew["close_ids"]) == ("short", [])
-    (conflict,) = record.bodies("conflict")
-    assert conflict["types"] == ["open_position"]
+    turns = [(c["parent"], c["types"]) for c in record.bodies("conflict")]
+    assert turns == [(close["id"], ["open_position"]), (anew["id"], ["open_position"])]
+    assert [state for state, _ in record.card_states()] == ["approved", "approved"]
     first, second = record.positions()
     assert (first["side"], first["exit_reason"], first["closed"] is None) == (
         "long", "signal", False,

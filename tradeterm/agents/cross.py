@@ -35,16 +35,16 @@ class Cross(msgspec.Struct, frozen=True):
 class CrossRule:
     """Remembers per symbol on which side the fast average was; hot path of bar replays."""
 
-    __slots__ = ("_above", "_fast", "_settings", "_slow")
+    __slots__ = ("_above", "_settings", "fast", "slow")
 
     def __init__(self, settings: TradingDecisionSettings) -> None:
         self._settings = settings
-        self._fast, self._slow = settings.fast, settings.slow
+        self.fast, self.slow = settings.fast, settings.slow
         self._above: dict[str, bool] = {}
 
     def crossed(self, symbol: str, market: Averages) -> Cross | None:
         """A cross at the bar that just closed; where it stood first is no cross."""
-        averages = market.emas(symbol, self._fast, self._slow)
+        averages = market.emas(symbol, self.fast, self.slow)
         if averages is None:
             return None
         fast, slow = averages
@@ -57,6 +57,10 @@ class CrossRule:
         self._above[symbol] = above
         return None if before is None else Cross(symbol, fast, slow)
 
+    def side(self, symbol: str) -> bool | None:
+        """Whether the fast average was above; None before the first time."""
+        return self._above.get(symbol)
+
     def signal(self, cross: Cross, ctx: AgentContext) -> TradeSignal:
         """The entry that follows; an open position on the other side is closed first."""
         up = cross.fast > cross.slow
@@ -64,7 +68,7 @@ class CrossRule:
         return entry_signal(
             ctx, self._settings, Action.BUY if up else Action.SELL, CONFIDENCE, Multipliers(),
             {"fast": cross.fast, "slow": cross.slow},
-            f"EMA {self._fast} at {cross.fast:.8g} crossed {word} EMA {self._slow} "
+            f"EMA {self.fast} at {cross.fast:.8g} crossed {word} EMA {self.slow} "
             f"at {cross.slow:.8g}",
         )  # fmt: skip
 

@@ -33,9 +33,9 @@ class Roster:
         self._sentiment = SentimentAgent(agents.sentiment_analysis)
         self._trading = TradingAgent(agents.trading_decision)
         self._rebalance = RebalanceAgent(portfolio)
-        self._cross = CrossRule(agents.trading_decision)
+        self.cross = CrossRule(agents.trading_decision)
         self._on_bar = agents.trading_decision.rule == "ema_cross"
-        self.crossed = self._cross.crossed
+        self.crossed = self.cross.crossed
         """``crossed(symbol, market)``: the hot path of ``ema_cross``."""
 
     def run(self, name: AgentName, ctx: AgentContext) -> AgentOutput | None:
@@ -54,16 +54,16 @@ class Roster:
 
     def cross_signal(self, cross: Cross, ctx: AgentContext) -> TradeSignal:
         """The entry that follows a cross."""
-        return self._cross.signal(cross, ctx)
+        return self.cross.signal(cross, ctx)
 
     def dump(self) -> RosterState:
         """For a snapshot."""
-        return RosterState(self._regime.dump(), self._cross.dump())
+        return RosterState(self._regime.dump(), self.cross.dump())
 
     def load(self, state: RosterState) -> None:
         """Continue as the dumped agents would."""
         self._regime.load(state.regimes)
-        self._cross.load(state.crosses)
+        self.cross.load(state.crosses)
 
 
 __all__ = ["Averages", "Cross", "Roster", "RosterState"]

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from tradeterm.agents.context import AgentContext
+from tradeterm.agents.cross import CrossRule
 from tradeterm.agents.roster import Roster, RosterState
 from tradeterm.coordinator.degradation import Permission
 from tradeterm.engine.books import Books
@@ -138,6 +139,10 @@ class Analysis:
                 if candle.timeframe == self._core.market.smallest(candle.symbol):
                     acted |= self._run_on_bar(candle.symbol)
         return acted
+
+    def bar_rule(self) -> CrossRule | None:
+        """The rule that runs on every bar, while one is on."""
+        return self._roster.cross if self._on_bar and self._enabled[AgentName.TRADING] else None
 
     # -- runs ------------------------------------------------------------------------------
 

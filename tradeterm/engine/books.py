@@ -199,16 +199,19 @@ class Books:
 
     def mark(self) -> None:
         """Note the equity, and close what time or liquidation says must be closed."""
+        self.note(self.portfolio.equity(self.execution.positions))
+        if self.execution.positions:
+            self._due_exits()
+        self._plan_mark()
+
+    def note(self, equity: Decimal) -> None:
+        """Take down the equity of this moment."""
         now = self._core.now
-        equity = self.portfolio.equity(self.execution.positions)
         notable = self.portfolio.marks.note(now, equity)
         self._unwritten.append((now, equity))
         self._marked = self._core.stamp.input
         if (notable and now % (24 * HOUR) == 0) or now // HOUR > self._hour:
             self.write_marks()
-        if self.execution.positions:
-            self._due_exits()
-        self._plan_mark()
 
     def _due_exits(self) -> None:
         marks = {
@@ -226,10 +229,15 @@ class Books:
 
     def minute_timer(self) -> None:
         """A market minute (or bar, when bars are longer) is over."""
-        if self._marked != self._core.stamp.input:
+        if not self.marked:
             self.mark()
         else:
             self._plan_mark()
+
+    @property
+    def marked(self) -> bool:
+        """Whether the equity was noted since the last input."""
+        return self._marked == self._core.stamp.input
 
     def _plan_mark(self) -> None:
         """While anything is held there is a mark at the end of each market minute (or bar)."""

@@ -13,6 +13,7 @@ from tradeterm.engine.approver import Approver
 from tradeterm.engine.books import Books
 from tradeterm.engine.core import Core
 from tradeterm.engine.operator import Operator
+from tradeterm.engine.quiet import Quiet
 from tradeterm.engine.state import EngineState
 from tradeterm.engine.trading import Trading
 from tradeterm.market.market import Market
@@ -56,6 +57,7 @@ class Engine:
         self.trading = Trading(core, self.books, risk, approver)
         self.analysis = Analysis(core, self.books, self.trading)
         self.operator = Operator(core, self.books, self.trading, self.analysis)
+        self._quiet = Quiet(core, self.books, self.trading, self.analysis)
         core.on_trading_failure = self._halt_on_failure
         self._approver = approver
         self._answers: dict[str, ArbiterAnswer] = {}
@@ -135,6 +137,22 @@ class Engine:
 
         Stops early when a question must be carried out or the slice is full.
         """
+        if not self._quiet.possible:
+            return self._run_each(events, start, stop)
+        index = start
+        while index < stop:
+            if taken := self._quiet.take(events, index, stop):
+                index += taken
+                self._inputs["candle"] += taken
+                self._plan()
+            else:
+                index = self._run_each(events, index, index + 1)
+            if self.core.effects or self.core.journal.full:
+                break
+        return index
+
+    def _run_each(self, events: Sequence[MarketEvent], start: int, stop: int) -> int:
+        """``run``, one event after the other."""
         core, stamp, handlers = self.core, self.core.stamp, self._handlers
         effects, journal = core.effects, core.journal
         for index in range(start, stop):

@@ -30,9 +30,9 @@ from tradeterm.model.outputs import (
     TechnicalView,
     TradeSignal,
 )
-from tradeterm.model.proposals import Card
+from tradeterm.model.proposals import Card, TradeIntent
 from tradeterm.model.timing import SECOND
-from tradeterm.model.vocabulary import AgentName, CardState, Side
+from tradeterm.model.vocabulary import AgentName, CardState, PositionSide, Side
 
 BOOK_DEPTH = 50
 CHART_BARS = 240
@@ -109,6 +109,7 @@ def _status(engine: Engine, account: AccountView, pacing: PacingFacts) -> Status
     last = engine.core.market.last_event
     start = account.day_start_equity
     return StatusView(
+        known=True,
         mode=core.mode.value,
         state=core.state.value,
         state_reason=core.state_reason,
@@ -157,19 +158,22 @@ def _cards(engine: Engine, account: AccountView) -> tuple[CardView, ...]:
     coordinator = engine.trading.coordinator
     decided = list(coordinator.decided)[-CARDS_DECIDED:][::-1]
     return tuple(
-        _card(card, account, engine.core.instruments[card.proposal.symbol])
-        for card in (*coordinator.pending(), *decided)
+        _card(card, account, engine) for card in (*coordinator.pending(), *decided)
     )
 
 
-def _card(card: Card, account: AccountView, instrument: Instrument) -> CardView:
+def _card(card: Card, account: AccountView, engine: Engine) -> CardView:
     intent, symbol = card.intent, card.proposal.symbol
-    size = intent.size if intent else _closed_by(card, account)
+    pending = card.state is CardState.PENDING
+    size = intent.size if intent else _closed_by(card, account) if pending else None
     entry = intent.entry if intent else card.price
-    notional = _notional(account, symbol, size, entry)
-    risk, reward = _stakes(card, account, instrument)
-    change = ZERO if card.state is not CardState.PENDING else notional if intent else -notional
-    after = _exposure(account) + change
+    rate = _rate_of(card, account, engine)
+    risk, reward = _stakes(intent, engine.core.instruments[symbol])
+    notional = None if size is None or rate is None else size * entry * rate
+    after = None
+    if pending and notional is not None:
+        change = notional if intent else -notional
+        after = _percent(_exposure(account) + change, account.equity)
     return CardView(
         id=card.id,
         content_hash=card.content_hash,
@@ -182,15 +186,17 @@ def _card(card: Card, account: AccountView, instrument: Instrument) -> CardView:
         by=card.resolution.by.value,
         reasoning=card.resolution.reasoning,
         confidence=card.resolution.confidence,
+        closing=intent is None,
+        follows=_follows(card, account),
         size=size,
         notional=notional,
         entry=entry,
         stop=intent.stop if intent else None,
         target=intent.target if intent else None,
         leverage=intent.leverage if intent else Decimal(1),
-        risk_at_stop=risk,
+        risk_at_stop=None if rate is None else risk * rate,
         reward_risk=float(reward / risk) if risk > 0 and reward > 0 else None,
-        exposure_after=_percent(after, account.equity),
+        exposure_after=after,
         rules=tuple(
             RuleView(rule.rule, rule.value, rule.limit, rule.outcome)
             for rule in (card.verdict.rules if card.verdict else ())
@@ -198,30 +204,50 @@ def _card(card: Card, account: AccountView, instrument: Instrument) -> CardView:
         created=card.ts,
         expires=card.expires,
         price=card.price,
-        price_now=account.mid(symbol) or card.price,
+        price_now=(account.mid(symbol) or card.price) if pending else None,
         state=card.state.value,
         reason=card.reason,
     )
 
 
+def _rate_of(card: Card, account: AccountView, engine: Engine) -> Decimal | None:
+    """Quote → account currency. A decided card has one only where it never changes."""
+    quote = card.proposal.symbol.partition("/")[2]
+    market = engine.core.settings.market.account
+    fixed = quote == market.currency or quote in market.parity
+    if card.state is CardState.PENDING or fixed:
+        return account.rates.get(quote, ZERO)
+    return None
+
+
+def _against(card: Card, account: AccountView) -> list[Position]:
+    """The positions of a closing card that are still open."""
+    return [p for p in account.positions if p.id in card.proposal.close_ids]
+
+
 def _closed_by(card: Card, account: AccountView) -> Decimal:
-    """What a closing card takes off the positions that are still open."""
-    ids = card.proposal.close_ids
-    return sum((p.size for p in account.positions if p.id in ids), ZERO)
+    return sum((p.size for p in _against(card, account)), ZERO)
 
 
-def _stakes(
-    card: Card, account: AccountView, instrument: Instrument
-) -> tuple[Decimal, Decimal]:
-    """(loss at the stop, gain at the target), both after taker fees, in account currency."""
-    intent = card.intent
+def _follows(card: Card, account: AccountView) -> str:
+    """The other side is a proposal of its own, made when the closes have filled."""
+    if not card.proposal.reopens:
+        return ""
+    sides = {p.side for p in _against(card, account)}
+    other = "the other side"
+    if len(sides) == 1:
+        other = "a SHORT" if PositionSide.LONG in sides else "a LONG"
+    return f"then {other} on {card.proposal.symbol} is proposed anew, with a card of its own"
+
+
+def _stakes(intent: TradeIntent | None, instrument: Instrument) -> tuple[Decimal, Decimal]:
+    """(loss at the stop, gain at the target), both after taker fees, in quote currency."""
     if intent is None or intent.stop is None or intent.target is None:
         return ZERO, ZERO
-    rate = account.rates.get(intent.symbol.partition("/")[2], ZERO)
     fee = instrument.taker_fee
     lost = abs(intent.entry - intent.stop) + fee * (intent.entry + intent.stop)
     won = abs(intent.target - intent.entry) - fee * (intent.entry + intent.target)
-    return lost * intent.size * rate, won * intent.size * rate
+    return lost * intent.size, won * intent.size
 
 
 def _action(card: Card) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections.abc import Collection
 
 import msgspec
 
@@ -52,6 +53,10 @@ class Timers:
                 return due
             heapq.heappop(heap)  # moved or cancelled
         return NEVER
+
+    def earliest_but(self, names: Collection[str]) -> int:
+        """The earliest due time of all others, or NEVER."""
+        return min((due for name, due in self._due.items() if name not in names), default=NEVER)
 
     def pop(self) -> str:
         """Take the earliest timer off the queue."""

@@ -12,13 +12,15 @@ from decimal import Decimal
 
 @dataclass(frozen=True, slots=True)
 class StatusView:
-    """The status line."""
+    """The status line. As it is made here, before the engine's first picture, nothing is known."""
 
-    mode: str = "SIM"
+    known: bool = False
+    """Whether the engine said this; if not, only ``state`` and ``run`` mean anything."""
+    mode: str = ""
     state: str = "starting"
     """``starting``, ``running``, ``paused``, ``halted`` or ``finished``."""
     state_reason: str = ""
-    level: str = "NORMAL"
+    level: str = ""
     level_cause: str = ""
     equity: Decimal = Decimal(0)
     currency: str = "USDT"
@@ -100,24 +102,31 @@ class CardView:
     reasoning: str
     """Quotation: text of an arbiter, shown below the facts."""
     confidence: float
-    size: Decimal
-    notional: Decimal
-    """Account currency."""
+    closing: bool
+    """It closes what is open: no entry, stop, target or leverage belongs to it."""
+    follows: str
+    """What comes after approval besides ``action``; empty when nothing does."""
+    size: Decimal | None
+    """What is bought, sold or closed; None for closes that are decided."""
+    notional: Decimal | None
+    """Account currency. Here and below None for what would need a rate, a position or an exposure
+    of the moment of a past decision: only facts of the card itself outlive it."""
     entry: Decimal
     stop: Decimal | None
     target: Decimal | None
     leverage: Decimal
-    risk_at_stop: Decimal
+    risk_at_stop: Decimal | None
     """Account currency, fees included."""
     reward_risk: float | None
-    exposure_after: float
-    """Percent of equity."""
+    exposure_after: float | None
+    """Percent of equity; None once decided."""
     rules: tuple[RuleView, ...]
     created: int
     expires: int
     price: Decimal
     """Mid when the card appeared."""
-    price_now: Decimal
+    price_now: Decimal | None
+    """None once decided."""
     state: str
     """``pending``, ``approved``, ``rejected``, ``expired``, ``drifted`` or ``void``."""
     reason: str

@@ -25,7 +25,7 @@ from tradeterm.market.book import OrderBook
 from tradeterm.model.instruments import Instrument
 from tradeterm.model.market import MarketEvent
 from tradeterm.model.messages import SystemEvent
-from tradeterm.model.money import ZERO, ledger_cost, plain
+from tradeterm.model.money import LEDGER_STEP, ZERO, ledger_cost, plain
 from tradeterm.model.orders import (
     ApprovedOrder,
     ExecutionEvent,
@@ -253,6 +253,12 @@ class Execution:
             if left * 100 <= self._settings.liquidation * position.collateral:
                 return ExitReason.LIQUIDATION
         return ExitReason.TIME if now >= self._time_exit(position) else None
+
+    def liquidation_level(self, position: Position) -> Decimal:
+        """A price on whose better side a position is surely not liquidated."""
+        rate = self._rate(self._instruments[position.symbol].quote)
+        loss = position.collateral * (self._settings.liquidation / 100 - 1) + LEDGER_STEP
+        return position.entry + position.side.sign * loss / (position.size * rate)
 
     def _time_exit(self, position: Position) -> int:
         return position.opened + self._settings.time_exit * SECOND

@@ -8,6 +8,7 @@ therefore a function of what the window holds, and the same after a restart.
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
 
 import msgspec
 import numpy as np
@@ -103,6 +104,37 @@ class CandleWindow:
         self.vwap_value += (high + low + close) / 3.0 * volume
         self.vwap_volume += volume
         return True
+
+    @property
+    def room(self) -> int:
+        """How many candles fit before the oldest ones are dropped."""
+        return self.capacity - self.count
+
+    @property
+    def session_end(self) -> int:
+        """The last stamp that belongs to the newest candle's UTC day."""
+        return (self.vwap_day + 1) * DAY
+
+    def extend(self, stamps: Sequence[int], *figures: Sequence[float]) -> None:
+        """Add a run of candles (o, h, l, c, v) at once, with the state ``append`` would leave.
+
+        The caller has checked that they are in order, fit in (``room``) and stay in the session.
+        """
+        n, self.count = self.count, self.count + len(stamps)
+        part = slice(n, self.count)
+        self._t[part] = array("q", stamps)
+        for column, values in zip(
+            (self._o, self._h, self._l, self._c, self._v), figures, strict=True
+        ):
+            column[part] = array("d", values)
+        _, highs, lows, closes, volumes = figures
+        self.last_ts, self.newest = stamps[-1], closes[-1]
+        self.total += len(stamps)
+        value, total = self.vwap_value, self.vwap_volume
+        for high, low, close, volume in zip(highs, lows, closes, volumes, strict=True):
+            value += (high + low + close) / 3.0 * volume
+            total += volume
+        self.vwap_value, self.vwap_volume = value, total
 
     def _new_session(self, day: int, ts: int) -> None:
         opened = ts - self.timeframe * SECOND
@@ -339,6 +371,16 @@ class Aggregator:
         done = self._bar() if self.whole else None
         self.whole = False
         return late, done
+
+    def absorb(
+        self, highs: Sequence[float], lows: Sequence[float], closes: Sequence[float],
+        volumes: Sequence[float],
+    ) -> None:  # fmt: skip
+        """A run of bars inside the open bucket, none of them its last."""
+        self.high, self.low = max(self.high, *highs), min(self.low, *lows)
+        self.close = closes[-1]
+        for volume in volumes:  # one by one, as ``add`` does: sum() rounds otherwise
+            self.volume += volume
 
     def _begin(self, bar: Candle) -> None:
         known = self.end > 0

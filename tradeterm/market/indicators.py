@@ -100,7 +100,7 @@ class Indicators:
         self._generation = -1
         self._seen = -1
         self._cache: IndicatorSet | None = None
-        self._emas: dict[int, _Ema] = {}
+        self._emas: dict[int, Ema] = {}
 
     def current(self) -> IndicatorSet | None:
         """The whole set at the newest closed candle; None while there is no candle."""
@@ -129,17 +129,24 @@ class Indicators:
         """One EMA of the closes without computing anything else; None until warm."""
         ema = self._emas.get(period)
         if ema is None:
-            ema = self._emas[period] = _Ema(period)
+            ema = self._emas[period] = Ema(period)
         return ema.at(self._window)
 
     def emas(self, fast: int, slow: int) -> tuple[float, float] | None:
         """Two EMAs (hot path of the EMA-cross rule); None until both are warm."""
         held, window = self._emas, self._window
         if slow not in held or fast not in held:
-            held[fast], held[slow] = _Ema(fast), _Ema(slow)
+            held[fast], held[slow] = Ema(fast), Ema(slow)
         below = held[slow].at(window)
         above = held[fast].at(window)
         return None if above is None or below is None else (above, below)
+
+    def standing(self, fast: int, slow: int) -> tuple[Ema, Ema] | None:
+        """The same two, to be carried on by the caller; None unless both are up to date."""
+        above, below, window = self._emas.get(fast), self._emas.get(slow), self._window
+        if above is None or below is None or above is below:
+            return None
+        return (above, below) if above.stands_at(window) and below.stands_at(window) else None
 
     def forget(self) -> None:
         """Drop everything computed (the window was replaced by a loaded one)."""
@@ -149,7 +156,7 @@ class Indicators:
         self._emas = {}
 
 
-class _Ema:
+class Ema:
     """A single EMA and how far it has come: TA-Lib's arithmetic, cheaper than its handle."""
 
     __slots__ = ("generation", "period", "seen", "share", "value")
@@ -174,6 +181,19 @@ class _Ema:
                 value = (close - value) * self.share + value
             self.value, self.seen = value, window.total
         return value
+
+    def stands_at(self, window: CandleWindow) -> bool:
+        """Whether ``value`` is that of the window's newest candle."""
+        return (
+            self.value is not None
+            and self.seen == window.total
+            and self.generation == window.generation
+        )
+
+    def moved(self, value: float, count: int) -> None:
+        """The caller carried it on by ``count`` candles."""
+        self.value = value
+        self.seen += count
 
     def _open(self, window: CandleWindow) -> float | None:
         self.value = None

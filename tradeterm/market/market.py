@@ -237,13 +237,22 @@ class Market:
 
     def next_watch(self, now: int) -> int:
         """The first end of a minute (or bar) after ``now`` at which data may be ``stale``."""
-        step = max(MINUTE, self.bar_interval)
         fresh = NEVER
         for m in self._by_symbol.values():
             until = m.ts + 2 * m.base * SECOND if m.mode == BARS else now
             if until < fresh:
                 fresh = until
-        return (max(now, fresh) // step + 1) * step
+        return self.step_after(max(now, fresh))
+
+    @property
+    def step(self) -> int:
+        """A minute, or the interval of the finest bars when that is longer (ns)."""
+        return max(MINUTE, self.bar_interval)
+
+    def step_after(self, now: int) -> int:
+        """The first end of a minute (or bar) after ``now``."""
+        step = self.step
+        return (now // step + 1) * step
 
     @property
     def last_event(self) -> int:

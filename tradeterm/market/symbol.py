@@ -17,6 +17,7 @@ from tradeterm.market.candles import (
 )
 from tradeterm.market.indicators import Indicators
 from tradeterm.model.market import Candle
+from tradeterm.model.timing import SECOND
 
 #: How a symbol's candles come about; UNKNOWN until its first event.
 UNKNOWN: Final = ""
@@ -24,6 +25,9 @@ STREAM: Final = "stream"
 BARS: Final = "bars"
 
 Row = tuple[int, float, float, float, float, float]
+Prices = Sequence[float]
+#: Stamps, opens, highs, lows, closes, volumes of a run of bars.
+Columns = tuple[Sequence[int], Prices, Prices, Prices, Prices, Prices]
 
 
 class SymbolState(msgspec.Struct, frozen=True):
@@ -92,6 +96,29 @@ class SymbolMarket:
             if done is not None and self.windows[done.timeframe].append(done):
                 closed.append(done)
         return closed
+
+    def close_run(self, bars: Sequence[Candle], columns: Columns) -> None:
+        """``close`` for a regular run of bars at once; ``columns`` are their figures.
+
+        The base window has room for them and they stay in its session: the caller's to check.
+        """
+        stamps, opens, highs, lows, closes, volumes = columns
+        self.window.extend(stamps, opens, highs, lows, closes, volumes)
+        self.closes += len(bars)
+        step = self.base * SECOND
+        for aggregator in self.aggregators:
+            window, index = self.windows[aggregator.timeframe], 0
+            while index < len(bars):
+                inside = (aggregator.end - 1 - stamps[index]) // step + 1
+                part = slice(index, min(len(bars), index + inside))
+                if inside > 0:
+                    aggregator.absorb(highs[part], lows[part], closes[part], volumes[part])
+                    index = part.stop
+                    continue
+                for done in aggregator.add(bars[index]):
+                    if done is not None:
+                        window.append(done)
+                index += 1
 
     def warm(self, history: dict[int, list[Candle]]) -> None:
         """Fill the windows from the past; buckets that are still open are put together again."""

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import msgspec
 
+from tradeterm.model.text import clean
+
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="command"):
     """Base of every command; ``actor`` says who pressed the key."""
@@ -79,10 +81,24 @@ class EnableTask(Command, frozen=True, tag="enable_task"):
     enabled: bool
 
 
-OperatorCommand = (
-    ApproveCard | RejectCard | RejectAll | ClosePosition | CancelOrder | CancelEntries
+#: What another shell may order: everything but an approval, which is given before the card.
+ShellCommand = (
+    RejectCard | RejectAll | ClosePosition | CancelOrder | CancelEntries
     | Halt | Resume | Pause | Flatten | ForceRun | EnableTask
 )
+OperatorCommand = ApproveCard | ShellCommand
+
+
+def harmless(command: Command, actor: str | None = None) -> Command:
+    """``command`` with its words made visible, under ``actor`` when that is known better."""
+    words = {
+        name: clean(value)
+        for name in command.__struct_fields__
+        if isinstance(value := getattr(command, name), str)
+    }
+    if actor is not None:
+        words["actor"] = actor
+    return msgspec.structs.replace(command, **words)
 
 
 @dataclass(frozen=True, slots=True)

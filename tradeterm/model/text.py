@@ -44,6 +44,13 @@ def clean(text: str, limit: int = 280) -> str:
     return part[: limit - 1].rstrip() + "…" if cut and limit > 0 else part[:limit]
 
 
+def visible(text: str) -> str:
+    """``text`` with its lines and columns as they are, without anything invisible."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "\n".join(_visible(line) for line in text.split("\n"))
+
+
 def _visible(text: str) -> str:
     kept: list[str] = []
     combining = 0

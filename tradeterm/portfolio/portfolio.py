@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 
 import msgspec
@@ -12,6 +12,7 @@ from tradeterm.model.account import FEES, PNL, TRADING, AccountView, Entry
 from tradeterm.model.instruments import Instrument
 from tradeterm.model.money import ONE, ZERO
 from tradeterm.model.orders import Filled, Order, Position
+from tradeterm.model.pnl import price_gain
 from tradeterm.model.vocabulary import AccountBook, Level, Purpose, RunState
 from tradeterm.portfolio.booking import deposit, entry_of
 from tradeterm.portfolio.ledger import Ledger, LedgerState
@@ -116,6 +117,13 @@ class Portfolio:
         if self._moving:
             worth += holdings_value(self._moving, prices.rates)
         return worth + unrealised(positions.values(), prices) if positions else worth
+
+    def equity_at(self, positions: Iterable[Position], price: Decimal, rate: Decimal) -> Decimal:
+        """``equity`` if all positions stood at ``price`` and nothing else were held."""
+        gain = ZERO
+        for position in positions:
+            gain += price_gain(position, price, position.size, rate)
+        return self._settled + gain
 
     def _settle(self) -> None:
         holdings = self.ledger.account(TRADING)

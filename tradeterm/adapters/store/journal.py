@@ -53,6 +53,7 @@ class Store:
         prepare_directory(paths, create=path is None or paths == _default())
         store = cls(paths, StoreLock.acquire(paths))
         try:
+            refuse_second_name(paths)
             await asyncio.to_thread(prepare, paths, create=create)
             await store._connect()
         except BaseException:

@@ -7,7 +7,7 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from tradeterm.errors import StoreUnwritable
+from tradeterm.errors import StoreError, StoreUnwritable
 
 FILE_MODE, DIRECTORY_MODE = 0o600, 0o700
 FILE_NAME = "tradeterm.db"
@@ -97,6 +97,18 @@ def prepare_directory(paths: StorePaths, *, create: bool) -> None:
         )
     if paths.db.is_dir():
         raise StoreUnwritable(f"{paths.db} is a directory; --db takes a file")
+
+
+def refuse_second_name(paths: StorePaths) -> None:
+    """A hard link would let a second process lock the same file under another name."""
+    names = paths.db.stat().st_nlink if paths.db.exists() else 1
+    if names > 1:
+        file = shlex.quote(str(paths.db))
+        raise StoreError(
+            f"{paths.db} has {names} names (hard links), and a lock knows only one of them: "
+            f"find the others (find / -xdev -samefile {file}) and remove them, "
+            f"or use --db with a copy (cp {file} NEW)"
+        )
 
 
 def keep_private(*files: Path) -> None:
