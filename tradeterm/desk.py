@@ -404,6 +404,9 @@ async def _continue(
             {**_session_body(request), "rechecked": rerun.rechecked},
         )
     ]
-    await store.append(Slice([*rows, *rerun.new_rows]))
+    # The snapshot makes what comes next independent of the settings that led here, and a process
+    # that never lives long enough to write one still gets ahead.
+    snapshot = Snapshot(engine.inputs, engine.dump(), msgspec.msgpack.encode(rerun.mark))
+    await store.append(Slice([*rows, *rerun.new_rows], snapshot))
     log.info("continued after row %d: %d rows re-checked", recovered.last_seq, rerun.rechecked)
     return engine

@@ -29,6 +29,7 @@ from tradeterm.model.commands import Command, CommandResult, Halt, Resume
 from tradeterm.model.market import Feed, MarketEvent
 from tradeterm.model.messages import Row
 from tradeterm.model.ports import Advisor
+from tradeterm.model.vocabulary import RunState
 from tradeterm.pacing import Pacer
 
 log = logging.getLogger(__name__)
@@ -181,7 +182,8 @@ class Driver:
             return
         self._halt_file_due = now + HALT_FILE_SECONDS
         present = self._halt_file.exists()
-        if present and not self._halt_file_seen:
+        halted = self.engine.core.state is RunState.HALTED  # a scripted key may have resumed
+        if present and not (self._halt_file_seen and halted):
             self.submit(Halt(reason=f"file {self._halt_file.name}", actor="file"))
         self._halt_file_seen = present
 

@@ -33,6 +33,8 @@ class Rerun:
     def __init__(self, engine: Engine, feed: Feed, advisor: Advisor, run_row: str) -> None:
         """``advisor`` is only asked what the journal has no answer to."""
         self.rechecked = 0
+        self.mark = FeedMark(0)
+        """Where the feed stands after catching up."""
         self.new_rows: list[Row] = []
         """Rows that followed from the last input but had not been committed."""
         self._engine = engine
@@ -57,10 +59,12 @@ class Rerun:
             self._compare()
         else:
             self._engine.load(snapshot.body)
-            self._feed.seek(msgspec.msgpack.decode(snapshot.feed, type=FeedMark))
+            self.mark = msgspec.msgpack.decode(snapshot.feed, type=FeedMark)
+            self._feed.seek(self.mark)
         position = await self._replay()
         if position is not None:
-            self._feed.seek(self._feed.mark(self._engine.market_inputs))
+            self.mark = self._feed.mark(self._engine.market_inputs)
+            self._feed.seek(self.mark)
 
     def _load(self, rows: Iterable[StoredRow]) -> None:
         for row in rows:

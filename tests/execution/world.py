@@ -227,3 +227,18 @@ class World:
         other.lasts = dict(state.lasts)
         other.events, other.entries = list(self.events), list(self.entries)
         return other
+
+
+def btc_world(**changes: object) -> World:
+    """A world with a two-level BTC/USDT book around 65,000."""
+    world = World(**changes)  # type: ignore[arg-type]
+    world.book(BTC, ((64999.0, 1.0), (64990.0, 1.0)), ((65000.0, 1.0), (65010.0, 1.0)))
+    return world
+
+
+def long_btc(leverage: int = 1, **changes: object) -> World:
+    """0.01 BTC bought at 65,000 with stop 64,000 and target 67,000."""
+    world = btc_world(**changes)
+    world.enter(BTC, PositionSide.LONG, "0.01", "64000", "67000", leverage)
+    world.wait(1)
+    return world

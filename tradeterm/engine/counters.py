@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 
 import msgspec
@@ -16,6 +17,11 @@ from tradeterm.model.vocabulary import (
 )
 
 
+#: Kinds of notices that are remembered: every file and symbol of a run, and room to spare.
+MOST_NOTICES = 100
+_FILE_LINE = re.compile(r"(.+?):\d+: ")
+
+
 class AgentCounts(msgspec.Struct):
     """One agent's runs. ``rule`` + ``llm`` + ``invalid`` answers make up the runs that spoke."""
 
@@ -24,8 +30,20 @@ class AgentCounts(msgspec.Struct):
     rule: int = 0
     llm: int = 0
     invalid: int = 0
+    warming: int = 0
+    """Runs without output for lack of closed bars."""
     last: int = 0
     """Market time of the last run."""
+
+
+class Noticed(msgspec.Struct):
+    """What a feed or the market said of one file or symbol."""
+
+    code: str
+    subject: str
+    """File, or symbol where no file is named."""
+    count: int
+    first: str
 
 
 class LevelChange(msgspec.Struct, frozen=True):
@@ -73,6 +91,19 @@ class Counters(msgspec.Struct):
     degradation: list[LevelChange] = msgspec.field(default_factory=list)
     failures: int = 0
     """Handlers that raised."""
+    notices: list[Noticed] = msgspec.field(default_factory=list)
+    """In the order they began; no more than MOST_NOTICES."""
+
+    def notice(self, code: str, symbol: str, text: str) -> None:
+        """Count a notice with others of its kind; rows of a file are named ``file:line: …``."""
+        named = _FILE_LINE.match(text)
+        subject = named[1] if named else symbol
+        for known in self.notices:
+            if (known.code, known.subject) == (code, subject):
+                known.count += 1
+                return
+        if len(self.notices) < MOST_NOTICES:
+            self.notices.append(Noticed(code, subject, 1, text))
 
     def order(self, order_id: str, status: OrderStatus) -> None:
         """Count an order under its newest status only."""

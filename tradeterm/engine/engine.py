@@ -221,12 +221,16 @@ class Engine:
     def _delta(self, event: BookDelta) -> None:
         self._inputs["delta"] += 1
         self._market.on_delta(event)
+        if self._market.notices:
+            self._tell()
         if self.trading.watching:
             self.trading.tick()
 
     def _snapshot(self, event: BookSnapshot) -> None:
         self._inputs["snapshot"] += 1
         self._market.on_snapshot(event)
+        if self._market.notices:
+            self._tell()
         if self.trading.watching:
             self.trading.tick()
 
@@ -243,8 +247,7 @@ class Engine:
     def _closed(self, candles: list[Candle]) -> None:
         acted = self.analysis.on_closed(candles)
         if self._market.notices:
-            for notice in self._market.take_notices():
-                self._say(notice)
+            self._tell()
         if acted or self._market.next_close != NEVER:
             self._plan()
 
@@ -256,7 +259,12 @@ class Engine:
         self._inputs["notice"] += 1
         self._say(event)
 
+    def _tell(self) -> None:
+        for notice in self._market.take_notices():
+            self._say(notice)
+
     def _say(self, notice: FeedNotice) -> None:
+        self.core.counters.notice(notice.code, notice.symbol, notice.text)
         text = f"{notice.symbol}: {notice.text}" if notice.symbol else notice.text
         self.core.alert(f"F-{notice.code}", "warning", text)
 

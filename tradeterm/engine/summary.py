@@ -56,7 +56,7 @@ def _agent_counts(engine: Engine, name: AgentName) -> dict[str, int]:
     counts = engine.core.counters.agents[name.value]
     return {
         "runs": counts.runs, "errors": counts.errors, "rule": counts.rule, "llm": counts.llm,
-        "invalid": counts.invalid,
+        "invalid": counts.invalid, "warming": counts.warming,
     }
 
 

@@ -17,6 +17,8 @@ from tradeterm.settings.market import MarketSettings
 
 #: Notices kept until somebody takes them; the counters go on.
 MAX_NOTICES: Final = 100
+#: Crossings of one book that are told; the counter goes on.
+MAX_CROSSINGS: Final = 20
 #: Closes of the smallest timeframe shown to the agents.
 RECENT_CLOSES: Final = 20
 
@@ -106,7 +108,11 @@ class Market:
         """Changed book levels."""
         m = self._by_symbol[ev.symbol]
         self.heard = m.ts = ev.ts
-        m.book.delta(ev)
+        book = m.book
+        before = book.crossed
+        book.delta(ev)
+        if book.crossed is not before:
+            self._crossing(m, ev.ts)
 
     def on_snapshot(self, ev: BookSnapshot) -> None:
         """A whole book."""
@@ -114,7 +120,10 @@ class Market:
         self.heard = m.ts = ev.ts
         if m.mode != STREAM:
             self._become_stream(m)
+        before = m.book.crossed
         m.book.snapshot(ev)
+        if m.book.crossed is not before:
+            self._crossing(m, ev.ts)
         if not m.price:
             m.price = m.book.mid() or 0.0
 
@@ -209,6 +218,20 @@ class Market:
         self._count(code)
         if len(self.notices) < MAX_NOTICES:
             self.notices.append(FeedNotice(ts, symbol, code, text))
+
+    def _crossing(self, m: SymbolMarket, ts: int) -> None:
+        """A book became crossed, or is in order again."""
+        book = m.book
+        if book.crossed:
+            self._count("crossed_book")
+        if book.crossings > MAX_CROSSINGS or len(self.notices) >= MAX_NOTICES:
+            return
+        text = "the book is in order again"
+        if book.crossed:
+            text = f"the book is crossed: bid {book.best_bid:.12g}, ask {book.best_ask:.12g}"
+            if book.crossings == MAX_CROSSINGS:
+                text += "; further crossings of it are counted only"
+        self.notices.append(FeedNotice(ts, m.symbol, "crossed_book", text))
 
     def take_notices(self) -> list[FeedNotice]:
         """What was rejected since the last call."""

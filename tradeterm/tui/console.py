@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -25,6 +25,7 @@ from tradeterm.model.commands import ApproveCard, Halt, OperatorCommand
 from tradeterm.tui import actions
 from tradeterm.tui.choice import Choice, Focus
 from tradeterm.tui.deck import Deck
+from tradeterm.tui.departure import Departure
 from tradeterm.tui.guards import Question, RepeatGuard, number
 from tradeterm.tui.ink import PALETTES, Ink, palette, textual_theme
 from tradeterm.tui.options import ConsoleOptions
@@ -35,8 +36,6 @@ from tradeterm.tui.session import EngineSession
 
 log = logging.getLogger("tradeterm.tui")
 
-#: Exit code of a shell for a process ended by this signal.
-SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 HALT = actions.BY_NAME["halt"]
 #: Repaint rates while the terminal is not focused, as a factor on the intervals.
 _UNFOCUSED = 2.0
@@ -81,8 +80,9 @@ class Console(App[int]):
         self._said = 0.0
         self._poller: Timer | None = None
         self._leaving: asyncio.Task[None] | None = None
-        self._owns_process = False
-        """Not so in tests, where signals belong to the test runner."""
+        self._departure: Departure | None = None
+        """None in tests, where the process belongs to the test runner."""
+        self._screen_loop: asyncio.AbstractEventLoop | None = None
         self._engine_started = False
         self._engine_stopped = False
         self._last_line: list[LineFilter] = [ControlFilter()]
@@ -95,7 +95,7 @@ class Console(App[int]):
 
     def run(self, **kwargs: Any) -> int:
         """Run until the operator or a signal ends it; the exit code. The engine is stopped."""
-        self._owns_process = True
+        self._departure = Departure(self._told_to_leave, self.session.stop)
         try:
             super().run(**kwargs)
         finally:
@@ -109,10 +109,9 @@ class Console(App[int]):
 
     def on_load(self) -> None:
         """Before the terminal is switched to full screen: from then on a signal must undo that."""
-        if self._owns_process:
-            loop = asyncio.get_running_loop()
-            for each in SIGNALS:
-                loop.add_signal_handler(each, self._signalled, each)
+        self._screen_loop = asyncio.get_running_loop()
+        if self._departure is not None:
+            self._departure.watch()
 
     def on_mount(self) -> None:
         self.deck.positions.focus()
@@ -127,18 +126,28 @@ class Console(App[int]):
         self.session.start()
         self._poller = self.set_interval(self.options.poll, self.poll)
 
-    def _signalled(self, signum: int) -> None:
-        log.warning("%s: leaving", signal.Signals(signum).name)
-        if self._leaving is not None or not self._engine_started:
-            self.exit(return_code=128 + signum)
+    def _told_to_leave(self, code: int) -> None:
+        """From the departure's thread; a loop that is stuck or closed never gets to it."""
+        if self._screen_loop is not None:
+            with suppress(RuntimeError):
+                self._screen_loop.call_soon_threadsafe(self._leave_or_exit, code)
+
+    def _leave_or_exit(self, code: int) -> None:
+        if self._engine_started:
+            self.leave(code)
         else:
-            self.leave(128 + signum)
+            self.exit(return_code=code)
 
     def leave(self, code: int) -> None:
         """Stop the engine, restore the terminal, end with ``code``."""
         if self._leaving is None:
+            self._depart(code, self.options.stop_deadline)
             self.say("stopping the engine …")
             self._leaving = asyncio.get_running_loop().create_task(self._wind_down(code))
+
+    def _depart(self, code: int, patience: float) -> None:
+        if self._departure is not None:
+            self._departure.begin(code, patience)
 
     async def _wind_down(self, code: int) -> None:
         stopped = await asyncio.to_thread(self.session.stop, self.options.stop_deadline)
@@ -149,6 +158,7 @@ class Console(App[int]):
 
     def _fatal_error(self) -> None:
         """The screen died: the traceback goes to the log, one line to the restored terminal."""
+        self._depart(1, self.options.stop_deadline)
         error = self._exception
         log.critical("the console died", exc_info=error)
         name = type(error).__name__ if error else "unknown error"

@@ -25,10 +25,10 @@ log = logging.getLogger("tradeterm.tui")
 SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 #: Exit code of a shell for a process ended by a hang-up.
 HANGUP = 128 + signal.SIGHUP
-#: Seconds a stop may take, engine and screen together.
+#: Seconds the engine may take to stop.
 STOP_SECONDS = 3.0
 #: Seconds the screen gets, once the engine has stopped, to put the terminal back.
-RESTORE_SECONDS = 1.0
+RESTORE_SECONDS = 2.0
 #: Milliseconds between two looks at whether the terminal is still there.
 _LOOK = 500
 _RESTORE = b"\x1b[?1000l\x1b[?1003l\x1b[?1006l\x1b[?1015l\x1b[?2004l\x1b[<u\x1b[?1049l\x1b[?25h"
@@ -41,10 +41,12 @@ class Departure:
         """``leave`` asks the screen to end (any thread); ``stop`` winds the engine down."""
         self._leave = leave
         self._stop = stop
-        self._hear, self._tell = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._patience = STOP_SECONDS
+        self._begun = False
+        self._hear, self._tell = os.pipe()
+        os.set_blocking(self._tell, False)
         self._terminal = sys.__stdin__.fileno() if sys.__stdin__ else -1
         self._modes = _modes(self._terminal)
-        self._engine_stopped = threading.Event()
 
     def watch(self) -> None:
         """Hear signals and hang-ups from now on (main thread only)."""
@@ -52,27 +54,29 @@ class Departure:
             signal.signal(each, self._signalled)
         threading.Thread(target=self._wait, name="departure", daemon=True).start()
 
-    def begin(self, code: int) -> None:
-        """The process has to end with this code; safe in a signal handler and from any thread."""
+    def begin(self, code: int, patience: float = STOP_SECONDS) -> None:
+        """The process has to end with this code; safe in a signal handler and from any thread.
+
+        ``patience`` is how many seconds the engine may take to stop. What comes later is ignored.
+        """
+        if self._begun:
+            return
+        self._begun, self._patience = True, patience
         with suppress(BlockingIOError):  # full of reasons: the first one counts
             os.write(self._tell, bytes([code]))
-
-    def engine_stopped(self) -> None:
-        """Somebody else has stopped the engine already."""
-        self._engine_stopped.set()
 
     def _signalled(self, signum: int, _frame: FrameType | None) -> None:
         self.begin(128 + signum)
 
     def _wait(self) -> None:
         code = self._reason()
-        began = time.monotonic()
         log.info("leaving with code %d", code)
         self._leave(code)
-        if not self._stop(STOP_SECONDS):
-            log.error("the engine did not stop within %s s", STOP_SECONDS)
-        end = max(began + STOP_SECONDS, time.monotonic() + RESTORE_SECONDS)
-        time.sleep(max(0.0, end - time.monotonic()))
+        patience = self._patience
+        if not self._stop(patience):
+            log.error("the engine did not stop within %s s", patience)
+        if not self._gone():
+            time.sleep(RESTORE_SECONDS)
         log.error("the screen did not end: ending the process; the store can be continued")
         self._restore()
         os._exit(code or 1)
@@ -89,13 +93,22 @@ class Departure:
                     return os.read(self._hear, 1)[0]
                 if event & (select.POLLHUP | select.POLLERR):
                     log.warning("the terminal is gone")
+                    self._begun = True
                     return HANGUP
                 poll.unregister(fd)
+
+    def _gone(self) -> bool:
+        if self._modes is None:
+            return False
+        poll = select.poll()
+        poll.register(self._terminal, 0)
+        return bool(poll.poll(0))
 
     def _restore(self) -> None:
         """What can be done for a terminal that does not read, without waiting for it."""
         if self._modes is None:
             return
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTTOU})  # must not stop us now
         with suppress(termios.error, OSError):
             termios.tcsetattr(self._terminal, termios.TCSANOW, self._modes)
             own = os.open("/dev/tty", os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)

@@ -193,19 +193,24 @@ def regime_change(question: ArbiterQuestion) -> Opinion:
 
 
 def open_position(question: ArbiterQuestion) -> Opinion:
-    """Close on agreement of the analysts; otherwise hear them again first."""
+    """Close (or open the other side) on agreement of the analysts; otherwise hear them again."""
     agreeing = question.proposal.consensus.agreeing
     heard = len(question.proposal.consensus.heard)
+    turning = question.proposal.intent is not None
+    leaning = "lean the other way" if turning else "lean against the open position"
+    advice = "open that side" if turning else "close it"
     if not heard or agreeing >= HALF:
         return Opinion(
             ResolutionAction.PROCEED,
             round(0.5 + agreeing / 2, 4),
-            f"{agreeing * 100:.0f} % of {heard} analysts lean against the open position: close it.",
+            f"{agreeing * 100:.0f} % of {heard} analysts {leaning}: {advice}."
+            if heard
+            else f"No analyst was heard to the contrary: {advice}.",
         )
     return Opinion(
         ResolutionAction.WAIT,
         0.5,
-        f"Only {agreeing * 100:.0f} % of {heard} analysts lean against the open position.",
+        f"Only {agreeing * 100:.0f} % of {heard} analysts {leaning}.",
     )
 
 

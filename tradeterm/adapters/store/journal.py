@@ -16,7 +16,13 @@ from tradeterm.adapters.store.faults import damaged, translate
 from tradeterm.adapters.store.head import write_head
 from tradeterm.adapters.store.inspection import prepare
 from tradeterm.adapters.store.lock import StoreLock
-from tradeterm.adapters.store.paths import StorePaths, default_path, locate, prepare_directory
+from tradeterm.adapters.store.paths import (
+    StorePaths,
+    default_path,
+    locate,
+    prepare_directory,
+    refuse_second_name,
+)
 from tradeterm.adapters.store.reader import Reader
 from tradeterm.adapters.store.recovery import Recovered, recover
 from tradeterm.adapters.store.rows import Slice, Tail

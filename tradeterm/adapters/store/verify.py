@@ -16,6 +16,7 @@ import msgspec
 from tradeterm.adapters.store.head import read_head
 from tradeterm.adapters.store.inspection import inspect, open_readonly
 from tradeterm.adapters.store.invariants import Invariants
+from tradeterm.adapters.store.migrations import applied, migrate
 from tradeterm.adapters.store.paths import StorePaths, locate
 from tradeterm.adapters.store.projections import PROJECTORS, RUN_STARTED, Change, Source, project
 from tradeterm.adapters.store.rows import Snapshot, StoredRow, Tail, chained, decode_body
@@ -112,6 +113,7 @@ class _Verification:
 
     def run(self) -> None:
         head = self._head()
+        self._schema()
         with closing(sqlite3.connect("", isolation_level=None)) as rebuilt:
             for statement in projected_tables():
                 rebuilt.execute(statement)
@@ -136,6 +138,17 @@ class _Verification:
         except StoreDamaged as error:
             self._report("head file", str(error))
             return None
+
+    def _schema(self) -> None:
+        """Tables, indexes and the record of migrations must be those this version makes."""
+        there, expected = _objects(self._db), _expected_objects(self._paths)
+        for name in sorted({*there, *expected}):
+            if name not in expected:
+                self._report("schema", f"{name} does not belong there")
+            elif name not in there:
+                self._report("schema", f"{name} is missing")
+            elif there[name] != expected[name]:
+                self._report("schema", f"{name} is {there[name]!r}, expected {expected[name]!r}")
 
     # -- the journal ------------------------------------------------------------------------
 
@@ -256,3 +269,19 @@ class _Verification:
                 self._report("file", f"SQLite: {text}")
         for table, row, parent, _ in self._db.execute("PRAGMA foreign_key_check"):
             self._report(f"table {table}", f"row {row} refers to a missing row of {parent}")
+
+
+def _objects(db: sqlite3.Connection) -> dict[str, str]:
+    """Every table, index, view and trigger with its definition, and the migrations recorded."""
+    made = db.execute(
+        "SELECT type || ' ' || name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
+    )
+    steps = {f"migration {number}": name for number, name in applied(db).items()}
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    return {**dict(made), **steps, "user_version": str(version)}
+
+
+def _expected_objects(paths: StorePaths) -> dict[str, str]:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as fresh:
+        migrate(fresh, paths.db)
+        return _objects(fresh)

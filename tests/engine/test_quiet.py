@@ -1,0 +1,180 @@
+"""Bars taken in bulk leave the same rows and the same state as bars taken one by one."""
+
+from __future__ import annotations
+
+import csv
+import random
+from pathlib import Path
+
+import pytest
+
+from tests.engine.machine import Machine, Market, settings
+from tradeterm.engine.quiet import LEAST
+from tradeterm.model.commands import Command, EnableTask, Halt, Pause, Resume
+from tradeterm.model.vocabulary import AgentName, ExitReason
+
+START = 1_700_000_100  # on the grid of 5 minutes
+OTHERS_OFF = tuple(
+    f"orchestration.schedule.{name}.enabled=false"
+    for name in AgentName
+    if name is not AgentName.TRADING
+)
+RULE = (
+    "agents.trading_decision.rule=ema_cross", "agents.trading_decision.fast=10",
+    "agents.trading_decision.slow=40",
+)  # fmt: skip
+
+
+def write_bars(
+    folder: Path, count: int, seed: int, *, symbol: str = "BTC", step: int = 300,
+    wild: float = 0.004, holes: float = 0.0,
+) -> None:  # fmt: skip
+    """A random walk; with ``holes``, some bars (or many in a row) are missing."""
+    draw, price, stamp = random.Random(seed), 30_000.0, START // step * step
+    name = {60: "1m", 300: "5m", 3600: "1h"}[step]
+    with (folder / f"{symbol}_USDT-{name}.csv").open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow(["timestamp", "open", "high", "low", "close", "volume"])
+        for _ in range(count):
+            opened = price
+            price = max(1.0, price * (1 + draw.gauss(0, wild)))
+            high, low = max(opened, price) * 1.0007, min(opened, price) * 0.9993
+            figures = (opened, high, low, price, draw.random())
+            rows.writerow([stamp, *(f"{figure:.4f}" for figure in figures)])
+            stamp += step
+            if draw.random() < holes:
+                stamp += step * draw.choice([1, 1, 2, 7, 40, 700])
+
+
+def opened(folder: Path, *overrides: str, approve_all: bool = True) -> Market:
+    return Market.of(
+        f"replay:{folder}", 24 * 365, settings(*OTHERS_OFF, *RULE, *overrides),
+        approve_all=approve_all,
+    )  # fmt: skip
+
+
+def one_by_one(machine: Machine, until: int) -> None:
+    """The reference: a single event is too short a run to be taken in bulk."""
+    while machine.index < until or machine.engine.effects:
+        machine.step()
+
+
+def taken_in_bulk(machine: Machine) -> list[int]:
+    """Notes how many bars each look ahead takes from now on."""
+    counts: list[int] = []
+    take = machine.engine._quiet.take
+
+    def noting(*arguments: object) -> int:
+        counts.append(take(*arguments))  # type: ignore[arg-type]
+        return counts[-1]
+
+    machine.engine._quiet.take = noting  # type: ignore[method-assign]
+    return counts
+
+
+def compare(market: Market, commands: dict[int, Command], seed: int) -> tuple[Machine, int]:
+    """Both ways to the end, compared at random points; there the bulk one is saved and loaded."""
+    draw, end, taken = random.Random(seed), len(market.events), 0
+    slow, fast = Machine(market, commands).begin(), Machine(market, commands).begin()
+    for index in [*sorted(draw.sample(range(1, end), 12)), end]:
+        counts = taken_in_bulk(fast)
+        one_by_one(slow, index)
+        fast.run(index)
+        taken += sum(counts)
+        body, rows = fast.engine.dump(), fast.rows
+        assert fast.plain() == slow.plain()
+        assert body == slow.engine.dump()
+        assert fast.engine.next_due == slow.engine.next_due
+        fast = fast.restored(body)
+        fast.rows = rows
+    assert fast.engine.state_hash() == slow.engine.state_hash()
+    return slow, taken
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("approve_all", [True, False], ids=["approved", "unattended"])
+def test_trades_stops_and_day_rolls(tmp_path: Path, seed: int, *, approve_all: bool) -> None:
+    write_bars(tmp_path, 3_000, seed)
+    machine, taken = compare(opened(tmp_path, approve_all=approve_all), {}, seed)
+    exits = machine.engine.core.counters.exits
+    if approve_all:
+        assert exits[ExitReason.STOP]
+        assert exits[ExitReason.SIGNAL]
+    assert taken > 1_000
+
+
+def test_holes_and_restarts_in_the_data(tmp_path: Path) -> None:
+    """Missing bars, hours and days: stale data, late higher candles, marks between bars."""
+    write_bars(tmp_path, 3_000, 5, holes=0.02)
+    machine, taken = compare(opened(tmp_path), {}, 5)
+    assert machine.engine.core.counters.degradation
+    assert taken > 500
+
+
+@pytest.mark.parametrize("step", [60, 3600])
+def test_other_bar_lengths(tmp_path: Path, step: int) -> None:
+    write_bars(tmp_path, 2_500, 8, step=step)
+    machine, taken = compare(opened(tmp_path), {}, 8)
+    assert machine.engine.core.counters.fills > 4
+    assert taken > (500 if step == 60 else 100)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "reason"),
+    [
+        (("execution.time_exit=14000",), ExitReason.TIME),
+        (("execution.liquidation=98",), ExitReason.LIQUIDATION),
+    ],
+)
+def test_positions_that_time_or_liquidation_ends(
+    tmp_path: Path, overrides: tuple[str, ...], reason: ExitReason
+) -> None:
+    write_bars(tmp_path, 3_000, 2)
+    machine, taken = compare(opened(tmp_path, *overrides), {}, 2)
+    assert machine.engine.core.counters.exits[reason]
+    assert taken > 800
+
+
+def test_other_agents_on_their_clocks(tmp_path: Path) -> None:
+    """Hourly and daily tasks end the runs, and speak as they would have."""
+    write_bars(tmp_path, 2_500, 4)
+    machine, taken = compare(
+        opened(
+            tmp_path,
+            "orchestration.schedule.technical_analysis={interval: 3600, enabled: true}",
+            "orchestration.schedule.portfolio_rebalance={interval: 7200, enabled: true}",
+        ),
+        {}, 4,
+    )  # fmt: skip
+    assert machine.engine.core.counters.agents[AgentName.TECHNICAL.value].rule
+    assert taken > 500
+
+
+def test_two_symbols_are_left_alone(tmp_path: Path) -> None:
+    for seed, symbol in enumerate(("BTC", "XRP")):
+        write_bars(tmp_path, 1_000, seed, symbol=symbol)
+    machine, taken = compare(opened(tmp_path), {}, 1)
+    assert machine.engine.core.counters.signals
+    assert taken == 0
+
+
+def test_commands_fall_between_bars(tmp_path: Path) -> None:
+    write_bars(tmp_path, 2_500, 6)
+    off = EnableTask(task=AgentName.TRADING.value, enabled=False)
+    on = EnableTask(task=AgentName.TRADING.value, enabled=True)
+    orders: list[Command] = [Pause(), Resume(), off, on, Halt(), Resume(reason="on")]
+    at = sorted(random.Random(6).sample(range(300, 2_300), len(orders)))
+    _, taken = compare(opened(tmp_path), dict(zip(at, orders, strict=True)), 6)
+    assert taken > 500
+
+
+def test_slices_of_any_size(tmp_path: Path) -> None:
+    """What is taken at once depends on how many events there are; what happens does not."""
+    write_bars(tmp_path, 2_000, 9)
+    market, draw = opened(tmp_path), random.Random(9)
+    whole, odd = Machine(market).begin(), Machine(market).begin()
+    whole.run(len(market.events))
+    while odd.index < len(market.events):
+        odd.run(min(odd.index + draw.randint(1, 3 * LEAST), len(market.events)))
+    assert odd.plain() == whole.plain()
+    assert odd.engine.dump() == whole.engine.dump()
