@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import logging
+import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.shell import Said
+from tests.living import wait_for
+from tests.shell import Said, command
+from tests.terminal.screen import child_environment
 from tradeterm import cli
+from tradeterm.control import ask
 
 Shell = Callable[..., Said]
 
@@ -66,3 +70,24 @@ def six_hours(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     assert said.code == 0, said.err
     return home / "run.db"
+
+
+@pytest.fixture
+def live(tmp_path: Path) -> Iterator[tuple[Path, subprocess.Popen[bytes]]]:
+    """A headless run in a process of its own, at its ordinary pace, in a deep directory."""
+    place = tmp_path / ("a-long-name-" * 8) / "deep"
+    place.mkdir(parents=True)
+    db = place / "run.db"
+    child = subprocess.Popen(
+        command("run", "--headless", "--seed", "7", "--speed", "60", "--json", "--db", db),
+        cwd=tmp_path,
+        env=child_environment(tmp_path),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    wait_for(lambda: ask(db, "status") or child.poll() is not None)
+    yield db, child
+    if child.poll() is None:
+        child.kill()
+    child.communicate()

@@ -6,54 +6,17 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import Shell
+from tests.living import end, wait_for
 from tests.shell import command
 from tests.terminal.screen import child_environment
 from tests.wired.test_bad_input_files import GOOD, tape
 from tradeterm.adapters.store.reader import Reader
-from tradeterm.control import ask, socket_path
-
-
-def wait_for(condition: object, timeout: float = 20.0) -> object:
-    """Until a callable gives something true."""
-    give_up = time.monotonic() + timeout
-    assert callable(condition)
-    while not (found := condition()):
-        assert time.monotonic() < give_up, "waited in vain"
-        time.sleep(0.01)
-    return found
-
-
-@pytest.fixture
-def live(tmp_path: Path) -> Iterator[tuple[Path, subprocess.Popen[bytes]]]:
-    """A headless run in a process of its own, at its ordinary pace, in a deep directory."""
-    place = tmp_path / ("a-long-name-" * 8) / "deep"
-    place.mkdir(parents=True)
-    db = place / "run.db"
-    child = subprocess.Popen(
-        command("run", "--headless", "--seed", "7", "--speed", "60", "--json", "--db", db),
-        cwd=tmp_path,
-        env=child_environment(tmp_path),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    wait_for(lambda: ask(db, "status") or child.poll() is not None)
-    yield db, child
-    if child.poll() is None:
-        child.kill()
-    child.communicate()
-
-
-def end(child: subprocess.Popen[bytes], number: int = signal.SIGTERM) -> tuple[int, str, str]:
-    child.send_signal(number)
-    out, err = child.communicate(timeout=20)
-    return child.returncode, out.decode(), err.decode()
+from tradeterm.control import socket_path
 
 
 def test_questions_and_orders_to_a_live_run(

@@ -27,12 +27,13 @@ COMMANDS = (
     "verify",
     "halt",
     "resume",
+    "task",
     "run",
     "config",
 )
 
 
-@pytest.mark.parametrize("name", ["", *COMMANDS, "config show", "config check"])
+@pytest.mark.parametrize("name", ["", *COMMANDS, "task run", "config show", "config check"])
 @pytest.mark.parametrize("option", ["-h", "--help"])
 def test_every_command_explains_itself(shell: Shell, name: str, option: str) -> None:
     said = shell(*name.split(), option)

@@ -194,6 +194,8 @@ async def _headless(request: RunRequest, *, as_json: bool) -> int:
             _complain(line)
         await desk.run()
         summary = desk.summary()
+        for line in desk.afterword():
+            _complain(line)
     finally:
         await desk.close()
     _print_summary(summary, as_json=as_json)

@@ -25,6 +25,7 @@ from tradeterm.adapters.store.recovery import Recovered
 from tradeterm.adapters.store.rows import Slice, Snapshot
 from tradeterm.control import ControlServer, socket_path
 from tradeterm.driver import Driver
+from tradeterm.engine.afterword import afterword
 from tradeterm.engine.approver import Approver
 from tradeterm.engine.engine import Engine
 from tradeterm.engine.facts import standing_facts
@@ -191,6 +192,10 @@ class Desk:
             self.engine, run=self.run_id, feed=self.request.feed, start=self.feed.start,
             seconds=self.driver.seconds,
         )
+
+    def afterword(self) -> list[str]:
+        """Lines for whoever watched no screen: what was left out, who never spoke."""
+        return afterword(self.engine)
 
     async def close(self, reason: str = "stopped") -> None:
         """Write the session's end and let go of the store."""

@@ -90,6 +90,7 @@ class Driver:
         self._publish = publish
         self._complain = complain
         self._pace_cards = pace_cards
+        engine.core.journal.attended = pace_cards
         self._batch: list[MarketEvent] = []
         self._index = 0
         self._ended = False

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from pathlib import Path
 from typing import Any
 
+from tradeterm.adapters.store.lock import current_holder
+from tradeterm.adapters.store.paths import StorePaths
 from tradeterm.adapters.store.reader import Reader
 from tradeterm.control import REPLY_SECONDS, send
 from tradeterm.desk import Desk, RunRequest, engine_of, recorded_settings
 from tradeterm.engine.facts import standing_facts
-from tradeterm.errors import StoreAbsent, StoreLocked, StoreUnwritable, TradetermError
+from tradeterm.errors import StoreAbsent, StoreError, StoreLocked, StoreUnwritable, TradetermError
 from tradeterm.haltfile import halt_file, remove_first, write_halt_file
 from tradeterm.model.commands import Command, CommandResult, Halt, Resume, harmless
-
-log = logging.getLogger(__name__)
 
 
 def standing(reader: Reader) -> dict[str, Any]:
@@ -44,7 +43,8 @@ RETRY_SECONDS = 0.05
 def deliver(db: Path, command: Command) -> CommandResult:
     """Have a command carried out durably, by the process that runs ``db`` or by this one.
 
-    A halt never fails while the disk takes a file: the HALT file halts where nothing else does.
+    The halt of a run never fails while the disk takes a file: the HALT file halts where nothing
+    else does. (A file that holds no run is refused: a mistyped --db must not look like a halt.)
     """
     command = harmless(command)
     if not isinstance(command, Halt):
@@ -52,8 +52,20 @@ def deliver(db: Path, command: Command) -> CommandResult:
     try:
         return _delivered(db, command)
     except Exception as error:  # a halt must hold, whatever is broken
-        log.warning("halting by file: %s", error, exc_info=error)
+        if not _is_run(db):
+            raise
         return _halt_by_file(db, command, error)
+
+
+def _is_run(db: Path) -> bool:
+    """Whether a process writes this file, or a run was recorded in it."""
+    if current_holder(StorePaths(db)) is not None:
+        return True
+    try:
+        with Reader(db) as reader:
+            return reader.run_info()["session"] is not None
+    except StoreError:
+        return False
 
 
 def _halt_by_file(db: Path, command: Halt, cause: Exception) -> CommandResult:

@@ -377,3 +377,16 @@ def test_half_created_store_is_started_over(file: Path) -> None:
         out, err = process.communicate(timeout=30)
     assert (out.split(), err) == (["0", "0"], "")
     assert sorted(x.name for x in file.parent.iterdir()) == ["book.db", "book.db.lock"]
+
+
+async def test_a_store_with_a_second_name_is_refused(file: Path) -> None:
+    async with await Store.open(file) as store:
+        assert store.last_seq == 0
+        file.with_name("other.db").hardlink_to(file)
+        with pytest.raises(StoreError, match=r"other\.db has 2 names \(hard links\).*--db"):
+            await Store.open(file.with_name("other.db"))
+    with pytest.raises(StoreError, match="hard links"):
+        await Store.open(file)
+    file.with_name("other.db").unlink()
+    async with await Store.open(file) as store:
+        assert store.last_seq == 0

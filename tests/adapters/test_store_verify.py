@@ -57,6 +57,29 @@ async def test_console_may_run_meanwhile(file: Path) -> None:
         assert await store.append(Slice(filler(1))) == len(trade()) + 1
 
 
+@pytest.mark.parametrize(("sql", "what"), [
+    ("DROP INDEX journal_kind", "index journal_kind is missing"),
+    ("CREATE TABLE more (x)", "table more does not belong there"),
+    ("CREATE TRIGGER t AFTER INSERT ON fills BEGIN DELETE FROM fills; END",
+     "trigger t does not belong there"),
+    ("ALTER TABLE conflicts ADD COLUMN more TEXT", "table conflicts is 'CREATE TABLE conflicts"),
+    ("UPDATE migrations SET name = 'other'", "migration 1 is 'other'"),
+    ("DELETE FROM migrations", "migration 1 is missing"),
+    ("INSERT INTO migrations VALUES (0, 'before', '')", "migration 0 does not belong there"),
+    ("PRAGMA user_version = 7", "user_version is '7'"),
+])  # fmt: skip
+async def test_a_schema_that_is_not_this_versions_is_found(
+    file: Path, sql: str, what: str
+) -> None:
+    await write(file, trade())
+    with contextlib.closing(sqlite3.connect(file)) as db:
+        db.execute(sql)
+        db.commit()
+    problems = [x.what for x in verify(file).problems if x.where == "schema"]
+    assert len(problems) == 1
+    assert problems[0].startswith(what)
+
+
 @pytest.mark.parametrize(("sql", "where", "what"), [
     ("UPDATE journal SET body = replace(body, '0.3', '0.2') WHERE id = 'fill-2'",
      "file", "is not what was written"),

@@ -9,7 +9,7 @@ import pytest
 
 from tests.market.samples import START, market_settings, walk
 from tradeterm.market.candles import NEVER
-from tradeterm.market.market import Market, MarketState
+from tradeterm.market.market import MAX_CROSSINGS, Market, MarketState
 from tradeterm.model.market import BookDelta, BookSnapshot, Candle, MarketEvent, Trade
 from tradeterm.model.timing import HOUR, MINUTE, SECOND
 
@@ -74,10 +74,10 @@ def test_bars_come_back_with_the_higher_ones_they_complete() -> None:
     assert replay.next_close == NEVER
     snapshot = replay.snapshot(BTC, bars[-1].ts)
     assert snapshot is not None
-    assert snapshot.mode == "bars"
     assert snapshot.bid == snapshot.ask == snapshot.price == bars[-1].close
-    assert snapshot.last_close == {300: bars[-1].ts, 3_600: bars[-1].ts}
-    assert snapshot.closes == tuple(bar.close for bar in bars[-20:])
+    assert {tf: figures.ts for tf, figures in snapshot.by_timeframe.items()} == {
+        300: bars[-1].ts, 3_600: bars[-1].ts,
+    }
 
 
 def test_gaps_between_bars_stay_gaps() -> None:
@@ -205,6 +205,13 @@ def feed(live: Market, event: MarketEvent) -> list[Candle]:
     return closed
 
 
+def shown(live: Market, now: int) -> object:
+    snapshot = live.snapshot(BTC, now)
+    if snapshot is None:
+        return None
+    return snapshot.price, snapshot.bid, snapshot.ask, dict(snapshot.by_timeframe)
+
+
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_a_run_cut_anywhere_ends_like_the_uncut_one(seed: int) -> None:
     stream = events(3_000, seed)
@@ -219,5 +226,38 @@ def test_a_run_cut_anywhere_ends_like_the_uncut_one(seed: int) -> None:
         assert feed(cut, event) == feed(whole, event)
         assert cut.next_close == whole.next_close
         if index % 97 == 0:
-            assert cut.snapshot(BTC, event.ts) == whole.snapshot(BTC, event.ts)
+            assert shown(cut, event.ts) == shown(whole, event.ts)
     assert cut.dump() == whole.dump()
+
+
+def test_a_book_that_crosses_is_told_when_it_begins_and_when_it_ends() -> None:
+    live = market()
+    live.on_snapshot(book(BTC, 99.0, 101.0))
+    assert live.take_notices() == []
+    live.on_delta(BookDelta(START + SECOND, BTC, ((102.0, 1.0),), ()))
+    live.on_delta(BookDelta(START + 2 * SECOND, BTC, ((103.0, 1.0),), ()))
+    (begun,) = live.take_notices()
+    assert (begun.ts, begun.symbol, begun.code) == (START + SECOND, BTC, "crossed_book")
+    assert "bid 102, ask 101" in begun.text
+    state = live.dump()
+    live.on_delta(BookDelta(START + 3 * SECOND, BTC, ((102.0, 0.0), (103.0, 0.0)), ()))
+    (ended,) = live.take_notices()
+    assert (ended.code, ended.text) == ("crossed_book", "the book is in order again")
+    assert live.rejected == {"crossed_book": 1}
+    again = market()
+    again.load(state)
+    again.on_snapshot(book(BTC, 99.0, 101.0, START + 4 * SECOND))
+    assert [notice.text for notice in again.take_notices()] == ["the book is in order again"]
+
+
+def test_a_book_that_crosses_all_the_time_is_counted_only() -> None:
+    live = market()
+    live.on_snapshot(book(BTC, 99.0, 101.0))
+    told = []
+    for n in range(50):
+        live.on_delta(BookDelta(START + 2 * n, BTC, ((102.0, 1.0),), ()))
+        live.on_delta(BookDelta(START + 2 * n + 1, BTC, ((102.0, 0.0),), ()))
+        told += live.take_notices()
+    assert len(told) == 2 * MAX_CROSSINGS
+    assert "counted only" in told[-2].text
+    assert live.rejected == {"crossed_book": 50}

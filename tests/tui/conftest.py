@@ -5,6 +5,7 @@ Run with TRADETERM_UPDATE_GOLDENS=1 to write the goldens anew; read the diff bef
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -19,6 +20,11 @@ from tests.tui.pictures import FakeClock, FakeSession, busy
 from tradeterm.engine.view import ConsoleView
 from tradeterm.tui.app import TradetermApp
 from tradeterm.tui.options import ConsoleOptions
+
+#: Turns of the loop that let a screen process what a key set off.
+TURNS = 30
+#: Seconds Textual takes until a pushed or dismissed screen has the keys.
+SCREEN_SWITCH = 0.08
 
 GOLDENS = Path(__file__).with_name("goldens")
 #: Polled by hand: the timer of the app never fires during a test.
@@ -46,7 +52,7 @@ class Console:
 
     async def settle(self) -> None:
         """Let the screen catch up with everything already decided."""
-        for _ in range(1):
+        for _ in range(2):
             await self.pilot.pause()
 
     async def look(self, view: ConsoleView | None = None, after: float = 2.0) -> str:
@@ -62,10 +68,27 @@ class Console:
         """Keys with time between them; the text after the last."""
         for key in keys:
             self.clock.wait(apart)
+            screens = len(self.app.screen_stack)
             await self.pilot.press(key)
+            if len(self.app.screen_stack) != screens:
+                await self.pilot.pause(SCREEN_SWITCH)
             self.app.poll()
+        await self.settle()  # a pane that got a place only now is filled by the next poll
+        self.app.poll()
         await self.settle()
         return self.text
+
+
+async def _turns(min_sleep: float = 0.0, max_sleep: float = 0.0) -> None:
+    for _ in range(TURNS):
+        await asyncio.sleep(0)
+
+
+@pytest.fixture(autouse=True)
+def no_sleeping(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Textual's pilot sleeps 20 ms and more twice a key to see whether the CPU is idle."""
+    monkeypatch.setattr("textual.app.wait_for_idle", _turns)
+    monkeypatch.setattr("textual.pilot.wait_for_idle", _turns)
 
 
 Opened = AbstractAsyncContextManager[Console]

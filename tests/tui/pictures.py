@@ -131,15 +131,27 @@ def card(n: int, symbol: str, headline: str, left: int, state: str = "pending",
         resolution="modify", by="rules",
         reasoning="Sentiment is 22 minutes old, technical analysis 40 seconds: the fresher one "
                   "leads, at half the size.",
-        confidence=0.61, size=D("0.05"), notional=D("3250.70"), entry=D("65014.0"),
+        confidence=0.61, closing=False, follows="", size=D("0.05"), notional=D("3250.70"), entry=D("65014.0"),
         stop=D("63900.0"), target=D("66800.0"), leverage=D(2), risk_at_stop=D("71.72"),
-        reward_risk=1.52, exposure_after=44.2,
+        reward_risk=1.52, exposure_after=44.2 if state == "pending" else None,
         rules=(RuleView("stop distance", "1.71 %", "0.5–5 %", "pass"),
                RuleView("position collateral", "16.2 %", "20 %", "pass"),
                RuleView("risk at stop", "0.71 %", "2 %", "pass"),
                RuleView("size", "0.05", "halved by the arbiter", "reduced")),
         created=NOW - 40 * SECOND, expires=NOW + left * SECOND, price=D("65001.5"),
-        price_now=D("65014.0"), state=state, reason="",
+        price_now=D("65014.0") if state == "pending" else None,
+        decided=0 if state == "pending" else NOW - 25 * SECOND, state=state, reason="",
+    )
+
+
+def turning_card(n: int, symbol: str, left: int) -> CardView:
+    """A card that closes a long position; its signal then goes short."""
+    return replace(
+        card(n, symbol, f"signal on {symbol} against open pos-1 (long 0.4200 from 64,812.0)", left),
+        action="close pos-1 at market", closing=True,
+        follows=f"then a SHORT on {symbol} is proposed anew, with a card of its own",
+        size=D("0.42"), notional=D("27306.01"), stop=None, target=None, leverage=D(1),
+        risk_at_stop=D(0), reward_risk=None, exposure_after=16.9, rules=(),
     )
 
 
@@ -194,7 +206,7 @@ def agents() -> tuple[AgentView, ...]:
 def busy(version: int = 1) -> ConsoleView:
     """Three positions, two cards, everything alive."""
     status = StatusView(
-        mode="SIM", state="running", level="REDUCED", level_cause="feed XRP/USDT stale 5.2 s",
+        known=True, mode="SIM", state="running", level="REDUCED", level_cause="feed XRP/USDT stale 5.2 s",
         equity=D("10041.27"), day_pnl=0.41, drawdown=0.4, exposure=44.0, speed=60.0,
         data_age=0.2, advisor="RULES", llm_cost=D("0.42"), market_time=NOW, uptime=11520.0,
         run="run-1",

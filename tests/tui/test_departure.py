@@ -28,6 +28,8 @@ pytestmark = pytest.mark.terminal
 
 #: Seconds in which it must be gone, whatever happens.
 GONE = 6.0
+RUN = "import runpy; runpy.run_module('tradeterm', run_name='__main__', alter_sys=True)"
+OWN = "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
 
 
 class Window:
@@ -37,15 +39,11 @@ class Window:
         self.db = folder / "run.db"
         self.master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
-
-        def own() -> None:
-            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tradeterm", "--db", str(self.db), "--speed", "1800",
-             "--seed", "7"],
+            [sys.executable, "-c", (OWN if owned else "") + RUN, "--db", str(self.db),
+             "--speed", "1800", "--seed", "7"],
             stdin=slave, stdout=slave, stderr=slave, start_new_session=True, cwd=folder,
-            env=child_environment(folder), preexec_fn=own if owned else None,
+            env=child_environment(folder),
         )  # fmt: skip
         os.close(slave)
 
@@ -66,7 +64,7 @@ class Window:
     def leave_unread(self) -> None:
         """Until the pipe to the screen is full and stays so."""
         level, since = -1, time.monotonic()
-        while time.monotonic() - since < 1.0:
+        while time.monotonic() - since < 0.5:
             waiting = fcntl.ioctl(self.master, termios.FIONREAD, b"\0" * 4)
             if struct.unpack("i", waiting)[0] != level:
                 level, since = struct.unpack("i", waiting)[0], time.monotonic()
@@ -105,12 +103,18 @@ def test_a_closed_window_leaves_no_process_behind(window: Window) -> None:
 
 
 @pytest.mark.parametrize("window", [True], indirect=True)
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
-def test_a_signal_ends_it_although_nobody_reads_the_terminal(
-    window: Window, number: int, code: int
-) -> None:
+def test_a_window_closed_while_it_starts_leaves_no_process_behind(window: Window) -> None:
+    shown = b""
+    while b"\x1b[?1049h" not in shown:
+        shown += os.read(window.master, 1 << 16)
+    window.close()
+    assert window.process.wait(GONE) == 129
+
+
+@pytest.mark.parametrize("window", [True], indirect=True)
+def test_a_signal_ends_it_although_nobody_reads_the_terminal(window: Window) -> None:
     window.read_until_it_trades()
     window.leave_unread()
-    window.process.send_signal(number)
-    assert window.process.wait(GONE) == code
+    window.process.send_signal(signal.SIGTERM)
+    assert window.process.wait(GONE) == 143
     window.assert_continuable()

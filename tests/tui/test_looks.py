@@ -79,6 +79,8 @@ def test_figures_read_well() -> None:
     assert figures.price(float("nan")) == "?"
     assert figures.size(Decimal("0.42")) == "0.4200"
     assert figures.size(Decimal("3100")) == "3,100.0"
+    assert [figures.size(Decimal(each)) for each in ("956.68945498", "99.68945498", "0.03266639")
+            ] == ["956.6895", "99.68945", "0.032666"]
     assert figures.signed(Decimal("-0.001")) == "0.00"
     assert [figures.age(each) for each in (None, 0.23, 14, 185, 7620)] == [
         "–", "0.2s", "14s", "3m05", "2h07"]

@@ -31,7 +31,8 @@ async def test_a_busy_desk_looks_as_agreed(
 async def test_a_desk_without_anything_says_what_will_come(
     console: Open, golden: Golden, width: int, height: int
 ) -> None:
-    running = ConsoleView(version=1, status=StatusView(state="running", speed=60.0))
+    running = ConsoleView(version=1, status=StatusView(
+        known=True, mode="SIM", level="NORMAL", state="running", speed=60.0))
     async with console(width, height, running) as desk:
         golden(f"empty-{width}x{height}", desk.text)
         assert "nothing to decide" in desk.text
@@ -185,6 +186,18 @@ async def test_the_oldest_card_stays_visible_while_zoomed(console: Open) -> None
         assert "Chart BTC/USDT 1m" in text
         assert "Events" not in text.splitlines()[10]
         assert "5 Events" in await desk.press("escape")
+
+
+async def test_what_is_said_of_the_whole_portfolio_is_shown_on_every_symbol(console: Open) -> None:
+    view = busy()
+    whole = replace(view.agents[-1], state="ok", votes={"*": "rebalance"}, confidences={},
+                    reasoning={"*": "BTC is 6 points above its weight"})
+    async with console(200, 60, replace(view, agents=(whole,))) as desk:
+        assert "portfolio ok      rebalance        –" in desk.text
+        page = await desk.press("6", "enter")
+        assert "portfolio rebalance" in page
+        assert "1.00 sure" not in page
+        assert "BTC is 6 points above its weight" in page
 
 
 async def test_a_bar_only_feed_says_there_is_no_depth(console: Open) -> None:

@@ -205,6 +205,7 @@ def test_a_store_that_is_not_what_was_written_is_refused_and_kept(
         asked = shell(*words.split(), "--db", db)
         assert "Traceback" not in asked.err
         if case != "corrupt":  # a reader may not meet the damaged pages; verify does
+            assert not db.with_name("HALT").exists(), "what is no run is not said to be halted"
             assert asked.code in {1, 2}, words
     assert shell("verify", "--db", db).code in {1, 2}
     assert db.read_bytes() == before
@@ -219,11 +220,15 @@ def test_a_run_with_settings_of_another_version_says_which(
     monkeypatch.setattr(Settings, "from_effective", other)
     db = tmp_path / "run.db"
     shutil.copy(six_hours, db)
-    for words in ("status", "halt", "run --headless --seed 7 --until 7h"):
+    for words in ("status", "resume --yes", "run --headless --seed 7 --until 7h"):
         said = shell(*words.split(), "--db", db)
         assert said.code == 2
         assert "recorded by tradeterm" in said.complaint
         assert "market" in said.complaint
+    halted = shell("halt", "--db", db)
+    assert halted.code == 0
+    assert "HALTED by file" in halted.out
+    assert "recorded by tradeterm" in halted.out
     assert shell("verify", "--db", db).code == 0
 
 
@@ -237,3 +242,65 @@ def test_a_store_of_another_market_is_refused_with_the_reason(
     assert "seed 7 there, 8 asked" in said.complaint
     assert "--fresh" in said.complaint
     assert db.read_bytes() == six_hours.read_bytes()
+
+
+def test_a_headless_run_says_what_it_left_out(shell: Shell, tmp_path: Path) -> None:
+    path = tape(tmp_path / "day.jsonl", *GOOD[:3], "garbage", *GOOD[3:8], "more", *GOOD[8:])
+    said = shell(
+        "run", "--headless", "--feed", f"replay:{path}", "--json", "--db", tmp_path / "x.db"
+    )
+    assert said.code == 0
+    assert said.json["inputs"]["notice"] == 2
+    (line,) = [line for line in said.err.splitlines() if "bad_row" in line]
+    assert line.startswith("tradeterm: bad_row: 2 times for day.jsonl, first: day.jsonl:4: ")
+    many = tape(tmp_path / "bad.jsonl", *GOOD, *["garbage"] * 100)
+    said = shell("run", "--headless", "--feed", f"replay:{many}", "--db", tmp_path / "y.db")
+    (line,) = [line for line in said.err.splitlines() if "bad_row" in line]
+    assert line.startswith("tradeterm: bad_row: 20 times or more for bad.jsonl, first: ")
+
+
+def test_a_crossed_book_is_journaled_when_it_begins_and_when_it_ends(
+    shell: Shell, tmp_path: Path
+) -> None:
+    start, end = (
+        {"ts": START + n * SECOND, "s": "BTC/USDT", "t": "delta", "b": [["105", size]], "a": []}
+        for n, size in ((25, "1"), (27, "0"))
+    )
+    path = tape(tmp_path / "day.jsonl", *GOOD, start, trade(26), end, trade(28))
+    said = shell(
+        "run", "--headless", "--feed", f"replay:{path}", "--json", "--db", tmp_path / "x.db"
+    )
+    assert said.code == 0, said.err
+    rows = shell(
+        "journal", "--kind", "system", "--db", tmp_path / "x.db", "--limit", "-1", "--json"
+    ).json["rows"]
+    told = [row for row in rows if row["data"]["code"] == "F-crossed_book"]
+    assert [row["ts"][-6:-1] for row in told] == ["5.000", "7.000"]
+    assert "crossed_book: 2 times for BTC/USDT, first: " in said.err
+
+
+def test_agents_that_never_spoke_are_named(shell: Shell, tmp_path: Path) -> None:
+    path = tape(tmp_path / "bars.jsonl", *(candle(60 * n) for n in range(1, 57)))
+    said = shell(
+        "run", "--headless", "--feed", f"replay:{path}", "--json", "--db", tmp_path / "x.db"
+    )
+    agents = said.json["agents"]
+    technical, regime = agents["technical_analysis"], agents["regime_detection"]
+    assert technical["warming"] == technical["runs"] - technical["rule"] > 0
+    assert technical["rule"] > 0
+    assert regime["warming"] == regime["runs"] > 0
+    assert said.err.splitlines() == [
+        "tradeterm: regime_detection is still warming up for BTC/USDT: needs 64 bars, has 56"
+    ]
+
+
+def test_a_rule_of_averages_that_never_warmed_up_is_named(shell: Shell, tmp_path: Path) -> None:
+    path = tape(tmp_path / "bars.jsonl", *(candle(60 * n) for n in range(1, 16)))
+    said = shell(
+        "run", "--headless", "--feed", f"replay:{path}", "--json", "--db", tmp_path / "x.db",
+        "--set", "agents.trading_decision={rule: ema_cross, fast: 5, slow: 20}",
+    )  # fmt: skip
+    assert said.code == 0, said.err
+    trading = said.json["agents"]["trading_decision"]
+    assert (trading["runs"], trading["warming"]) == (15, 15)
+    assert "trading_decision is still warming up for BTC/USDT: needs 20 bars, has 15" in said.err

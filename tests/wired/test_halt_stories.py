@@ -241,3 +241,35 @@ async def test_too_many_commands_are_turned_away_but_never_a_halt(stage: Stage) 
     results = await ordered(stage, *[CancelEntries()] * 70, Halt())
     assert sum(not r.accepted for r in results) == 6
     assert results[-1].accepted
+
+
+async def test_a_key_does_not_resume_while_the_halt_file_is_there(stage: Stage) -> None:
+    opened(stage)
+    (stage.folder / "HALT").touch()
+    desk = await Desk.open(stage.request(speed=60.0))
+    running = asyncio.ensure_future(desk.run())
+    try:
+        async with asyncio.timeout(5):
+            while desk.engine.core.state.value != "halted":  # noqa: ASYNC110 - no event for it
+                await asyncio.sleep(HALT_FILE_SECONDS)
+            refused = [await desk.submit(Resume()), await desk.apply(Resume())]
+            (stage.folder / "HALT").unlink()
+            taken = await desk.submit(Resume())
+    finally:
+        desk.driver.stop()
+        await running
+        await desk.close()
+    assert [(r.accepted, "remove it first" in r.text) for r in refused] == [(False, True)] * 2
+    assert taken.accepted
+    record = Record(stage.folder / "run.db", {}).sound()
+    assert [body["command"] for body in record.bodies("command")] == ["halt", "resume"]
+
+
+async def test_what_a_script_resumes_is_halted_again_while_the_halt_file_is_there(
+    stage: Stage,
+) -> None:
+    opened(stage)
+    (stage.folder / "HALT").touch()
+    stage.key(RISE * 60 + 30, "resume")
+    record = (await stage.play(speed=1500.0)).sound()
+    assert [body["state"] for body in record.bodies("state")] == ["halted", "running", "halted"]

@@ -71,14 +71,42 @@ async def test_a_decided_card_and_a_position_being_closed_are_shown_as_such(stag
     assert [line.kind for line in views[-1].events][-1] == "CMD"
 
 
-async def test_a_close_that_waits_names_what_it_closes(stage: Stage) -> None:
+def turn(stage: Stage) -> None:
+    """A long at 00:21, whose opposite is signalled at 00:23."""
     stage.tape.rise()
     stage.tape.hold(RISE * 60, 22 * 60, 60_010.0)
     stage.tape.hold(22 * 60, 24 * 60, 59_900.0)
+
+
+async def test_a_close_that_waits_says_what_it_closes_and_what_follows(stage: Stage) -> None:
+    turn(stage)
     view = await last_view(stage, until="23m10s")
     (card,) = view.cards
-    assert card.action == "close pos-1 at market"
-    assert (card.size, card.risk_at_stop) == (D("0.03332963"), D(0))
+    (position,) = view.positions
+    assert (card.state, card.action, card.closing) == ("pending", "close pos-1 at market", True)
+    assert card.follows == "then a SHORT on BTC/USDT is proposed anew, with a card of its own"
+    assert (card.size, card.risk_at_stop) == (position.size, D(0))
+    assert card.notional == position.size * D("59900")
+    assert card.exposure_after == pytest.approx(0.0, abs=1e-9)
+
+
+async def test_a_decided_card_does_not_change_with_the_market(stage: Stage) -> None:
+    turn(stage)
+    early = await last_view(stage, EVERY, until="21m10s", approve="all")
+    late = await last_view(stage, EVERY, until="22m50s", approve="all")
+    (before,), (after,) = early.cards, late.cards
+    assert early.positions[0].mark != late.positions[0].mark
+    assert before == after
+    assert (before.state, before.price_now, before.exposure_after) == ("approved", None, None)
+    assert before.notional == D("0.03332963") * D("60010")
+
+
+async def test_a_decided_close_keeps_no_figure_of_a_position_that_is_gone(stage: Stage) -> None:
+    turn(stage)
+    view = await last_view(stage, until="23m10s", approve="all")
+    close = next(card for card in view.cards if card.closing)
+    assert (close.state, close.action) == ("approved", "close pos-1 at market")
+    assert (close.size, close.notional, close.follows) == (None, None, "")
 
 
 async def test_agents_that_lack_history_are_warming(stage: Stage) -> None:
@@ -89,6 +117,18 @@ async def test_agents_that_lack_history_are_warming(stage: Stage) -> None:
     agents = {agent.name: agent.state for agent in view.agents}
     assert agents["technical_analysis"] == "warming"
     assert agents["regime_detection"] == "off"
+
+
+async def test_a_plan_for_the_whole_portfolio_comes_without_an_invented_confidence(
+    stage: Stage,
+) -> None:
+    market(stage)
+    view = await last_view(
+        stage, "orchestration.schedule.portfolio_rebalance.enabled=true", until="21m10s"
+    )
+    (agent,) = [agent for agent in view.agents if agent.name == "portfolio_rebalance"]
+    assert list(agent.votes) == ["*"]
+    assert agent.confidences == {}
 
 
 async def test_a_damaged_line_is_told_and_skipped(stage: Stage) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from tradeterm.market.market import Snapshot
 from tradeterm.model.account import AccountView
@@ -12,8 +13,7 @@ from tradeterm.model.market import News
 from tradeterm.model.outputs import Published, RegimeView, SentimentView, TechnicalView
 
 
-@dataclass(frozen=True, slots=True)
-class AgentContext:
+class AgentContext(msgspec.Struct, frozen=True, gc=False):
     """One symbol at one moment (``"*"`` for the portfolio). ``None``: nothing heard, or too old.
 
     Holds what the agent it is for looks at; the account is built when it is asked for.

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from tradeterm.agents.context import AgentContext
 from tradeterm.market.market import Snapshot
+from tradeterm.model.account import AccountView
 from tradeterm.model.instruments import Instrument
 from tradeterm.model.money import ONE, ZERO, ceil_to, exact, floor_to
 from tradeterm.model.outputs import TradeSignal
@@ -39,7 +40,8 @@ def entry_signal(
     assert snapshot is not None
     if instrument is None:
         return hold(ctx, f"{reasoning}; no instrument, no order", figures)
-    rate = _rate(ctx, instrument)
+    account = ctx.account
+    rate = _rate(account, instrument)
     atr = atr_of(snapshot)
     if rate is None or atr is None:
         missing = "rate to account currency" if rate is None else "ATR"
@@ -49,7 +51,7 @@ def entry_signal(
         return hold(ctx, f"{reasoning}; no price, no order", figures)
     stop, target = levels(settings, instrument, entry, atr * advice.stop, long=action is Action.BUY)
     distance = abs(entry - stop)
-    risked = ctx.account.equity * settings.risk_per_trade / 100 * exact(round(advice.size, 4))
+    risked = account.equity * settings.risk_per_trade / 100 * exact(round(advice.size, 4))
     size = instrument.size(max(risked / (distance * rate), ZERO))
     figures = {**figures, "atr": atr, "stop_percent": float(100 * distance / entry)}
     return TradeSignal(
@@ -88,11 +90,13 @@ def leverage_for(settings: TradingDecisionSettings, confidence: float) -> Decima
 
 def atr_of(snapshot: Snapshot) -> float | None:
     """ATR in quote currency: the longest warm timeframe up to one hour, else the shortest."""
-    found = None
-    for timeframe, figures in snapshot.by_timeframe.items():
-        if figures.atr is not None and (found is None or timeframe <= ATR_TIMEFRAME):
-            found = figures.atr
-    return found
+    known = list(snapshot.by_timeframe)
+    longest_first = [timeframe for timeframe in reversed(known) if timeframe <= ATR_TIMEFRAME]
+    for timeframe in (*longest_first, *(each for each in known if each > ATR_TIMEFRAME)):
+        atr = snapshot.atr(timeframe)
+        if atr is not None:
+            return atr
+    return None
 
 
 def flat_signal(
@@ -113,7 +117,7 @@ def hold(ctx: AgentContext, reasoning: str, figures: dict[str, float]) -> TradeS
     return flat_signal(ctx, Action.HOLD, 0.5, ZERO, figures, reasoning)
 
 
-def _rate(ctx: AgentContext, instrument: Instrument) -> Decimal | None:
-    if instrument.quote == ctx.account.currency:
+def _rate(account: AccountView, instrument: Instrument) -> Decimal | None:
+    if instrument.quote == account.currency:
         return ONE
-    return ctx.account.rates.get(instrument.quote)
+    return account.rates.get(instrument.quote)

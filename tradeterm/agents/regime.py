@@ -41,6 +41,9 @@ class RegimeMemory(msgspec.Struct):
 class RegimeAgent:
     """The regime of each symbol, with hysteresis."""
 
+    #: Closed bars for the slowest of its figures: the mean of 50 ATR 14.
+    NEEDS: Final = 64
+
     def __init__(self, settings: RegimeSettings) -> None:
         self._settings = settings
         self._memory: dict[str, RegimeMemory] = {}
@@ -61,7 +64,7 @@ class RegimeAgent:
         adx, chop = figures.adx or 0.0, figures.choppiness or 0.0
         waiting = ""
         if regime is not believed:
-            waiting = f"; sees {regime.value} {memory.seen}/{self._settings.confirmations}"
+            waiting = f"; sees {regime} {memory.seen}/{self._settings.confirmations}"
         return RegimeView(
             ctx.symbol, believed, memory.confidence, self._volatility(ratio), bias, size, stop,
             previous,
@@ -69,7 +72,7 @@ class RegimeAgent:
                 "adx": adx, "plus_di": figures.plus_di or 0.0, "minus_di": figures.minus_di or 0.0,
                 "choppiness": chop, "atr_ratio": ratio, "squeeze": float(figures.squeeze or 0),
             },
-            f"{believed.value} on {timeframe_text(timeframe)}: ADX {adx:.0f}, "
+            f"{believed} on {timeframe_text(timeframe)}: ADX {adx:.0f}, "
             f"choppiness {chop:.0f}, ATR {ratio:.2f}x its mean{waiting}",
         )  # fmt: skip
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 from tradeterm.agents.context import AgentContext
@@ -28,29 +30,29 @@ class Roster:
     """Runs an agent by its name; rule versions."""
 
     def __init__(self, agents: AgentSettings, portfolio: PortfolioSettings) -> None:
-        self._technical = TechnicalAgent(agents.technical_analysis)
         self._regime = RegimeAgent(agents.regime_detection)
-        self._sentiment = SentimentAgent(agents.sentiment_analysis)
-        self._trading = TradingAgent(agents.trading_decision)
-        self._rebalance = RebalanceAgent(portfolio)
+        self._on_bar = on_bar = agents.trading_decision.rule == "ema_cross"
+        self._runs: dict[AgentName, Callable[[AgentContext], AgentOutput | None]] = {
+            AgentName.TECHNICAL: TechnicalAgent(agents.technical_analysis).run,
+            AgentName.REGIME: self._regime.run,
+            AgentName.SENTIMENT: SentimentAgent(agents.sentiment_analysis).run,
+            AgentName.TRADING: _nothing if on_bar else TradingAgent(agents.trading_decision).run,
+            AgentName.PORTFOLIO: RebalanceAgent(portfolio).run,
+        }
         self.cross = CrossRule(agents.trading_decision)
-        self._on_bar = agents.trading_decision.rule == "ema_cross"
         self.crossed = self.cross.crossed
         """``crossed(symbol, market)``: the hot path of ``ema_cross``."""
 
     def run(self, name: AgentName, ctx: AgentContext) -> AgentOutput | None:
         """One run; None while the agent is not warm or has nothing to say."""
-        match name:
-            case AgentName.TECHNICAL:
-                return self._technical.run(ctx)
-            case AgentName.REGIME:
-                return self._regime.run(ctx)
-            case AgentName.SENTIMENT:
-                return self._sentiment.run(ctx)
-            case AgentName.TRADING:
-                return None if self._on_bar else self._trading.run(ctx)
-            case AgentName.PORTFOLIO:
-                return self._rebalance.run(ctx)
+        return self._runs[name](ctx)
+
+    def needs(self) -> dict[AgentName, int]:
+        """Closed bars of one timeframe without which an agent has nothing to say."""
+        needs = {AgentName.TECHNICAL: TechnicalAgent.NEEDS, AgentName.REGIME: RegimeAgent.NEEDS}
+        if self._on_bar:
+            needs[AgentName.TRADING] = self.cross.slow
+        return needs
 
     def cross_signal(self, cross: Cross, ctx: AgentContext) -> TradeSignal:
         """The entry that follows a cross."""
@@ -64,6 +66,10 @@ class Roster:
         """Continue as the dumped agents would."""
         self._regime.load(state.regimes)
         self.cross.load(state.crosses)
+
+
+def _nothing(_ctx: AgentContext) -> None:
+    """The decision rule that runs on every bar does not run by the clock."""
 
 
 __all__ = ["Averages", "Cross", "Roster", "RosterState"]

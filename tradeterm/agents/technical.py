@@ -16,6 +16,7 @@ TREND_SHARE: Final = 0.6
 #: RSI this far from 50 is full momentum; ROC (percent) likewise.
 RSI_SPAN, ROC_SPAN = 20.0, 1.0
 MAX_CONFIDENCE: Final = 0.95
+LONG, SHORT, NEUTRAL = Bias
 
 
 class Reading(NamedTuple):
@@ -32,6 +33,9 @@ class Reading(NamedTuple):
 
 class TechnicalAgent:
     """Bias, confidence, trend and levels of one symbol."""
+
+    #: Closed bars for the slowest of its figures, EMA 50.
+    NEEDS: Final = 50
 
     def __init__(self, settings: TechnicalSettings) -> None:
         self._settings = settings
@@ -74,7 +78,7 @@ class TechnicalAgent:
         timeframe, main = next(reversed(readings.items()))
         strength = abs(score)
         confidence = 0.5 * (1.0 - strength)
-        if bias is not Bias.NEUTRAL:
+        if bias is not NEUTRAL:
             confidence = min(MAX_CONFIDENCE, 0.35 + 0.45 * strength + 0.2 * alignment)
         rsi_state = self._rsi_state(main.rsi)
         macd_state = "rising" if main.histogram > 0.0 else "falling"
@@ -88,7 +92,7 @@ class TechnicalAgent:
                 "macd_histogram": main.histogram, "adx": main.adx, "roc": main.roc,
                 "timeframes": float(len(readings)),
             },
-            f"{bias.value} {score:+.2f}: {aligned} of {len(readings)} timeframes agree; "
+            f"{bias} {score:+.2f}: {aligned} of {len(readings)} timeframes agree; "
             f"{timeframe_text(timeframe)} trend {main.trend:+.2f}, ADX {main.adx:.0f}, "
             f"RSI {main.rsi:.0f} {rsi_state}, MACD {macd_state}, ROC {main.roc:+.2f} %",
         )  # fmt: skip
@@ -131,5 +135,5 @@ def _clip(value: float) -> float:
 
 def _bias(score: float, threshold: float) -> Bias:
     if score >= threshold:
-        return Bias.LONG
-    return Bias.SHORT if score <= -threshold else Bias.NEUTRAL
+        return LONG
+    return SHORT if score <= -threshold else NEUTRAL

@@ -291,7 +291,8 @@ class Coordinator:
     @property
     def next_due(self) -> int:
         """Market time at which a card or a parked proposal runs out; far away when none does."""
-        return min(self._cards.next_due, self._parking.next_due)
+        card, parked = self._cards.next_due, self._parking.next_due
+        return card if card < parked else parked
 
     # -- snapshot --------------------------------------------------------------------------
 

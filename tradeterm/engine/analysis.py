@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import msgspec
 
@@ -21,6 +23,7 @@ from tradeterm.model.timing import SECOND
 from tradeterm.model.vocabulary import AgentName, Topic
 from tradeterm.settings.orchestration import TaskSettings
 
+TECHNICAL, REGIME, SENTIMENT, TRADING, PORTFOLIO = AgentName
 TOPICS = {
     AgentName.TECHNICAL: Topic.TA_SIGNALS,
     AgentName.REGIME: Topic.REGIME_UPDATES,
@@ -29,12 +32,22 @@ TOPICS = {
     AgentName.PORTFOLIO: Topic.PORTFOLIO_UPDATES,
 }
 #: Agents that look at closed bars only: no new bar, same answer.
-BAR_AGENTS = frozenset({AgentName.TECHNICAL, AgentName.REGIME})
+BAR_AGENTS = frozenset({TECHNICAL, REGIME})
 #: Agents that look at the symbol's market.
-LOOKING_AGENTS = BAR_AGENTS | {AgentName.TRADING}
+LOOKING_AGENTS = BAR_AGENTS | {TRADING}
 ALL_SYMBOLS = "*"
-TRADING_NAME = AgentName.TRADING.value
+TRADING_NAME = TRADING.value
 NEWS_KEPT = 200
+
+
+class Silent(NamedTuple):
+    """An agent that is not warm for a symbol."""
+
+    name: AgentName
+    symbol: str
+    needs: int
+    """Bars of the smallest timeframe, at least."""
+    has: int
 
 
 class AnalysisState(msgspec.Struct):
@@ -47,6 +60,21 @@ class AnalysisState(msgspec.Struct):
     roster: RosterState
 
 
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """What is fixed about an agent's runs."""
+
+    name: AgentName
+    key: str
+    """The agent's name, as counters and look-ups know it."""
+    timer: str
+    topic: Topic
+    interval: int
+    symbols: tuple[str, ...]
+    by_bar: bool
+    looks: bool
+
+
 class Analysis:
     """The scheduler's tasks and the agents behind them."""
 
@@ -56,6 +84,9 @@ class Analysis:
         self._books = books
         self._trading = trading
         self._schedule = core.settings.orchestration.schedule
+        self._tasks = {name: self._task(name) for name in AgentName}
+        self._by_timer = {task.timer: task for task in self._tasks.values()}
+        self._deciding = self._tasks[TRADING]
         self._roster = Roster(core.settings.agents, core.settings.portfolio)
         self._enabled = {name: self._schedule[name].enabled for name in AgentName}
         self._news: deque[News] = deque(maxlen=NEWS_KEPT)
@@ -68,37 +99,47 @@ class Analysis:
 
     # -- schedule --------------------------------------------------------------------------
 
+    def _task(self, name: AgentName) -> _Task:
+        return _Task(
+            name=name, key=name.value, timer=task_timer(name), topic=TOPICS[name],
+            interval=self._schedule[name].interval * SECOND,
+            symbols=(ALL_SYMBOLS,) if name is PORTFOLIO else self._core.market.symbols,
+            by_bar=name in BAR_AGENTS, looks=name in LOOKING_AGENTS,
+        )
+
     def schedule(self, start: int) -> None:
         """First runs: one second after the start, or at the first full interval."""
         for name in AgentName:
-            task = self._schedule[name]
-            first = start + SECOND if task.run_on_start else self._next_on_grid(name, start)
+            task = self._tasks[name]
+            at_once = self._schedule[name].run_on_start
+            first = start + SECOND if at_once else self._next_on_grid(task, start)
             if self._enabled[name] and self._is_timed(name):
-                self._core.timers.set(task_timer(name), first)
+                self._core.timers.set(task.timer, first)
 
     def _is_timed(self, name: AgentName) -> bool:
         """All tasks run by the clock, but a decision rule that runs on every bar needs none."""
-        return not (self._on_bar and name is AgentName.TRADING)
+        return not (self._on_bar and name is TRADING)
 
-    def _next_on_grid(self, name: AgentName, now: int) -> int:
-        interval = self._schedule[name].interval * SECOND
-        if name in BAR_AGENTS:  # nothing can change between two bars
+    def _next_on_grid(self, task: _Task, now: int) -> int:
+        interval = task.interval
+        if task.by_bar:  # nothing can change between two bars
             interval = max(interval, self._core.market.bar_interval)
         return (now // interval + 1) * interval
 
     def run_due(self, timer: str) -> None:
         """A task's timer fired."""
-        name = AgentName(timer.rpartition(":")[2])
-        self._core.timers.set(timer, self._next_on_grid(name, self._core.now))
-        self.run_task(name)
+        core, task = self._core, self._by_timer[timer]
+        core.timers.set(timer, self._next_on_grid(task, core.stamp.now))
+        self.run_task(task.name)
 
     def enable(self, name: AgentName, enabled: bool) -> None:
         """Switch a task on or off."""
         self._enabled[name] = enabled
+        core, task = self._core, self._tasks[name]
         if enabled and self._is_timed(name):
-            self._core.timers.set(task_timer(name), self._next_on_grid(name, self._core.now))
+            core.timers.set(task.timer, self._next_on_grid(task, core.now))
         else:
-            self._core.timers.cancel(task_timer(name))
+            core.timers.cancel(task.timer)
 
     def follow(self, before: Mapping[AgentName, TaskSettings]) -> None:
         """After ``load`` under other settings: switch what they switch, keep the operator's."""
@@ -112,7 +153,7 @@ class Analysis:
 
     def next_run(self, name: AgentName) -> int | None:
         """Market time of the next scheduled run."""
-        return self._core.timers.due(task_timer(name))
+        return self._core.timers.due(self._tasks[name].timer)
 
     def last_outputs(self, name: AgentName) -> dict[str, Published]:
         """Symbol → what the agent last said."""
@@ -121,6 +162,16 @@ class Analysis:
     def failing(self, name: AgentName) -> bool:
         """Whether its last run raised."""
         return name.value in self._failing
+
+    def silent(self) -> Iterator[Silent]:
+        """Agents that ran and have too few bars to say anything yet, symbol by symbol."""
+        for name, needs in self._roster.needs().items():
+            if not self._core.counters.agents[name.value].runs:
+                continue
+            for symbol in self._core.market.symbols:
+                has = self._core.market.symbol(symbol).window.count
+                if symbol not in self._spoken[name.value] and has < needs:
+                    yield Silent(name, symbol, needs, has)
 
     # -- inputs ----------------------------------------------------------------------------
 
@@ -134,7 +185,7 @@ class Analysis:
         Whether anything was published, so that timers may have changed.
         """
         acted = False
-        if self._on_bar and self._enabled[AgentName.TRADING]:
+        if self._on_bar and self._enabled[TRADING]:
             for candle in candles:
                 if candle.timeframe == self._core.market.smallest(candle.symbol):
                     acted |= self._run_on_bar(candle.symbol)
@@ -148,82 +199,81 @@ class Analysis:
 
     def run_task(self, name: AgentName) -> None:
         """Run an agent for every symbol it covers, unless the degradation level forbids it."""
-        if name is AgentName.SENTIMENT and not self._trading.permits(Permission.SENTIMENT):
+        if name is SENTIMENT and not self._trading.permits(Permission.SENTIMENT):
             return
-        symbols = (ALL_SYMBOLS,) if name is AgentName.PORTFOLIO else self._core.market.symbols
-        for symbol in symbols:
-            self._run(name, symbol)
+        task = self._tasks[name]
+        for symbol in task.symbols:
+            self._run(task, symbol)
 
-    def _run(self, name: AgentName, symbol: str) -> None:
-        core, counts = self._core, self._core.counters.agents[name.value]
+    def _run(self, task: _Task, symbol: str) -> None:
+        core, counts = self._core, self._core.counters.agents[task.key]
         counts.runs += 1
-        counts.last = core.now
-        if name in BAR_AGENTS:
+        counts.last = now = core.stamp.now
+        if task.by_bar:
             closes = core.market.closes(symbol)
-            key = f"{name} {symbol}"
+            key = f"{task.key} {symbol}"
             if self._seen.get(key) == closes:
-                core.bus.refresh(TOPICS[name], symbol, name.value, core.now)
+                core.bus.refresh(task.topic, symbol, task.key, now)
+                if symbol not in self._spoken[task.key]:
+                    counts.warming += 1
                 return
             self._seen[key] = closes
         try:
-            output = self._roster.run(name, self._context(name, symbol))
+            output = self._roster.run(task.name, self._context(task, symbol))
         except Exception as error:  # noqa: BLE001 - one failing agent never stops the others
             counts.errors += 1
-            self._failing.add(name.value)
-            core.failed(f"{name} {symbol}", error)
+            self._failing.add(task.key)
+            core.failed(f"{task.key} {symbol}", error)
             return
-        self._failing.discard(name.value)
+        self._failing.discard(task.key)
         if output is not None:
             counts.rule += 1
-            self._publish(name, symbol, output)
+            self._publish(task, symbol, output)
+        elif task.looks:
+            counts.warming += 1
 
     def _run_on_bar(self, symbol: str) -> bool:
-        core = self._core
-        counts = core.counters.agents[TRADING_NAME]
+        core, task = self._core, self._deciding
+        counts = core.counters.agents[task.key]
         counts.runs += 1
         counts.last = core.stamp.now
         cross = self._roster.crossed(symbol, core.market)
         if cross is None:
+            if core.market.symbol(symbol).window.count < self._roster.cross.slow:
+                counts.warming += 1
             return False
-        output = self._roster.cross_signal(cross, self._context(AgentName.TRADING, symbol))
+        context = self._context(task, symbol)
+        output = self._roster.cross_signal(cross, context)
         counts.rule += 1
-        self._publish(AgentName.TRADING, symbol, output)
+        self._publish(task, symbol, output)
         return True
 
-    def _context(self, name: AgentName, symbol: str) -> AgentContext:
+    def _context(self, task: _Task, symbol: str) -> AgentContext:
         """What this agent looks at, and nothing it does not: most runs are on every bar."""
-        core, trading = self._core, self._trading
-        decides = name is AgentName.TRADING
+        core, name, now = self._core, task.name, self._core.stamp.now
+        technical = regime = sentiment = None
+        if name is TRADING:
+            technical, regime, sentiment = self._heard(symbol)
         return AgentContext(
-            symbol=symbol,
-            now=core.now,
-            snapshot=core.market.snapshot(symbol, core.now) if name in LOOKING_AGENTS else None,
-            technical=trading.hearing.last(AgentName.TECHNICAL, symbol) if decides else None,
-            regime=trading.hearing.last(AgentName.REGIME, symbol) if decides else None,
-            sentiment=trading.hearing.last(AgentName.SENTIMENT, symbol) if decides else None,
-            news=tuple(self._news) if name is AgentName.SENTIMENT else (),
-            read_account=self._books.account,
-            instruments=core.instruments,
+            symbol, now, core.market.snapshot(symbol, now) if task.looks else None,
+            technical, regime, sentiment, tuple(self._news) if name is SENTIMENT else (),
+            self._books.account, core.instruments,
         )
 
-    def _publish(self, name: AgentName, symbol: str, output: AgentOutput) -> None:
-        core = self._core
-        published = Published(
-            id=core.journal.new_id("out"), ts=core.now, agent=name, by="RULES",
-            inputs=self._inputs_of(name, symbol), output=output,
-        )
-        self._spoken[name.value][symbol] = published
+    def _heard(self, symbol: str) -> list[Published | None]:
+        """What the analysts last said, as far as it is young enough."""
+        hearing = self._trading.hearing
+        return [hearing.last(source, symbol) for source in (TECHNICAL, REGIME, SENTIMENT)]
+
+    def _publish(self, task: _Task, symbol: str, output: AgentOutput) -> None:
+        core, now = self._core, self._core.stamp.now
+        inputs: tuple[str, ...] = ()
+        if task.name is TRADING:
+            inputs = tuple(heard.id for heard in self._heard(symbol) if heard is not None)
+        published = Published(core.journal.new_id("out"), now, task.name, "RULES", inputs, output)
+        self._spoken[task.key][symbol] = published
         core.journal.write("agent_output", published.id, "", published)
-        core.bus.publish(TOPICS[name], name.value, symbol, published, core.now)
-
-    def _inputs_of(self, name: AgentName, symbol: str) -> tuple[str, ...]:
-        if name is not AgentName.TRADING:
-            return ()
-        heard = (
-            self._trading.hearing.last(source, symbol)
-            for source in (AgentName.TECHNICAL, AgentName.REGIME, AgentName.SENTIMENT)
-        )
-        return tuple(published.id for published in heard if published is not None)
+        core.bus.publish(task.topic, task.key, symbol, published, now)
 
     # -- snapshot --------------------------------------------------------------------------
 

@@ -199,19 +199,32 @@ class Books:
 
     def mark(self) -> None:
         """Note the equity, and close what time or liquidation says must be closed."""
-        self.note(self.portfolio.equity(self.execution.positions))
-        if self.execution.positions:
-            self._due_exits()
-        self._plan_mark()
-
-    def note(self, equity: Decimal) -> None:
-        """Take down the equity of this moment."""
         now = self._core.now
+        equity = self.portfolio.equity(self.execution.positions)
         notable = self.portfolio.marks.note(now, equity)
         self._unwritten.append((now, equity))
         self._marked = self._core.stamp.input
         if (notable and now % (24 * HOUR) == 0) or now // HOUR > self._hour:
             self.write_marks()
+        if self.execution.positions:
+            self._due_exits()
+        self._plan_mark()
+
+    def mark_run(self, marks: Sequence[tuple[int, Decimal]]) -> None:
+        """``mark`` for a run of (time, equity) inside a day, one input apart, nothing to close.
+
+        Moves the clock along to where a row is due; the next mark is the caller's to plan.
+        """
+        stamp = self._core.stamp
+        self.portfolio.marks.follow(marks)
+        self._marked = stamp.input + len(marks) - 1
+        first, turn = stamp.input, (self._hour + 1) * HOUR
+        for number, mark in enumerate(marks, first):
+            self._unwritten.append(mark)
+            if mark[0] >= turn:
+                stamp.now, stamp.input = mark[0], number
+                self.write_marks()
+                turn = (self._hour + 1) * HOUR
 
     def _due_exits(self) -> None:
         marks = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -14,6 +14,7 @@ from tradeterm.model.outputs import Published
 from tradeterm.model.vocabulary import Priority, Topic
 
 HISTORY = 1000
+NORMAL = Priority.NORMAL
 Handler = Callable[[Message], None]
 #: Told when a handler raised: (message, handler name, error).
 FailureSink = Callable[[Message, str, Exception], None]
@@ -50,10 +51,13 @@ class BusState(msgspec.Struct):
     counts: dict[str, TopicCounts]
 
 
-@dataclass(frozen=True, slots=True)
-class _Subscription:
-    name: str
-    handler: Handler
+@dataclass(slots=True)
+class _Channel:
+    """One topic: who listens, and the newest message by (symbol, source)."""
+
+    ttl: int
+    handlers: list[tuple[str, Handler]] = field(default_factory=list)
+    latest: dict[tuple[str, str], Message] = field(default_factory=dict)
 
 
 class Bus:
@@ -63,17 +67,15 @@ class Bus:
         """``ttl``: nanoseconds per topic."""
         self.history: deque[Message] = deque(maxlen=HISTORY)
         self.counts = {topic: TopicCounts() for topic in Topic}
-        self._ttl = ttl
         self._on_failure = on_failure
-        self._subscriptions: dict[Topic, list[_Subscription]] = {topic: [] for topic in Topic}
-        self._latest: dict[tuple[Topic, str, str], Message] = {}
+        self._channels = {topic: _Channel(ttl[topic]) for topic in Topic}
         self._queue: list[tuple[int, int, Message]] = []
         self._sequence = 0
         self._delivering = False
 
     def subscribe(self, topic: Topic, name: str, handler: Handler) -> None:
         """Call ``handler`` for every message of ``topic``; ``name`` appears in failures."""
-        self._subscriptions[topic].append(_Subscription(name, handler))
+        self._channels[topic].handlers.append((name, handler))
 
     def publish(
         self,
@@ -83,7 +85,7 @@ class Bus:
         payload: object,
         now: int,
         *,
-        priority: Priority = Priority.NORMAL,
+        priority: Priority = NORMAL,
         correlation: str = "",
         age: int = 0,
     ) -> None:
@@ -92,18 +94,18 @@ class Bus:
         ``age`` (ns) is how old the payload already is: one past its TTL is never delivered.
         """
         self._sequence += 1
-        message = Message(
-            f"msg-{self._sequence}", now - age, topic, source, symbol, priority, payload,
-            correlation, self._ttl[topic],
-        )
-        counts = self.counts[topic]
+        counts, channel = self.counts[topic], self._channels[topic]
         counts.published += 1
-        if not message.alive(now):
+        if age > channel.ttl:
             counts.expired += 1
             return
+        message = Message(
+            f"msg-{self._sequence}", now - age, topic, source, symbol, priority, payload,
+            correlation, channel.ttl,
+        )
         self.history.append(message)
-        self._latest[topic, symbol, source] = message
-        if not self._subscriptions[topic]:
+        channel.latest[symbol, source] = message
+        if not channel.handlers:
             return
         if self._delivering:
             heapq.heappush(self._queue, (-priority, self._sequence, message))
@@ -126,29 +128,27 @@ class Bus:
         if not message.alive(now):
             counts.expired += 1
             return
-        for subscription in self._subscriptions[message.topic]:
+        for name, handler in self._channels[message.topic].handlers:
             try:
-                subscription.handler(message)
+                handler(message)
                 counts.delivered += 1
             except Exception as error:  # noqa: BLE001 - one bad handler never stops the others
                 counts.failed += 1
-                self._on_failure(message, subscription.name, error)
+                self._on_failure(message, name, error)
 
     def refresh(self, topic: Topic, symbol: str, source: str, now: int) -> None:
         """The source confirmed its last output: same payload, new time stamp, no delivery."""
-        old = self._latest.get((topic, symbol, source))
+        latest = self._channels[topic].latest
+        old = latest.get((symbol, source))
         if old is not None:
             self.counts[topic].published += 1
-            self._latest[topic, symbol, source] = Message(
-                old.id, now, topic, source, symbol, old.priority, old.payload, old.correlation,
-                old.ttl,
-            )
+            latest[symbol, source] = msgspec.structs.replace(old, ts=now)
 
     def latest(
         self, topic: Topic, symbol: str, source: str, now: int, max_age: int
     ) -> Message | None:
         """The newest message of exactly this symbol and source, if alive and young enough."""
-        message = self._latest.get((topic, symbol, source))
+        message = self._channels[topic].latest.get((symbol, source))
         if message is None or not message.alive(now) or now - message.ts > max_age:
             return None
         return message
@@ -160,7 +160,8 @@ class Bus:
                 m.id, m.ts, m.topic, m.source, m.symbol, m.priority, m.payload, m.correlation,
                 m.ttl,
             )
-            for m in self._latest.values()
+            for channel in self._channels.values()
+            for m in channel.latest.values()
             if isinstance(m.payload, Published)
         ]
         counts = {t.value: msgspec.structs.replace(c) for t, c in self.counts.items()}
@@ -170,11 +171,12 @@ class Bus:
         """Continue as the dumped bus would."""
         self._sequence = state.sequence
         self.counts = {Topic(name): counts for name, counts in state.counts.items()}
-        self._latest = {}
+        for channel in self._channels.values():
+            channel.latest.clear()
         for m in state.latest:
             message = Message(
                 m.id, m.ts, m.topic, m.source, m.symbol, m.priority, m.payload, m.correlation,
                 m.ttl,
             )
-            self._latest[m.topic, m.symbol, m.source] = message
+            self._channels[m.topic].latest[m.symbol, m.source] = message
             self.history.append(message)

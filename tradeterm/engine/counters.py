@@ -16,9 +16,10 @@ from tradeterm.model.vocabulary import (
     VerdictStatus,
 )
 
-
 #: Kinds of notices that are remembered: every file and symbol of a run, and room to spare.
 MOST_NOTICES = 100
+#: How the last notice of a kind ends when the rest is counted only.
+NOT_TOLD = "counted only"
 _FILE_LINE = re.compile(r"(.+?):\d+: ")
 
 
@@ -44,6 +45,8 @@ class Noticed(msgspec.Struct):
     """File, or symbol where no file is named."""
     count: int
     first: str
+    more: bool = False
+    """There were more, which nobody told one by one."""
 
 
 class LevelChange(msgspec.Struct, frozen=True):
@@ -101,6 +104,7 @@ class Counters(msgspec.Struct):
         for known in self.notices:
             if (known.code, known.subject) == (code, subject):
                 known.count += 1
+                known.more |= text.endswith(NOT_TOLD)
                 return
         if len(self.notices) < MOST_NOTICES:
             self.notices.append(Noticed(code, subject, 1, text))

@@ -63,6 +63,7 @@ class Engine:
         self._answers: dict[str, ArbiterAnswer] = {}
         self._market = market
         self._next_timer = 0
+        self._run_next: Callable[[int], None] = self._run_named
         self._inputs = dict.fromkeys(
             ("trade", "snapshot", "delta", "candle", "news", "notice", "command", "answer"), 0
         )
@@ -274,15 +275,19 @@ class Engine:
     # -- time ------------------------------------------------------------------------------
 
     def _plan(self) -> None:
-        """Recompute when the next timer of any kind is due."""
+        """Find the next timer of any kind; of those due together candles, venue, cards go first."""
+        run: Callable[[int], None] = self._run_named
         due = self.core.timers.next_due
-        if self._market.next_close < due:
-            due = self._market.next_close
-        if self.books.execution.next_due < due:
-            due = self.books.execution.next_due
-        if self.trading.next_due < due:
-            due = self.trading.next_due
-        self._next_timer = due
+        waiting = self.trading.coordinator.next_due
+        if waiting <= due:
+            due, run = waiting, self._tick
+        filling = self.books.execution.next_due
+        if filling <= due:
+            due, run = filling, self._fill_due
+        closing = self._market.next_close
+        if closing <= due:
+            due, run = closing, self._close_due
+        self._next_timer, self._run_next = due, run
 
     def _run_timers(self, before: int, *, whole: bool = False) -> None:
         """Run everything due before ``before``, in (due, kind, id) order.
@@ -293,18 +298,22 @@ class Engine:
         stamp, effects, journal = self.core.stamp, self.core.effects, self.core.journal
         while self._next_timer < before and not effects and (whole or not journal.full):
             due = self._next_timer
-            stamp.now = max(stamp.now, due)
-            if self._market.next_close == due:
-                self._closed(self._market.close_due(due))
-            elif self.books.execution.next_due == due:
-                self.books.booked(self.books.execution.advance(due))
-            elif self.trading.next_due == due:
-                self.trading.tick()
-            else:
-                self._run_named(self.core.timers.pop())
+            if due > stamp.now:
+                stamp.now = due
+            self._run_next(due)
             self._plan()
 
-    def _run_named(self, name: str) -> None:
+    def _close_due(self, due: int) -> None:
+        self._closed(self._market.close_due(due))
+
+    def _fill_due(self, due: int) -> None:
+        self.books.booked(self.books.execution.advance(due))
+
+    def _tick(self, _due: int) -> None:
+        self.trading.tick()
+
+    def _run_named(self, _due: int) -> None:
+        name = self.core.timers.pop()
         kind, _, rest = name.partition(":")
         if kind == "task":
             self.analysis.run_due(name)

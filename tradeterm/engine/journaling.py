@@ -34,6 +34,8 @@ class Journal:
         self.rows: list[Row] = []
         self.full = False
         """Whether the slice should end here: enough rows, or something to show at once."""
+        self.attended = True
+        """Whether an operator looks on, who must see a card before the market goes on."""
         self._stamp = stamp
         self._counters: dict[str, int] = {}
         self._digest = b""
@@ -47,14 +49,17 @@ class Journal:
 
     def write(self, kind: str, row_id: str, parent: str, body: object) -> None:
         """Add a row that follows from ``parent`` (``""`` for roots)."""
-        data = _encode(body)
-        stamp = self._stamp
+        data, stamp = _encode(body), self._stamp
         self.rows.append(Row(stamp.now, kind, row_id, parent, stamp.input, data))
         if len(self.rows) >= ROWS_PER_SLICE:
             self.full = True
         if kind in TRADING_KINDS:
             self._digest = hashlib.sha256(self._digest + data).digest()
         self._listen(kind, row_id, body, stamp.now)
+
+    def show(self) -> None:
+        """What was just written is for the operator: show it at once."""
+        self.full |= self.attended
 
     def take(self) -> list[Row]:
         """The rows since the last call."""

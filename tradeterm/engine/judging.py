@@ -5,6 +5,7 @@ from __future__ import annotations
 from tradeterm.engine.books import Books
 from tradeterm.engine.core import Core
 from tradeterm.engine.hearing import Hearing
+from tradeterm.model.account import AccountView
 from tradeterm.model.money import ZERO
 from tradeterm.model.orders import OrderRequest
 from tradeterm.model.outputs import RegimeView
@@ -26,16 +27,18 @@ class Judging:
 
     def margin(self, intent: TradeIntent, parent: str, *, for_card: bool = False) -> Verdict:
         """Judge an entry in its final form; ``for_card`` leaves headroom until the key is hit."""
+        account = self._books.account()
         return self._written(self._risk.evaluate(
-            intent, self._books.account(), self._facts(intent.symbol),
+            intent, account, self._facts(intent.symbol, account),
             verdict_id=self._core.journal.new_id("verdict"), parent=parent, now=self._core.now,
             for_card=for_card,
         ))
 
     def spot(self, wish: SpotWish, parent: str) -> Verdict:
         """Judge a spot order by its own rules."""
+        account = self._books.account()
         return self._written(self._risk.spot(
-            wish, self._books.account(), self._facts(wish.symbol),
+            wish, account, self._facts(wish.symbol, account),
             verdict_id=self._core.journal.new_id("verdict"), parent=parent, now=self._core.now,
         ))
 
@@ -52,8 +55,8 @@ class Judging:
         """Send what the verdict allows; InvalidOrder when the request is anything else."""
         self._books.place(self._risk.approve(verdict, request, self._core.now))
 
-    def _facts(self, symbol: str) -> MarketFacts:
-        core, account = self._core, self._books.account()
+    def _facts(self, symbol: str, account: AccountView) -> MarketFacts:
+        core = self._core
         instrument = core.instruments[symbol]
         regime = self._hearing.last(AgentName.REGIME, symbol)
         view = regime.output if regime is not None else None

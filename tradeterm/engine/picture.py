@@ -166,10 +166,12 @@ def _card(card: Card, account: AccountView, engine: Engine) -> CardView:
     intent, symbol = card.intent, card.proposal.symbol
     pending = card.state is CardState.PENDING
     size = intent.size if intent else _closed_by(card, account) if pending else None
-    entry = intent.entry if intent else card.price
+    mid = account.mid(symbol) or card.price
     rate = _rate_of(card, account, engine)
     risk, reward = _stakes(intent, engine.core.instruments[symbol])
-    notional = None if size is None or rate is None else size * entry * rate
+    notional = None
+    if size is not None and rate is not None:
+        notional = size * (intent.entry if intent else mid) * rate
     after = None
     if pending and notional is not None:
         change = notional if intent else -notional
@@ -190,7 +192,7 @@ def _card(card: Card, account: AccountView, engine: Engine) -> CardView:
         follows=_follows(card, account),
         size=size,
         notional=notional,
-        entry=entry,
+        entry=intent.entry if intent else card.price,
         stop=intent.stop if intent else None,
         target=intent.target if intent else None,
         leverage=intent.leverage if intent else Decimal(1),
@@ -204,7 +206,8 @@ def _card(card: Card, account: AccountView, engine: Engine) -> CardView:
         created=card.ts,
         expires=card.expires,
         price=card.price,
-        price_now=(account.mid(symbol) or card.price) if pending else None,
+        price_now=mid if pending else None,
+        decided=card.decided,
         state=card.state.value,
         reason=card.reason,
     )
@@ -216,7 +219,7 @@ def _rate_of(card: Card, account: AccountView, engine: Engine) -> Decimal | None
     market = engine.core.settings.market.account
     fixed = quote == market.currency or quote in market.parity
     if card.state is CardState.PENDING or fixed:
-        return account.rates.get(quote, ZERO)
+        return account.rates.get(quote)
     return None
 
 
@@ -231,7 +234,7 @@ def _closed_by(card: Card, account: AccountView) -> Decimal:
 
 def _follows(card: Card, account: AccountView) -> str:
     """The other side is a proposal of its own, made when the closes have filled."""
-    if not card.proposal.reopens:
+    if not card.proposal.reopens or card.state is not CardState.PENDING:
         return ""
     sides = {p.side for p in _against(card, account)}
     other = "the other side"
@@ -296,8 +299,9 @@ def _agent(engine: Engine, name: AgentName) -> AgentView:
         errors=counts.errors,
         votes={symbol: _vote(published) for symbol, published in spoken.items()},
         confidences={
-            symbol: getattr(published.output, "confidence", 1.0)
+            symbol: published.output.confidence
             for symbol, published in spoken.items()
+            if not isinstance(published.output, AllocationView)
         },
         last_run=counts.last or None,
         next_run=engine.analysis.next_run(name),

@@ -6,8 +6,8 @@ bar (``tests/engine/test_quiet.py`` compares both). Why that is safe:
 
 - Only one symbol is in the run, it knows bars only, and each bar is exactly one interval after
   the one before. So the data is never stale, no candle falls due by itself, nothing is rejected.
-- Nobody waits for a price: no card is pending, every bar stays strictly inside the band of the
-  resting orders and on the safe side of liquidation.
+- Nobody waits: no question is open, no card is pending, every bar stays strictly inside the band
+  of the resting orders and on the safe side of liquidation.
 - The averages keep their order, by the very arithmetic of the rule: it says nothing.
 - No timer runs in between but two whose work is known: ``watch:data``, which finds the data
   fresh and moves on, and ``mark:minute``, which notes the equity at the last close. Any other
@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Final
 
 import msgspec
@@ -34,13 +35,12 @@ from tradeterm.engine.trading import WATCH_TIMER, Trading
 from tradeterm.market.indicators import Ema
 from tradeterm.market.symbol import BARS, Columns
 from tradeterm.model.market import Candle, MarketEvent
-from tradeterm.model.money import exact
 from tradeterm.model.timing import SECOND
 from tradeterm.model.vocabulary import PositionSide
 
 #: Shorter runs are not worth the look; longer ones would look too far ahead for nothing.
 LEAST: Final = 4
-MOST: Final = 96
+MOST: Final = 144
 #: Relative distance kept from liquidation: far more than a float can be off.
 MARGIN: Final = 1e-9
 
@@ -84,7 +84,7 @@ class Quiet:
 
     def take(self, events: Sequence[MarketEvent], start: int, stop: int) -> int:
         """How many of ``events[start:stop]`` were taken; 0 leaves the next one to the engine."""
-        if stop - start < LEAST or self._trading.watching:
+        if stop - start < LEAST or self._trading.watching or self._core.effects:
             return 0
         rule = self._analysis.bar_rule()
         prospect = None if rule is None else self._prospect(rule)
@@ -166,7 +166,8 @@ class Quiet:
     def _regular(self, events: Sequence[MarketEvent]) -> list[Candle]:
         """The leading bars that follow one another as they should."""
         m, bars = self._m, []
-        symbol, base, span, due = m.symbol, m.base, self._span, m.ts
+        symbol, base, due = m.symbol, m.base, m.ts
+        span = self._span
         for event in events:
             due += span
             if event.__class__ is not Candle or event.ts != due:
@@ -187,11 +188,11 @@ class Quiet:
         """
         core, inputs = self._core, self._core.stamp.input
         marked = self._marks(prospect, closes) if prospect.mark < stamps[-1] else 0
-        watched, watch = 0, prospect.watch
-        opened = self._m.ts
-        while watch < stamps[-1]:
-            watched, seen = watch, opened + (watch - opened) // self._span * self._span
-            watch = core.market.step_after(max(watch, seen + 2 * self._span))
+        watched, watch, last = 0, prospect.watch, stamps[-1]
+        opened, span, step = self._m.ts, self._span, core.market.step
+        while watch < last:  # as Market.next_watch plans it with the bars there are by then
+            watched, seen = watch, opened + (watch - opened) // span * span
+            watch = (max(watch, seen + 2 * span) // step + 1) * step
         moved = [(watched, WATCH_TIMER, watch)] if watched else []
         if marked:
             moved.append((marked - self._span, MARK_TIMER, marked))
@@ -206,17 +207,16 @@ class Quiet:
     def _marks(self, prospect: _Prospect, closes: Sequence[float]) -> int:
         """Note the equity at every close that the next bar makes final; the next mark's time."""
         stamp, books, m = self._core.stamp, self._books, self._m
-        positions = list(books.execution.positions.values())
         rate = books.portfolio.rate(m.symbol.partition("/")[2])
-        due = prospect.mark
-        before = (m.price,) if due == m.ts else ()
-        stamp.input += 1 - len(before)
-        for close in (*before, *closes[:-1]):
-            stamp.now = due
-            books.note(books.portfolio.equity_at(positions, exact(close), rate))
-            due += self._span
+        if prospect.mark == m.ts:
+            closes = (m.price, *closes)
+        else:  # the first mark comes after the first bar
             stamp.input += 1
-        return due
+        prices = list(map(Decimal, map(str, closes[:-1])))  # finite: inside the band
+        worth = books.portfolio.equities(books.execution.positions.values(), prices, rate)
+        end = prospect.mark + len(worth) * self._span
+        books.mark_run(list(zip(range(prospect.mark, end, self._span), worth, strict=True)))
+        return end
 
     def _move_market(self, bars: list[Candle], columns: Columns) -> None:
         m, last = self._m, bars[-1]

@@ -23,17 +23,25 @@ class Timers:
 
     def __init__(self) -> None:
         """Empty."""
+        self.next_due = NEVER
+        """The earliest due time."""
         self._due: dict[str, int] = {}
         self._heap: list[tuple[int, str]] = []
 
     def set(self, name: str, due: int) -> None:
         """Run ``name`` at ``due``."""
+        moved = self._due.get(name)
         self._due[name] = due
         heapq.heappush(self._heap, (due, name))
+        if due < self.next_due:
+            self.next_due = due
+        elif moved == self.next_due:
+            self._look()
 
     def cancel(self, name: str) -> None:
         """Forget ``name``; unknown names are fine."""
-        self._due.pop(name, None)
+        if self._due.pop(name, None) == self.next_due:
+            self._look()
 
     def due(self, name: str) -> int | None:
         """When ``name`` runs next."""
@@ -43,16 +51,12 @@ class Timers:
         """What is set, in the order it was."""
         return list(self._due)
 
-    @property
-    def next_due(self) -> int:
-        """The earliest due time, or NEVER."""
-        heap = self._heap
-        while heap:
-            due, name = heap[0]
-            if self._due.get(name) == due:
-                return due
+    def _look(self) -> None:
+        """Find the earliest after the one that was it went."""
+        heap, due = self._heap, self._due
+        while heap and due.get(heap[0][1]) != heap[0][0]:
             heapq.heappop(heap)  # moved or cancelled
-        return NEVER
+        self.next_due = heap[0][0] if heap else NEVER
 
     def earliest_but(self, names: Collection[str]) -> int:
         """The earliest due time of all others, or NEVER."""
@@ -63,6 +67,7 @@ class Timers:
         assert self.next_due != NEVER
         _, name = heapq.heappop(self._heap)
         del self._due[name]
+        self._look()
         return name
 
     def dump(self) -> TimersState:
@@ -73,6 +78,7 @@ class Timers:
         """Continue as the dumped timers would."""
         self._due = dict(state.due)
         self._heap = sorted((due, name) for name, due in self._due.items())
+        self._look()
 
 
 #: Dependency order; also the order of tasks that fall due together.

@@ -202,7 +202,7 @@ class Trading:
         )
         core.journal.write("card", card.id, verdict.id if verdict else resolution.id, card)
         self.watching = True
-        core.journal.full = True  # the operator is needed: show it before the market goes on
+        core.journal.show()
         self._approver.card_opened(card, core.timers)
 
     # -- the operator ----------------------------------------------------------------------
@@ -347,8 +347,8 @@ class Trading:
         )
 
     def _mids(self) -> dict[str, Decimal]:
-        account = self._books.account()
-        mids = ((symbol, account.mid(symbol)) for symbol in self._core.market.symbols)
+        mid = self._books.portfolio.mid
+        mids = ((symbol, mid(symbol)) for symbol in self._core.market.symbols)
         return {symbol: mid for symbol, mid in mids if mid is not None}
 
     # -- snapshot --------------------------------------------------------------------------

@@ -15,7 +15,7 @@ class StatusView:
     """The status line. As it is made here, before the engine's first picture, nothing is known."""
 
     known: bool = False
-    """Whether the engine said this; if not, only ``state`` and ``run`` mean anything."""
+    """Whether the engine said this; if not, only ``state`` means anything."""
     mode: str = ""
     state: str = "starting"
     """``starting``, ``running``, ``paused``, ``halted`` or ``finished``."""
@@ -105,7 +105,7 @@ class CardView:
     closing: bool
     """It closes what is open: no entry, stop, target or leverage belongs to it."""
     follows: str
-    """What comes after approval besides ``action``; empty when nothing does."""
+    """What comes after approval besides ``action``; empty when nothing does, or once decided."""
     size: Decimal | None
     """What is bought, sold or closed; None for closes that are decided."""
     notional: Decimal | None
@@ -127,6 +127,8 @@ class CardView:
     """Mid when the card appeared."""
     price_now: Decimal | None
     """None once decided."""
+    decided: int
+    """When it was; 0 while it waits."""
     state: str
     """``pending``, ``approved``, ``rejected``, ``expired``, ``drifted`` or ``void``."""
     reason: str
@@ -184,8 +186,9 @@ class AgentView:
     runs: int
     errors: int
     votes: dict[str, str]
-    """Symbol → what it last said, e.g. ``long``, ``ranging``, ``BUY``."""
+    """Symbol (``*``: the whole portfolio) → what it last said: ``long``, ``ranging``, ``BUY`` …"""
     confidences: dict[str, float]
+    """Only where the agent gives one."""
     last_run: int | None
     next_run: int | None
     reasoning: dict[str, str]

@@ -127,14 +127,11 @@ class CandleWindow:
             (self._o, self._h, self._l, self._c, self._v), figures, strict=True
         ):
             column[part] = array("d", values)
-        _, highs, lows, closes, volumes = figures
-        self.last_ts, self.newest = stamps[-1], closes[-1]
+        self.last_ts, self.newest = stamps[-1], self._c[self.count - 1]
         self.total += len(stamps)
-        value, total = self.vwap_value, self.vwap_volume
-        for high, low, close, volume in zip(highs, lows, closes, volumes, strict=True):
-            value += (high + low + close) / 3.0 * volume
-            total += volume
-        self.vwap_value, self.vwap_volume = value, total
+        _, high, low, close, volume = (column[part] for column in self._np)
+        self.vwap_value = _added(self.vwap_value, (high + low + close) / 3.0 * volume)
+        self.vwap_volume = _added(self.vwap_volume, volume.copy())
 
     def _new_session(self, day: int, ts: int) -> None:
         opened = ts - self.timeframe * SECOND
@@ -242,6 +239,12 @@ class CandleWindow:
         self.vwap_value = state.vwap_value
         self.vwap_volume = state.vwap_volume
         self.vwap_whole = state.vwap_whole
+
+
+def _added(begin: float, amounts: Column) -> float:
+    """One after the other, as in a loop: ``sum`` would pair them and round otherwise."""
+    amounts[0] += begin
+    return float(np.add.accumulate(amounts)[-1])
 
 
 class BuilderState(msgspec.Struct, frozen=True):

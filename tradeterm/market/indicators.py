@@ -10,8 +10,8 @@ TA-Lib takes about a second to import: it is imported at the first request, not 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from math import log10
+from collections.abc import Callable, ItemsView, Iterator, Mapping
+from math import isfinite, log10
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -24,6 +24,9 @@ MAX_CATCH_UP: Final = 16
 #: Span of the swing levels and of the ATR mean, in candles.
 SWING, ATR_MEAN, CHOP = 20, 50, 14
 LOG_CHOP: Final = log10(CHOP)
+NOTHING: Final[tuple[Any, ...]] = (None, None, None)
+
+_Opener = Callable[[Any], Any]
 
 
 class IndicatorSet(msgspec.Struct, frozen=True, gc=False):
@@ -34,6 +37,10 @@ class IndicatorSet(msgspec.Struct, frozen=True, gc=False):
 
     ts: int
     close: float
+    vwap: float | None = None
+    choppiness: float | None = None
+    squeeze: bool | None = None
+    """Bollinger bands inside the Keltner channel."""
     ema_9: float | None = None
     ema_21: float | None = None
     ema_50: float | None = None
@@ -67,24 +74,9 @@ class IndicatorSet(msgspec.Struct, frozen=True, gc=False):
     """Relative to the beginning of the window; compare with ``obv_mean``, not over time."""
     obv_mean: float | None = None
     """Mean of OBV over the last 20 candles."""
-    vwap: float | None = None
     volume_mean: float | None = None
-    choppiness: float | None = None
-    squeeze: bool | None = None
-    """Bollinger bands inside the Keltner channel."""
     support: float | None = None
     resistance: float | None = None
-
-
-class _Handle:
-    """One streaming indicator, or the wait for enough candles to open it."""
-
-    __slots__ = ("open", "update", "value")
-
-    def __init__(self, opener: Callable[[Any], Any]) -> None:
-        self.open = opener
-        self.update: Callable[..., Any] | None = None
-        self.value: Any = None
 
 
 class Indicators:
@@ -101,6 +93,11 @@ class Indicators:
         self._seen = -1
         self._cache: IndicatorSet | None = None
         self._emas: dict[int, Ema] = {}
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is a closed candle."""
+        return self._window.count > 0
 
     def current(self) -> IndicatorSet | None:
         """The whole set at the newest closed candle; None while there is no candle."""
@@ -124,6 +121,19 @@ class Indicators:
         self._generation = window.generation
         self._cache = handles.collect()
         return self._cache
+
+    def atr(self) -> float | None:
+        """ATR 14 at the newest closed candle, without the rest of the set when nobody read it."""
+        window = self._window
+        if window.total == self._seen and window.generation == self._generation:
+            return None if self._cache is None else self._cache.atr
+        import talib
+
+        try:
+            atr = talib.stream.ATR(window.high, window.low, window.close, 14)
+        except talib.InsufficientHistory:  # type: ignore[attr-defined]  # not in its stubs
+            return None
+        return _finite(float(atr.value))
 
     def ema(self, period: int) -> float | None:
         """One EMA of the closes without computing anything else; None until warm."""
@@ -154,6 +164,32 @@ class Indicators:
         self._seen = self._generation = -1
         self._cache = None
         self._emas = {}
+
+
+class Figures(Mapping[int, IndicatorSet]):
+    """Timeframe → its set, worked out when it is looked at: before the market moves on."""
+
+    __slots__ = ("_held",)
+
+    def __init__(self, held: Mapping[int, Indicators]) -> None:
+        self._held = held
+
+    def __getitem__(self, timeframe: int) -> IndicatorSet:
+        figures = self._held[timeframe].current()
+        if figures is None:
+            raise KeyError(timeframe)
+        return figures
+
+    def __iter__(self) -> Iterator[int]:
+        return (timeframe for timeframe, one in self._held.items() if one.begun)
+
+    def items(self) -> ItemsView[int, IndicatorSet]:
+        """All of them at once: what the analysts go through."""
+        sets = ((timeframe, one.current()) for timeframe, one in self._held.items())
+        return {timeframe: each for timeframe, each in sets if each is not None}.items()
+
+    def __len__(self) -> int:
+        return sum(one.begun for one in self._held.values())
 
 
 class Ema:
@@ -207,190 +243,142 @@ class Ema:
 
 
 class _Handles:
-    """Every handle of the set, opened on a window and carried forward."""
+    """Every handle of the set, opened on a window and carried forward bar by bar.
+
+    ``values`` has the last value of each, in the order of ``_openers``.
+    """
+
+    __slots__ = ("_cold", "_openers", "_short", "_updates", "_window", "values")
 
     def __init__(self, window: CandleWindow) -> None:
         # A second of import: only when needed.
         import talib
-        from talib import stream
+        from talib import stream as s
 
         # Its stubs leave this name out.
         self._short: type[Exception] = talib.InsufficientHistory  # type: ignore[attr-defined]
         self._window = window
-        s = stream
-        self.on_close = {
-            "ema_9": _Handle(lambda w: s.EMA(w.close, 9)),
-            "ema_21": _Handle(lambda w: s.EMA(w.close, 21)),
-            "ema_20": _Handle(lambda w: s.EMA(w.close, 20)),
-            "ema_50": _Handle(lambda w: s.EMA(w.close, 50)),
-            "ema_200": _Handle(lambda w: s.EMA(w.close, 200)),
-            "sma_20": _Handle(lambda w: s.SMA(w.close, 20)),
-            "sma_50": _Handle(lambda w: s.SMA(w.close, 50)),
-            "sma_200": _Handle(lambda w: s.SMA(w.close, 200)),
-            "rsi": _Handle(lambda w: s.RSI(w.close, 14)),
-            "macd": _Handle(lambda w: s.MACD(w.close, 12, 26, 9)),
-            "bollinger": _Handle(lambda w: s.BBANDS(w.close, 20, 2.0, 2.0)),
-            "stoch_rsi": _Handle(lambda w: s.STOCHRSI(w.close, 14, 14, 3)),
-            "roc": _Handle(lambda w: s.ROC(w.close, 10)),
-        }
-        self.on_bar = {
-            "adx": _Handle(lambda w: s.ADX(w.high, w.low, w.close, 14)),
-            "plus_di": _Handle(lambda w: s.PLUS_DI(w.high, w.low, w.close, 14)),
-            "minus_di": _Handle(lambda w: s.MINUS_DI(w.high, w.low, w.close, 14)),
-            "atr_10": _Handle(lambda w: s.ATR(w.high, w.low, w.close, 10)),
-            "supertrend": _Handle(lambda w: s.SUPERTREND(w.high, w.low, w.close, 10, 3.0)),
-        }
-        self.support = _Handle(lambda w: s.MIN(w.low, SWING))
-        self.resistance = _Handle(lambda w: s.MAX(w.high, SWING))
-        self.volume_mean = _Handle(lambda w: s.SMA(w.volume, 20))
-        self.low_14 = _Handle(lambda w: s.MIN(w.low, CHOP))
-        self.high_14 = _Handle(lambda w: s.MAX(w.high, CHOP))
-        # Chains: the second handle eats what the first one gives.
-        self.atr = _Handle(lambda w: s.ATR.open_and_fill(w.high, w.low, w.close, 14))
-        self.atr_mean = _Handle(lambda series: s.SMA(series, ATR_MEAN))
-        self.obv = _Handle(lambda w: s.OBV.open_and_fill(w.close, w.volume))
-        self.obv_mean = _Handle(lambda series: s.SMA(series, 20))
-        self.true_range = _Handle(lambda w: s.TRANGE.open_and_fill(w.high, w.low, w.close))
-        self.range_sum = _Handle(lambda series: s.SUM(series, CHOP))
-        self._singles = [
-            *self.on_close.values(), *self.on_bar.values(), self.support, self.resistance,
-            self.volume_mean, self.low_14, self.high_14,
-        ]  # fmt: skip
-        self._chains = [
-            (self.atr, self.atr_mean), (self.obv, self.obv_mean),
-            (self.true_range, self.range_sum),
-        ]  # fmt: skip
+        self._openers: tuple[_Opener, ...] = (
+            # Of closes.
+            lambda w: s.EMA(w.close, 9),
+            lambda w: s.EMA(w.close, 20),
+            lambda w: s.EMA(w.close, 21),
+            lambda w: s.EMA(w.close, 50),
+            lambda w: s.EMA(w.close, 200),
+            lambda w: s.SMA(w.close, 20),
+            lambda w: s.SMA(w.close, 50),
+            lambda w: s.SMA(w.close, 200),
+            lambda w: s.RSI(w.close, 14),
+            lambda w: s.ROC(w.close, 10),
+            lambda w: s.MACD(w.close, 12, 26, 9),
+            lambda w: s.BBANDS(w.close, 20, 2.0, 2.0),
+            lambda w: s.STOCHRSI(w.close, 14, 14, 3),
+            # Of whole bars.
+            lambda w: s.ADX(w.high, w.low, w.close, 14),
+            lambda w: s.PLUS_DI(w.high, w.low, w.close, 14),
+            lambda w: s.MINUS_DI(w.high, w.low, w.close, 14),
+            lambda w: s.ATR(w.high, w.low, w.close, 10),
+            lambda w: s.SUPERTREND(w.high, w.low, w.close, 10, 3.0),
+            # Of one column.
+            lambda w: s.MIN(w.low, SWING),
+            lambda w: s.MAX(w.high, SWING),
+            lambda w: s.MIN(w.low, CHOP),
+            lambda w: s.MAX(w.high, CHOP),
+            lambda w: s.SMA(w.volume, 20),
+            # Chains: the second handle eats what the first one gives.
+            lambda w: s.ATR(w.high, w.low, w.close, 14),
+            lambda w: s.SMA(s.ATR.open_and_fill(w.high, w.low, w.close, 14)[1], ATR_MEAN),
+            lambda w: s.OBV(w.close, w.volume),
+            lambda w: s.SMA(s.OBV.open_and_fill(w.close, w.volume)[1], 20),
+            lambda w: s.TRANGE(w.high, w.low, w.close),
+            lambda w: s.SUM(s.TRANGE.open_and_fill(w.high, w.low, w.close)[1], CHOP),
+        )
+        self._updates: list[Callable[..., Any]] = [_still_cold] * len(self._openers)
+        self.values: list[Any] = [None] * len(self._openers)
         self._cold = True
         self._open_cold()
 
     def _open_cold(self) -> None:
         """Open what has become possible with the candles there are now."""
-        cold = 0
-        for handle in self._singles:
-            if handle.update is None and not self._open(handle, self._window):
-                cold += 1
-        for first, second in self._chains:
-            if second.update is None and not self._open_chain(first, second):
-                cold += 1
-        self._cold = cold > 0
-
-    def _open(self, handle: _Handle, source: object) -> bool:
-        try:
-            opened = handle.open(source)
-        except self._short:
-            return False
-        handle.update = opened.update
-        handle.value = opened.value
-        return True
-
-    def _open_chain(self, first: _Handle, second: _Handle) -> bool:
-        try:
-            opened, series = first.open(self._window)
-        except self._short:
-            return False
-        first.update = opened.update
-        first.value = opened.value
-        return self._open(second, series)
+        self._cold = False
+        for index, opener in enumerate(self._openers):
+            if self._updates[index] is _still_cold:
+                try:
+                    opened = opener(self._window)
+                except self._short:
+                    self._cold = True
+                else:
+                    self._updates[index] = opened.update
+                    self.values[index] = opened.value
 
     def advance(self, index: int) -> None:
         """Feed the window's candle at ``index``; cold handles are opened on the whole instead."""
         _, high, low, close, volume = self._window.bar(index)
-        for handle in self.on_close.values():
-            if handle.update is not None:
-                handle.value = handle.update(close)
-        for handle in self.on_bar.values():
-            if handle.update is not None:
-                handle.value = handle.update(high, low, close)
-        _feed(self.support, low)
-        _feed(self.resistance, high)
-        _feed(self.volume_mean, volume)
-        _feed(self.low_14, low)
-        _feed(self.high_14, high)
-        for (first, second), bar in zip(
-            self._chains, ((high, low, close), (close, volume), (high, low, close)), strict=True
-        ):
-            if first.update is not None:
-                first.value = first.update(*bar)
-                _feed(second, first.value)
+        updates = self._updates
+        values = [update(close) for update in updates[:13]]
+        values += [update(high, low, close) for update in updates[13:18]]
+        swing_low, swing_high, low_14, high_14, volume_mean = updates[18:23]
+        atr, atr_mean, obv, obv_mean, true_range, range_sum = updates[23:]
+        reach, flow = atr(high, low, close), obv(close, volume)
+        span = true_range(high, low, close)
+        values += (
+            swing_low(low), swing_high(high), low_14(low), high_14(high), volume_mean(volume),
+            reach, atr_mean(reach), flow, obv_mean(flow), span, range_sum(span),
+        )
+        self.values = values
         if self._cold and index == self._window.count - 1:
             self._open_cold()
 
     def collect(self) -> IndicatorSet:
         """The set at the bar last fed."""
-        close = {name: handle.value for name, handle in self.on_close.items()}
-        bar = {name: handle.value for name, handle in self.on_bar.items()}
+        (
+            ema_9, ema_20, ema_21, ema_50, ema_200, sma_20, sma_50, sma_200, rsi, roc, macd, bands,
+            stochastic, adx, plus_di, minus_di, atr_10, supertrend, support, resistance, low_14,
+            high_14, volume_mean, atr, atr_mean, obv, obv_mean, _, range_sum,
+        ) = self.values
         window = self._window
-        macd, signal, histogram = close["macd"] or (None, None, None)
-        bands, channel = close["bollinger"], _keltner(close["ema_20"], bar["atr_10"])
-        upper, middle, lower = bands or (None, None, None)
-        k_upper, k_middle, k_lower = channel or (None, None, None)
-        line, direction = bar["supertrend"] or (None, None)
-        fast_k, fast_d = close["stoch_rsi"] or (None, None)
+        line, signal, histogram = macd or NOTHING
+        upper, middle, lower = bands or NOTHING
+        k_upper, k_middle, k_lower = _keltner(ema_20, atr_10)
+        trend, direction = supertrend or NOTHING[:2]
+        fast_k, fast_d = stochastic or NOTHING[:2]
         squeeze = None
-        if bands and channel:
-            squeeze = bands[0] < channel[0] and bands[2] > channel[2]
+        if bands and k_upper is not None:
+            squeeze = upper < k_upper and lower > k_lower
+        figures: tuple[Any, ...] = (
+            ema_9, ema_21, ema_50, ema_200, sma_20, sma_50, sma_200, rsi, line, signal, histogram,
+            atr, atr_mean, adx, plus_di, minus_di, upper, middle, lower, k_upper, k_middle,
+            k_lower, trend, direction, fast_k, fast_d, roc, obv, obv_mean, volume_mean, support,
+            resistance,
+        )
+        if self._cold or not isfinite(sum(figures)):
+            figures = tuple(map(_finite, figures))
         return IndicatorSet(
-            ts=window.last_ts,
-            close=window.bar(window.count - 1)[3],
-            ema_9=_finite(close["ema_9"]),
-            ema_21=_finite(close["ema_21"]),
-            ema_50=_finite(close["ema_50"]),
-            ema_200=_finite(close["ema_200"]),
-            sma_20=_finite(close["sma_20"]),
-            sma_50=_finite(close["sma_50"]),
-            sma_200=_finite(close["sma_200"]),
-            rsi=_finite(close["rsi"]),
-            macd=_finite(macd),
-            macd_signal=_finite(signal),
-            macd_histogram=_finite(histogram),
-            atr=_finite(self.atr.value),
-            atr_mean=_finite(self.atr_mean.value),
-            adx=_finite(bar["adx"]),
-            plus_di=_finite(bar["plus_di"]),
-            minus_di=_finite(bar["minus_di"]),
-            bollinger_upper=_finite(upper),
-            bollinger_middle=_finite(middle),
-            bollinger_lower=_finite(lower),
-            keltner_upper=_finite(k_upper),
-            keltner_middle=_finite(k_middle),
-            keltner_lower=_finite(k_lower),
-            supertrend=_finite(line),
-            supertrend_direction=direction,
-            stoch_rsi_k=_finite(fast_k),
-            stoch_rsi_d=_finite(fast_d),
-            roc=_finite(close["roc"]),
-            obv=_finite(self.obv.value),
-            obv_mean=_finite(self.obv_mean.value),
-            vwap=window.vwap(),
-            volume_mean=_finite(self.volume_mean.value),
-            choppiness=self._choppiness(),
-            squeeze=squeeze,
-            support=_finite(self.support.value),
-            resistance=_finite(self.resistance.value),
+            window.last_ts, window.newest, window.vwap(),
+            _choppiness(range_sum, high_14, low_14), squeeze, *figures,
         )
 
-    def _choppiness(self) -> float | None:
-        """100·log10(ΣTR₁₄ / (max high − min low)) / log10(14) (E. W. Dreiss)."""
-        total, high, low = self.range_sum.value, self.high_14.value, self.low_14.value
-        if total is None or high is None or low is None or high <= low or total <= 0.0:
-            return None
-        return min(100.0, max(0.0, 100.0 * log10(total / (high - low)) / LOG_CHOP))
+
+def _still_cold(*_: float) -> None:
+    """In place of the update of a handle that is not open yet."""
 
 
-def _keltner(middle: float | None, reach: float | None) -> tuple[float, float, float] | None:
+def _choppiness(total: float | None, high: float | None, low: float | None) -> float | None:
+    """100·log10(ΣTR₁₄ / (max high − min low)) / log10(14) (E. W. Dreiss)."""
+    if total is None or high is None or low is None or high <= low or total <= 0.0:
+        return None
+    return min(100.0, max(0.0, 100.0 * log10(total / (high - low)) / LOG_CHOP))
+
+
+def _keltner(middle: float | None, reach: float | None) -> tuple[Any, ...]:
     """EMA20 ± 2·ATR10 of closes (C. Keltner in L. Raschke's form; TA-Lib's own KC takes the
     typical price).
     """
     if middle is None or reach is None:
-        return None
+        return NOTHING
     return middle + 2.0 * reach, middle, middle - 2.0 * reach
-
-
-def _feed(handle: _Handle, value: float) -> None:
-    if handle.update is not None:
-        handle.value = handle.update(value)
 
 
 def _finite(value: float | None) -> float | None:
     """``value`` unless it is missing, NaN or infinite."""
-    return value if value is not None and value - value == 0.0 else None
+    return value if value is not None and value - value == 0 else None

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import msgspec
 
 from tradeterm.market.book import OrderBook
 from tradeterm.market.candles import MAX_FLAT, NEVER
-from tradeterm.market.indicators import IndicatorSet
+from tradeterm.market.indicators import Figures, IndicatorSet
 from tradeterm.market.symbol import BARS, STREAM, SymbolMarket, SymbolState
 from tradeterm.model.market import BookDelta, BookSnapshot, Candle, FeedNotice, Trade
 from tradeterm.model.timing import MINUTE, SECOND, timeframe_text
@@ -19,11 +19,9 @@ from tradeterm.settings.market import MarketSettings
 MAX_NOTICES: Final = 100
 #: Crossings of one book that are told; the counter goes on.
 MAX_CROSSINGS: Final = 20
-#: Closes of the smallest timeframe shown to the agents.
-RECENT_CLOSES: Final = 20
 
 
-class Snapshot(msgspec.Struct, frozen=True):
+class Snapshot(msgspec.Struct, frozen=True, gc=False):
     """One symbol at one moment: what an agent may look at. Prices in quote currency."""
 
     symbol: str
@@ -34,17 +32,13 @@ class Snapshot(msgspec.Struct, frozen=True):
     bid: float
     ask: float
     """Equal to ``bid`` where only bars are known."""
-    spread: float
-    mode: str
-    """``stream`` or ``bars``."""
-    by_timeframe: dict[int, IndicatorSet]
-    """Timeframe in seconds → indicators; ascending; those without a closed candle are absent."""
-    last_close: dict[int, int]
-    """Timeframe → stamp (ns) of its newest closed candle."""
-    closes: tuple[float, ...]
-    """The last 20 closes of the smallest timeframe, oldest first."""
-    age: float
-    """Seconds since the symbol's last event."""
+    by_timeframe: Mapping[int, IndicatorSet]
+    """Timeframe in seconds → indicators; ascending; those without a closed candle are absent.
+
+    Like ``atr`` worked out when looked at: not to be kept.
+    """
+    atr: Callable[[int], float | None]
+    """ATR 14 of one of these timeframes alone; None until warm."""
 
 
 class MarketState(msgspec.Struct, frozen=True):
@@ -265,17 +259,12 @@ class Market:
             until = m.ts + 2 * m.base * SECOND if m.mode == BARS else now
             if until < fresh:
                 fresh = until
-        return self.step_after(max(now, fresh))
+        return (max(now, fresh) // self.step + 1) * self.step
 
     @property
     def step(self) -> int:
         """A minute, or the interval of the finest bars when that is longer (ns)."""
         return max(MINUTE, self.bar_interval)
-
-    def step_after(self, now: int) -> int:
-        """The first end of a minute (or bar) after ``now``."""
-        step = self.step
-        return (now // step + 1) * step
 
     @property
     def last_event(self) -> int:
@@ -314,20 +303,7 @@ class Market:
         if not m.price:
             return None
         bid, ask = m.quote()
-        sets = {tf: indicators.current() for tf, indicators in m.indicators.items()}
-        return Snapshot(
-            symbol=symbol,
-            ts=now,
-            price=m.price,
-            bid=bid,
-            ask=ask,
-            spread=ask - bid,
-            mode=m.mode or STREAM,
-            by_timeframe={tf: figures for tf, figures in sets.items() if figures is not None},
-            last_close={tf: window.last_ts for tf, window in m.windows.items() if window.count},
-            closes=m.window.closes(RECENT_CLOSES),
-            age=self.age(symbol, now),
-        )
+        return Snapshot(symbol, now, m.price, bid, ask, Figures(m.indicators), m.atr)
 
     def age(self, symbol: str, now: int) -> float:
         """Seconds since the symbol's last event; infinite before the first."""

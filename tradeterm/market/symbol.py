@@ -162,6 +162,10 @@ class SymbolMarket:
             return self.price, self.price
         return bid, ask
 
+    def atr(self, timeframe: int) -> float | None:
+        """ATR 14 of one timeframe; None until warm."""
+        return self.indicators[timeframe].atr()
+
     @property
     def version(self) -> int:
         """Grows with every change of the book, the last price or the candles."""

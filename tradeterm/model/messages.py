@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+import msgspec
+
 from tradeterm.model.vocabulary import Priority, Topic
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(msgspec.Struct, frozen=True, gc=False):
     """One message; ``ttl`` in nanoseconds of market time."""
 
     id: str
@@ -27,8 +28,7 @@ class Message:
         return now - self.ts <= self.ttl
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(msgspec.Struct, frozen=True, gc=False):
     """One journal row before it is numbered and chained by the store.
 
     ``body`` is canonical JSON. ``parent`` is the id of the row it follows from ("" for roots).

@@ -13,7 +13,7 @@ import msgspec
 from tradeterm.model.vocabulary import Action, AgentName, Bias, Regime, VolatilityClass
 
 
-class TechnicalView(msgspec.Struct, frozen=True, tag="technical"):
+class TechnicalView(msgspec.Struct, frozen=True, gc=False, tag="technical"):
     """Technical analysis of one symbol. Confidence and strength are fractions 0–1."""
 
     symbol: str
@@ -32,7 +32,7 @@ class TechnicalView(msgspec.Struct, frozen=True, tag="technical"):
     reasoning: str
 
 
-class RegimeView(msgspec.Struct, frozen=True, tag="regime"):
+class RegimeView(msgspec.Struct, frozen=True, gc=False, tag="regime"):
     """The regime of one symbol, after hysteresis."""
 
     symbol: str
@@ -48,7 +48,7 @@ class RegimeView(msgspec.Struct, frozen=True, tag="regime"):
     reasoning: str
 
 
-class SentimentView(msgspec.Struct, frozen=True, tag="sentiment"):
+class SentimentView(msgspec.Struct, frozen=True, gc=False, tag="sentiment"):
     """Sentiment of one symbol from untrusted text: scores only. ``score`` is in −1…1."""
 
     symbol: str
@@ -61,7 +61,7 @@ class SentimentView(msgspec.Struct, frozen=True, tag="sentiment"):
     reasoning: str
 
 
-class TradeSignal(msgspec.Struct, frozen=True, tag="signal"):
+class TradeSignal(msgspec.Struct, frozen=True, gc=False, tag="signal"):
     """A trading decision on one symbol. ``size`` is a wish in base currency."""
 
     symbol: str
@@ -76,14 +76,14 @@ class TradeSignal(msgspec.Struct, frozen=True, tag="signal"):
     reasoning: str
 
 
-class RebalanceLeg(msgspec.Struct, frozen=True):
+class RebalanceLeg(msgspec.Struct, frozen=True, gc=False):
     """One spot order towards the targets: sign of ``notional`` (USDT) is the direction."""
 
     symbol: str
     notional: Decimal
 
 
-class AllocationView(msgspec.Struct, frozen=True, tag="allocation"):
+class AllocationView(msgspec.Struct, frozen=True, gc=False, tag="allocation"):
     """Weights of the trading balances against their targets, as percentages."""
 
     symbol: str
@@ -101,7 +101,7 @@ class AllocationView(msgspec.Struct, frozen=True, tag="allocation"):
 AgentOutput = TechnicalView | RegimeView | SentimentView | TradeSignal | AllocationView
 
 
-class Published(msgspec.Struct, frozen=True):
+class Published(msgspec.Struct, frozen=True, gc=False):
     """An output with the identity the journal gave it."""
 
     id: str

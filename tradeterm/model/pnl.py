@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import ROUND_FLOOR, Decimal
 
 from tradeterm.model.money import LEDGER_STEP
@@ -15,3 +16,12 @@ def price_gain(position: Position, price: Decimal, size: Decimal, rate: Decimal)
     """
     move = (price - position.entry) * position.side.sign
     return (move * size * rate).quantize(LEDGER_STEP, rounding=ROUND_FLOOR)
+
+
+def price_gains(position: Position, prices: Iterable[Decimal], rate: Decimal) -> list[Decimal]:
+    """``price_gain`` of all of a position at each of many prices."""
+    entry, sign, size = position.entry, position.side.sign, position.size
+    return [
+        ((price - entry) * sign * size * rate).quantize(LEDGER_STEP, rounding=ROUND_FLOOR)
+        for price in prices
+    ]

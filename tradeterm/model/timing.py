@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from functools import cache
 
 from tradeterm.errors import UsageError
 
@@ -54,6 +55,7 @@ def day_start(ts: int) -> int:
     return ts - ts % DAY
 
 
+@cache
 def timeframe_text(seconds: int) -> str:
     """``60`` → ``1m``, ``3600`` → ``1h``, ``86400`` → ``1d``."""
     for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60)):

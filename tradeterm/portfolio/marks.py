@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 import msgspec
@@ -49,6 +50,11 @@ class Marks:
         if new_peak:
             self.peak = equity
         return new_day or new_peak
+
+    def follow(self, marks: Sequence[tuple[int, Decimal]]) -> None:
+        """``note`` for a run of marks (stamp, equity) on a day that has begun."""
+        self.ts, self.current = marks[-1]
+        self.peak = max(self.peak, *(equity for _, equity in marks))
 
     def shift(self, amount: Decimal) -> None:
         """Money came or went that nobody earned or lost: move every base with it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
+from operator import add
 
 import msgspec
 
@@ -12,7 +13,7 @@ from tradeterm.model.account import FEES, PNL, TRADING, AccountView, Entry
 from tradeterm.model.instruments import Instrument
 from tradeterm.model.money import ONE, ZERO
 from tradeterm.model.orders import Filled, Order, Position
-from tradeterm.model.pnl import price_gain
+from tradeterm.model.pnl import price_gains
 from tradeterm.model.vocabulary import AccountBook, Level, Purpose, RunState
 from tradeterm.portfolio.booking import deposit, entry_of
 from tradeterm.portfolio.ledger import Ledger, LedgerState
@@ -118,12 +119,16 @@ class Portfolio:
             worth += holdings_value(self._moving, prices.rates)
         return worth + unrealised(positions.values(), prices) if positions else worth
 
-    def equity_at(self, positions: Iterable[Position], price: Decimal, rate: Decimal) -> Decimal:
-        """``equity`` if all positions stood at ``price`` and nothing else were held."""
-        gain = ZERO
+    def equities(
+        self, positions: Iterable[Position], prices: Sequence[Decimal], rate: Decimal
+    ) -> list[Decimal]:
+        """``equity`` with all positions at each of ``prices`` in turn and nothing else held."""
+        if self._settled_at != self.ledger.entries:
+            self._settle()
+        worth = [self._settled] * len(prices)
         for position in positions:
-            gain += price_gain(position, price, position.size, rate)
-        return self._settled + gain
+            worth = list(map(add, worth, price_gains(position, prices, rate)))
+        return worth
 
     def _settle(self) -> None:
         holdings = self.ledger.account(TRADING)

@@ -84,7 +84,7 @@ class Prices:
         low = self.bids[symbol] = exact(bid)
         high = self.asks[symbol] = low if ask == bid else exact(ask)
         if rated:
-            self.rates[base] = (low + high) / 2
+            self.rates[base] = low if high is low else (low + high) / 2
 
 
 def unrealised(positions: Iterable[Position], prices: Prices) -> Decimal:

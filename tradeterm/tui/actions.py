@@ -60,7 +60,7 @@ def _entries(view: ConsoleView, focus: Focus) -> bool:
 
 
 def _paced(view: ConsoleView, focus: Focus) -> bool:
-    return view.status.mode != "LIVE"
+    return view.status.known and view.status.mode != "LIVE"
 
 
 def _running(view: ConsoleView, focus: Focus) -> bool:

@@ -47,10 +47,11 @@ def price(value: Decimal | float | None, tick: Decimal | None = None) -> str:
 
 
 def size(value: Decimal) -> str:
-    """A base quantity: up to six places, thousands separated."""
+    """A base quantity in at most nine characters below ten million, thousands separated."""
     if abs(value) >= 1000:
         return f"{value:,.1f}"
-    text = f"{value:.6f}" if abs(value) >= Decimal("0.000001") else plain(value)
+    digits = 6 if abs(value) < 10 else 5 if abs(value) < 100 else 4
+    text = f"{value:.{digits}f}" if abs(value) >= Decimal("0.000001") else plain(value)
     head, _, tail = text.partition(".")
     return f"{head}.{tail.rstrip('0').ljust(4, '0')}" if tail else head
 

@@ -33,14 +33,39 @@ class Source(NamedTuple):
     parent: str
 
 
-Projector = Callable[[Source, Body], list[Change]]
+Projector = Callable[[Source, Any], list[Change]]
 
 
-def project(source: Source, body: bytes | Body) -> list[Change]:
+class _Said(msgspec.Struct):
+    """What the tables keep of an output; the rest of it is not even decoded."""
+
+    symbol: str
+    bias: str | None = None
+    action: str | None = None
+    confidence: float | None = None
+
+
+class _Published(msgspec.Struct):
+    """Most rows of a run are these."""
+
+    id: str
+    ts: int
+    agent: str
+    by: str
+    inputs: msgspec.Raw
+    output: _Said
+
+
+_DECODERS: dict[str, Callable[[bytes], Any]] = {
+    "agent_output": msgspec.json.Decoder(_Published).decode,
+}
+
+
+def project(source: Source, body: bytes) -> list[Change]:
     """The changes of one row; raises StoreError when the body lacks what its kind has."""
     try:
-        data = decode_body(body) if isinstance(body, bytes) else body
-        return PROJECTORS[source.kind](source, data)
+        decode: Callable[[bytes], Any] = _DECODERS.get(source.kind, decode_body)
+        return PROJECTORS[source.kind](source, decode(body))
     except (KeyError, TypeError, ValueError, AttributeError, msgspec.DecodeError) as error:
         raise StoreError(
             f"journal row {source.seq} ({source.kind} {source.id}): "
@@ -125,12 +150,11 @@ def _verdict(source: Source, body: Body) -> list[Change]:
     ))]
 
 
-def _published(source: Source, body: Body) -> list[Change]:
-    output = body["output"]
+def _published(source: Source, body: _Published) -> list[Change]:
+    said = body.output
     return [Change("agent_outputs", (
-        source.run, body["id"], body["ts"], body["agent"], body["by"], output["symbol"],
-        output.get("bias") or output.get("action"), output.get("confidence"),
-        _json(body["inputs"]), source.seq,
+        source.run, body.id, body.ts, body.agent, body.by, said.symbol, said.bias or said.action,
+        said.confidence, bytes(body.inputs).decode(), source.seq,
     ))]
 
 

@@ -88,7 +88,7 @@ TABLES = {table.name: table for table in (
     ),
     _table(
         "agent_outputs",
-        "run:i id ts:i agent by symbol bias? confidence:r? inputs seq:i", "run id",
+        "run:i id ts:i agent by symbol bias? confidence:r? inputs seq:i", "run id", replace=False,
     ),
     _table("equity_marks", "run:i ts:i seq:i n:i equity", "run ts seq n", replace=False),
     _table("coordinator_state", "run:i what value since:i reason seq:i", "run what"),

@@ -185,7 +185,7 @@ class _Verification:
                 self._starts.append(row.seq)
                 self._invariants = self._fresh_invariants()
             changes = project(
-                Source(self._tail.run, row.seq, row.kind, row.id, row.ts, row.parent), body
+                Source(self._tail.run, row.seq, row.kind, row.id, row.ts, row.parent), row.body
             )
             self._invariants.check(row, body)
         except (msgspec.DecodeError, StoreError) as error:

@@ -123,15 +123,17 @@ def compose(rows: Iterable[Row], tail: Tail) -> Composed:
 
 def flatten(changes: Iterable[Change]) -> dict[str, list[Any]]:
     """Changes by table as flat parameters; of a replaced row only the newest version."""
-    tables: dict[str, dict[tuple[Any, ...], tuple[Any, ...]]] = {}
-    for n, (table, values) in enumerate(changes):
+    flat: dict[str, list[Any]] = {}
+    newest: dict[str, dict[tuple[Any, ...], tuple[Any, ...]]] = {}
+    for table, values in changes:
         shape = TABLES[table]
-        key = values[: len(shape.key)] if shape.replace else (n,)
-        tables.setdefault(table, {})[key] = values
-    return {
-        table: [value for values in rows.values() for value in values]
-        for table, rows in tables.items()
-    }
+        if shape.replace:
+            newest.setdefault(table, {})[values[: len(shape.key)]] = values
+        else:
+            flat.setdefault(table, []).extend(values)
+    for table, rows in newest.items():
+        flat[table] = [value for values in rows.values() for value in values]
+    return flat
 
 
 def insert(db: sqlite3.Connection, table: str, parameters: list[Any], columns: int) -> None:

@@ -7,7 +7,7 @@ from typing import ClassVar
 from tradeterm.engine.view import AgentView, ConsoleView
 from tradeterm.tui import figures
 from tradeterm.tui.ink import Line, Part
-from tradeterm.tui.panes.base import ListPane, placeholder
+from tradeterm.tui.panes.base import ListPane
 from tradeterm.tui.panes.columns import Column, heads, row
 
 COLUMNS = (
@@ -21,6 +21,8 @@ COLUMNS = (
     Column("LAST", 5, ">", 3),
     Column("NEXT", 5, ">", 4),
 )
+#: Instead of a symbol: what is said of the portfolio as one.
+WHOLE = "*"
 _STATES = {"ok": "up", "failed": "error", "warming": "warn", "off": "quiet", "idle": "quiet"}
 _SAYS = {
     "long": "up", "buy": "up", "trending_bull": "up", "volatile_bull": "up",
@@ -55,8 +57,8 @@ class AgentsPane(ListPane):
         """The agent under the cursor."""
         return next((each for each in self.view.agents if each.name == self.selected), None)
 
-    def empty(self, width: int) -> list[Line]:
-        return placeholder("the five agents appear here once the engine runs", width=width)
+    def empty(self) -> tuple[str, ...]:
+        return ("the five agents appear here",)
 
     def header(self, width: int) -> list[Line]:
         return [heads(COLUMNS, width)]
@@ -66,7 +68,7 @@ class AgentsPane(ListPane):
         return row(COLUMNS, self._cells(agent), width)
 
     def _cells(self, agent: AgentView) -> list[Part]:
-        symbol = self.choice.symbol
+        symbol = WHOLE if WHOLE in agent.votes else self.choice.symbol
         says = agent.votes.get(symbol, "–")
         confidence = agent.confidences.get(symbol)
         return [

@@ -13,7 +13,12 @@ from tradeterm.tui.panes.base import Pane
 from tradeterm.tui.panes.safety import ROLES
 
 _BAR: Part = (" │ ", "faint")
+_TIGHT: Part = ("│", "faint")
 _STATES = {"running": "up", "halted": "error+bold", "paused": "warn+bold"}
+
+
+#: Market, state, level, equity, drawdown, exposure.
+MAIN_GROUPS = 6
 
 
 class Bar(Pane):
@@ -32,61 +37,73 @@ class StatusBar(Bar):
         return view.status
 
     def inside(self, width: int, height: int) -> list[Line]:
-        groups = status_groups(self.view.status, width)
-        line: list[Part] = [(" ", "text")]
-        for at, group in enumerate(groups):
-            extra = (_BAR, *group) if at else group
-            if cells(line) + cells(extra) > width:
-                break
-            line += extra
-        return [tuple(line)]
+        return [status_line(self.view.status, width)]
+
+
+def status_line(status: StatusView, width: int) -> Line:
+    """As much as fits; the main groups move closer together before one of them is left out."""
+    groups = status_groups(status, width)
+    count, line = _joined(groups, _BAR, width)
+    return line if count >= MAIN_GROUPS else _joined(groups, _TIGHT, width)[1]
+
+
+def _joined(groups: list[Line], bar: Part, width: int) -> tuple[int, Line]:
+    """As many groups as fit, and how many those are."""
+    line: list[Part] = [(" ", "text")]
+    for at, group in enumerate(groups):
+        extra = (bar, *group) if at else group
+        if cells(line) + cells(extra) > width:
+            return at, tuple(line)
+        line += extra
+    return len(groups), tuple(line)
 
 
 def status_groups(status: StatusView, width: int) -> list[Line]:
-    """The parts of the status line, most important first."""
-    roomy = width >= 100
-    digits = 2 if roomy else 0
-    moved = figures.percent(status.day_pnl, 2)
-    if status.day_pnl > 0:
-        moved = "+" + moved
-    gain = "up" if status.day_pnl > 0 else "down" if status.day_pnl < 0 else "text"
-    drawdown_role = "warn" if status.drawdown >= status.drawdown_limit / 2 else "text"
-    market: list[Part] = [
-        (f"{status.mode} ", "text+bold"), (figures.speed(status.speed), _speed_role(status)),
-    ]
-    if status.data_age is None:
-        market.append((" no data yet", "quiet"))
-    else:
-        stale = "warn+bold" if status.data_age > 5 and status.speed > 0 else "quiet"
-        market.append((f" {'data ' if roomy else ''}{figures.age(status.data_age)}", stale))
-    groups: list[Line] = [
-        (("PAPER", "accent+bold"), _BAR, *market),
-        ((status.level, ROLES.get(status.level, "text") + "+bold"),),
-    ]
+    """The parts of the status line, most important first; a dash for what nobody knows yet."""
     state: Line = ((status.state.upper(), _STATES.get(status.state, "warn")),)
-    if status.state != "running":
-        groups.insert(1, state)
+    if not status.known:
+        unknown = [((name, "quiet"), (" –", "text")) for name in ("market", "eq", "dd", "exp")]
+        return [(("PAPER", "accent+bold"),), state, *unknown]
+    roomy = width >= 100
+    groups = [
+        (("PAPER ", "accent+bold"), *_market(status, roomy)), state,
+        ((status.level, ROLES.get(status.level, "text") + "+bold"),), *_money(status, roomy),
+    ]
+    if status.store_lag > 1:
+        groups.insert(3, ((f"store {figures.age(status.store_lag)} behind", "error"),))
     groups += [
-        (("eq ", "quiet"), (f"{status.equity:,.{digits}f} ", "text+bold"), (moved + "%", gain)),
-        (("dd ", "quiet"), (f"{status.drawdown:.1f}", drawdown_role),
-         (f"/{status.drawdown_limit:.0f}%", "quiet")),
-        (("exp ", "quiet"), (f"{status.exposure:.0f}", "text"),
-         (f"/{status.exposure_limit:.0f}%" if roomy else "%", "quiet")),
         (("llm ", "quiet"), (f"${status.llm_cost:.2f}", "text"), (f"/${status.llm_cap:.0f}",
                                                                   "quiet")),
         ((figures.clock(status.market_time) + "Z", "quiet"),),
-    ]
-    if status.state == "running":
-        groups.append(state)
-    groups += [
         (("up ", "quiet"), (figures.age(float(int(status.uptime))).replace(".0s", "s"), "quiet")),
         (("advisor ", "quiet"), (status.advisor, "quiet")),
     ]
     if status.alarms:
         groups.append(((f"{status.alarms} alarms", "error"),))
-    if status.store_lag > 1:
-        groups.insert(3, ((f"store {figures.age(status.store_lag)} behind", "error"),))
     return groups
+
+
+def _market(status: StatusView, roomy: bool) -> Line:
+    pace: Line = ((f"{status.mode} ", "text+bold"), (figures.speed(status.speed),
+                                                    _speed_role(status)))
+    if status.data_age is None:
+        return (*pace, (" no data yet" if roomy else " –", "quiet"))
+    stale = "warn+bold" if status.data_age > 5 and status.speed > 0 else "quiet"
+    return (*pace, (f" {'data ' if roomy else ''}{figures.age(status.data_age)}", stale))
+
+
+def _money(status: StatusView, roomy: bool) -> list[Line]:
+    moved = figures.percent(status.day_pnl, 2 if roomy else 1)
+    gain = "up" if status.day_pnl > 0 else "down" if status.day_pnl < 0 else "text"
+    worn = "warn" if status.drawdown >= status.drawdown_limit / 2 else "text"
+    return [
+        (("eq ", "quiet"), (f"{status.equity:,.{2 if roomy else 0}f} ", "text+bold"),
+         (("+" if status.day_pnl > 0 else "") + moved + "%", gain)),
+        (("dd ", "quiet"), (f"{status.drawdown:.1f}", worn),
+         (f"/{status.drawdown_limit:.0f}%", "quiet")),
+        (("exp ", "quiet"), (f"{status.exposure:.0f}", "text"),
+         (f"/{status.exposure_limit:.0f}%" if roomy else "%", "quiet")),
+    ]
 
 
 def _speed_role(status: StatusView) -> str:
@@ -136,7 +153,8 @@ class NoticeBar(Bar):
 
     def _tabs(self) -> Line:
         waiting = sum(card.state == "pending" for card in self.view.cards)
-        names = ("Pos", f"Conf({waiting})", "Book", "Chart", "Events", "Agents", "Orders",
+        shown = waiting if self.view.status.known else "–"
+        names = ("Pos", f"Conf({shown})", "Book", "Chart", "Events", "Agents", "Orders",
                  "Safety")
         ids = ("positions", "conflicts", "book", "chart", "events", "agents", "orders", "safety")
         parts: list[Part] = [(" ", "text")]
@@ -219,16 +237,18 @@ class SmallCard(Bar):
 
     def part_of(self, view: ConsoleView) -> object:
         status = view.status
-        return status.level, status.state, status.equity, status.day_pnl, status.mode, view.fault
+        return (status.level, status.state, status.equity, status.day_pnl, status.mode,
+                status.known, view.fault)
 
     def inside(self, width: int, height: int) -> list[Line]:
         status = self.view.status
+        state = "DEAD" if self.view.fault else status.state.upper()
+        worth = f"{figures.money(status.equity)} {status.day_pnl:+.2f}%" if status.known else "–"
         rows = [
             ("terminal too small, need 80×20", "warn+bold"),
-            (f"PAPER {status.mode} · engine {(self.view.fault and 'DEAD') or status.state.upper()}",
-             "text+bold"),
-            (status.level, ROLES.get(status.level, "text")),
-            (f"eq {figures.money(status.equity)} {status.day_pnl:+.2f}%", "text"),
+            (f"PAPER {status.mode or '–'} · engine {state}", "text+bold"),
+            (status.level or "–", ROLES.get(status.level, "text")),
+            (f"eq {worth}", "text"),
             ("H halt   q quit", "accent"),
         ]
         return [((clip(text, width), role),) for text, role in rows]

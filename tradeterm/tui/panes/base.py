@@ -86,7 +86,7 @@ class Pane(Widget):
         """Take a new picture; repaint what changed, at most once per ``interval`` seconds."""
         if not self.placed or now < self._next:
             return
-        part = self.part_of(view)
+        part = view.status.known, self.part_of(view)
         if part == self._slice and not self._failing:
             return
         self._slice = part
@@ -208,9 +208,15 @@ def _runs(dirty: list[int], width: int) -> list[Region]:
     return [*regions, Region(0, start, width, last - start + 1)]
 
 
-def placeholder(*texts: str, width: int) -> list[Line]:
-    """What an empty pane says: what will appear here, and when."""
-    return [((part, "quiet"),) for text in texts for part in wrap(text, width)]
+def placeholder(*texts: str, width: int, height: int = 99) -> list[Line]:
+    """What an empty pane says: what will appear here, and when; the sentences that fit whole."""
+    lines: list[Line] = []
+    for text in texts:
+        parts = wrap(text, width)
+        if lines and len(lines) + len(parts) > height:
+            break
+        lines += [((part, "quiet"),) for part in parts]
+    return lines
 
 
 class ListPane(Pane):
@@ -238,9 +244,9 @@ class ListPane(Pane):
         """One row."""
         return BLANK
 
-    def empty(self, width: int) -> list[Line]:
-        """What stands here while there is nothing."""
-        return []
+    def empty(self) -> tuple[str, ...]:
+        """What stands here while there is nothing, most important first."""
+        return ()
 
     def after(self, width: int, height: int) -> list[Line]:
         """Lines below the rows, at most ``height``: detail of the selected row."""
@@ -259,7 +265,9 @@ class ListPane(Pane):
         if not ids:
             if self.filter:
                 return placeholder(f"nothing contains “{self.filter}” · esc clears", width=width)
-            return self.empty(width)
+            known = self.view.status.known
+            texts = self.empty() if known else ("connecting to the engine …",)
+            return placeholder(*texts, width=width, height=height)
         head = self.header(width)
         room = max(1, self.rows_wanted(height - len(head)))
         self._scroll(room, len(ids))
@@ -328,6 +336,8 @@ class ListPane(Pane):
 
     def counted(self, shown: int, total: int) -> str:
         """``(3)``, or ``(1 of 3, filter)`` while filtered."""
+        if not self.view.status.known:
+            return "(–)"
         return f"({shown} of {total}, “{self.filter}”)" if self.filter else f"({total})"
 
     def on_click(self, event: events.Click) -> None:

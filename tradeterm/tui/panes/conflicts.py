@@ -10,7 +10,7 @@ from tradeterm.tui import figures
 from tradeterm.tui.choice import Choice
 from tradeterm.tui.guards import Question, number
 from tradeterm.tui.ink import BLANK, Ink, Line, cells, clip, fit, spread, wrap
-from tradeterm.tui.panes.base import ListPane, placeholder
+from tradeterm.tui.panes.base import ListPane
 
 _STATES = {"approved": "up", "rejected": "quiet", "expired": "warn", "drifted": "warn"}
 #: Market seconds left from which the countdown is an alarm.
@@ -43,12 +43,15 @@ class ConflictsPane(ListPane):
     def heading(self) -> str:
         if self.filter:
             return f"Conflicts {self.counted(len(self.ids()), len(self.view.cards))}"
-        return f"Conflicts ({len(self.pending())} pending)"
+        waiting = len(self.pending()) if self.view.status.known else "–"
+        return f"Conflicts ({waiting} pending)"
 
     def age(self) -> str:
         return f"age {figures.age(self.view.status.data_age)}"
 
     def hint(self) -> str:
+        if self.question:
+            return "y yes · any other key no"
         return "a approve · r reject · R reject all · enter evidence"
 
     def ids(self) -> list[str]:
@@ -77,12 +80,12 @@ class ConflictsPane(ListPane):
         self.settle()
         super()._settle(ids)
 
-    def empty(self, width: int) -> list[Line]:
-        return placeholder(
+    def empty(self) -> tuple[str, ...]:
+        return (
             "nothing to decide",
-            "When the analysts contradict each other, a card waits here with its evidence and a "
-            "countdown; a asks, y approves, r refuses. Without an answer there is no trade.",
-            width=width,
+            "A card waits here when agents disagree: a asks, y approves, r refuses.",
+            "Without an answer there is no trade.",
+            "Every card brings its evidence, its exact order and a countdown.",
         )
 
     def rows_wanted(self, height: int) -> int:
@@ -104,7 +107,7 @@ class ConflictsPane(ListPane):
 
     def _right(self, card: CardView) -> Line:
         if card.state != "pending":
-            return ((f" {card.state} {figures.clock(card.created)}",
+            return ((f" {card.state} {figures.clock(card.decided)}",
                      _STATES.get(card.state, "quiet")),)
         now = self.view.status.market_time
         soon = card.expires - now < _SOON * 10**9
@@ -118,24 +121,19 @@ class ConflictsPane(ListPane):
         if card is None or height < 1:
             return []
         if self.question:
-            return [*self._asking(self.question, width), *card_lines(card, self.view, width)][
-                :height]
+            return [*self._asking(self.question, width), *_reasons(card, self.view, width)][:height]
         if height < 3:
             return []
         return [BLANK, *card_lines(card, self.view, width)][:height]
 
     def _asking(self, question: Question, width: int) -> list[Line]:
         card = question.card
-        currency = self.view.status.currency
         first = f"Approve {number(card.id)}?  {card.action}"
-        facts = (
-            f"size {figures.size(card.size)} · notional {figures.money(card.notional)} {currency}"
-            f" · risk at stop {figures.money(card.risk_at_stop)} {currency}"
-            f" · exposure after {figures.percent(card.exposure_after)} %"
-        )
+        if card.follows:
+            first += f"; {card.follows}"
         return [
             *(((line, "warn+bold"),) for line in wrap(first, width)),
-            *(((line, "text"),) for line in wrap(facts, width)),
+            *pairs(_stake(card, self.view.status.currency), width),
             (
                 ("y", "accent+bold"), (" sends exactly this order · ", "text"),
                 ("any other key: No", "text"),
@@ -146,46 +144,90 @@ class ConflictsPane(ListPane):
 
 
 def card_lines(card: CardView, view: ConsoleView, width: int) -> list[Line]:
-    """A card in full: facts first, rules, what the keys do; an arbiter's prose last, as quotation."""
-    lines = _order_lines(card, view, width)
-    for sentence in card.evidence:
-        lines += _hanging("· ", sentence, width, "text")
-    lines += [_rule(rule, width) for rule in _telling(card.rules)]
+    """A card in full: facts, evidence, what the keys do, an arbiter's prose as a quotation, rules."""
+    lines = [*_head(card, width), *pairs(
+        _stake(card, view.status.currency) + _terms(card, view), width)]
+    lines += _evidence(card, width)
     if card.state == "pending":
-        verb = "sends exactly this order" if card.stop is not None else f"sends: {card.action}"
-        lines += _hanging("a ", f"approves: {verb}, once risk has checked it again", width,
-                          "quiet")
+        verb = (f"sends: {card.action}" if card.closing
+                else "sends exactly this order, once risk has checked it again")
+        lines += _hanging("a ", f"approves: {verb}", width, "quiet")
         lines += _hanging("r ", "refuses: no trade; so does the countdown when it ends", width,
                           "quiet")
     elif card.reason:
         lines += _hanging(f"{card.state} ", card.reason, width, "quiet")
-    if card.reasoning:
-        lines.append(((f"{card.by} wrote, {card.confidence:.2f} sure:", "quiet"),))
-        lines += [(("▏ ", "faint"), (part, "quiet+italic")) for part in
-                  wrap(card.reasoning, max(10, width - 2))]
-    return lines
+    return [*lines, *_quotation(card, width), *_passed(card, width)]
 
 
-def _order_lines(card: CardView, view: ConsoleView, width: int) -> list[Line]:
-    book = view.books.get(card.symbol)
-    tick = book.tick if book else None
-    currency = view.status.currency
+def _reasons(card: CardView, view: ConsoleView, width: int) -> list[Line]:
+    """The card under its question: all that the question does not say itself."""
+    return [*pairs(_terms(card, view), width), *_evidence(card, width), *_quotation(card, width),
+            *_passed(card, width)]
+
+
+def _evidence(card: CardView, width: int) -> list[Line]:
+    """Each contradiction, and the rules that changed or refused something."""
+    lines: list[Line] = []
+    for sentence in card.evidence:
+        lines += _hanging("· ", sentence, width, "text")
+    return lines + [_rule(rule, width) for rule in card.rules if rule.outcome != "pass"]
+
+
+def _passed(card: CardView, width: int) -> list[Line]:
+    """The rules that had nothing to say: last, there are two dozen of them."""
+    return [_rule(rule, width) for rule in card.rules if rule.outcome == "pass"]
+
+
+def _quotation(card: CardView, width: int) -> list[Line]:
+    if not card.reasoning:
+        return []
+    said = wrap(card.reasoning, max(10, width - 2))
+    return [((f"{card.by} wrote, {card.confidence:.2f} sure:", "quiet"),),
+            *((("▏ ", "faint"), (part, "quiet+italic")) for part in said)]
+
+
+def _head(card: CardView, width: int) -> list[Line]:
     lines: list[Line] = [
         ((card.resolution, "accent+bold"), (f" by {clip(card.by, 12)}  ", "quiet"),
          (clip(card.action, max(8, width - 24)), "text+bold")),
     ]
-    facts = [
-        ("size", figures.size(card.size)),
-        ("notional", f"{figures.money(card.notional)} {currency}"),
-        ("risk at stop", f"{figures.money(card.risk_at_stop)} {currency}"),
-        ("exposure after", f"{figures.percent(card.exposure_after)} %"),
-        ("entry", figures.price(card.entry, tick)), ("stop", figures.price(card.stop, tick)),
-        ("target", figures.price(card.target, tick)),
-        ("reward/risk", "–" if card.reward_risk is None else f"{card.reward_risk:.2f}"),
-        ("leverage", f"{card.leverage.normalize():f}×"),
-        ("now", f"{figures.price(card.price_now, tick)} ({_moved(card.price, card.price_now)})"),
-    ]
-    return lines + pairs(facts, width)
+    if card.follows:
+        lines += _hanging("→ ", card.follows, width, "warn")
+    return lines
+
+
+def _terms(card: CardView, view: ConsoleView) -> list[tuple[str, str]]:
+    """At which prices; a close has none of an entry's."""
+    book = view.books.get(card.symbol)
+    tick = book.tick if book else None
+    facts: list[tuple[str, str]] = []
+    if not card.closing:
+        facts += [
+            ("entry", figures.price(card.entry, tick)), ("stop", figures.price(card.stop, tick)),
+            ("target", figures.price(card.target, tick)),
+            ("reward/risk", "–" if card.reward_risk is None else f"{card.reward_risk:.2f}"),
+            ("leverage", f"{card.leverage.normalize():f}×"),
+        ]
+    if card.price_now is not None:
+        moved = _moved(card.price, card.price_now)
+        facts.append(("now", f"{figures.price(card.price_now, tick)} ({moved})"))
+    else:
+        facts.append(("price then", figures.price(card.price, tick)))
+    return facts
+
+
+def _stake(card: CardView, currency: str) -> list[tuple[str, str]]:
+    """How much is at stake; figures that nobody knows any more are left out."""
+    facts: list[tuple[str, str]] = []
+    if card.size is not None:
+        facts.append(("closes" if card.closing else "size", figures.size(card.size)))
+    if card.notional is not None:
+        facts.append(("notional", f"{figures.money(card.notional)} {currency}"))
+    if card.risk_at_stop is not None and not card.closing:
+        facts.append(("risk at stop", f"{figures.money(card.risk_at_stop)} {currency}"))
+    if card.exposure_after is not None:
+        facts.append(("exposure after", f"{figures.percent(card.exposure_after)} %"))
+    return facts
 
 
 def _moved(before: Decimal, now: Decimal) -> str:
@@ -203,11 +245,6 @@ def pairs(facts: list[tuple[str, str]], width: int) -> list[Line]:
             current = ()
         current = (*current, ("   ", "text"), *piece) if current else piece
     return [*lines, current] if current else lines
-
-
-def _telling(rules: tuple[RuleView, ...]) -> list[RuleView]:
-    """Rules that changed or refused something first, the quiet ones after."""
-    return sorted(rules, key=lambda rule: rule.outcome == "pass")
 
 
 def _rule(rule: RuleView, width: int) -> Line:

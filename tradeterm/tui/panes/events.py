@@ -7,7 +7,7 @@ from typing import ClassVar
 from tradeterm.engine.view import ConsoleView, EventView
 from tradeterm.tui import figures
 from tradeterm.tui.ink import Line, fit
-from tradeterm.tui.panes.base import ListPane, placeholder
+from tradeterm.tui.panes.base import ListPane
 
 _KINDS = {
     "FILL": "up", "POS": "up", "RISK": "warn", "LEVEL": "warn", "CONF": "accent", "CMD": "accent",
@@ -77,11 +77,10 @@ class EventsPane(ListPane):
         self.following = last
         super().move_end(last)
 
-    def empty(self, width: int) -> list[Line]:
+    def empty(self) -> tuple[str, ...]:
         if self.errors_only and self.view.events:
-            return placeholder("no warnings or errors · e shows everything", width=width)
-        return placeholder("fills, refusals, conflicts and level changes appear here as they "
-                           "happen", width=width)
+            return ("no warnings or errors · e shows everything",)
+        return ("fills, refusals, conflicts and level changes appear here as they happen",)
 
     def row(self, row_id: str, width: int) -> Line:
         event = self._kept_now[row_id]

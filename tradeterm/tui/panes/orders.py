@@ -8,7 +8,7 @@ from tradeterm.engine.view import ConsoleView, OrderView
 from tradeterm.tui import figures
 from tradeterm.tui.actions import WORKING
 from tradeterm.tui.ink import Line, Part
-from tradeterm.tui.panes.base import ListPane, placeholder
+from tradeterm.tui.panes.base import ListPane
 from tradeterm.tui.panes.columns import Column, heads, row
 
 COLUMNS = (
@@ -43,7 +43,7 @@ class OrdersPane(ListPane):
         if self.filter:
             return f"Orders {self.counted(len(self.ids()), len(self.view.orders))}"
         working = sum(order.status in WORKING for order in self.view.orders)
-        return f"Orders ({working} working)"
+        return f"Orders ({working if self.view.status.known else '–'} working)"
 
     def age(self) -> str:
         return f"age {figures.age(self.view.status.data_age)}"
@@ -66,11 +66,10 @@ class OrdersPane(ListPane):
         if order:
             self.choice.symbol = order.symbol
 
-    def empty(self, width: int) -> list[Line]:
-        return placeholder(
+    def empty(self) -> tuple[str, ...]:
+        return (
             "no orders yet",
             "Entries, stops and targets appear here as soon as risk lets one through.",
-            width=width,
         )
 
     def header(self, width: int) -> list[Line]:

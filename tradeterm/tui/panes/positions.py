@@ -7,7 +7,7 @@ from typing import ClassVar
 from tradeterm.engine.view import ConsoleView, PositionView
 from tradeterm.tui import figures
 from tradeterm.tui.ink import Line, Part
-from tradeterm.tui.panes.base import ListPane, placeholder
+from tradeterm.tui.panes.base import ListPane
 from tradeterm.tui.panes.columns import Column, heads, row
 
 COLUMNS = (
@@ -60,14 +60,10 @@ class PositionsPane(ListPane):
         if position:
             self.choice.symbol = position.symbol
 
-    def empty(self, width: int) -> list[Line]:
-        if self.view.status.state == "starting":
-            return placeholder("connecting to the engine …", width=width)
-        return placeholder(
+    def empty(self) -> tuple[str, ...]:
+        return (
             "no open positions",
-            "A position appears here when an approved order fills; its stop and target come with "
-            "it, in the same step.",
-            width=width,
+            "A position appears here when an order fills; its stop and target come in that step.",
         )
 
     def header(self, width: int) -> list[Line]:

@@ -47,7 +47,7 @@ class SafetyPane(Pane):
             text = f"›{name}‹" if active else name
             level.append((text + " ", ROLES[name] + "+bold" if active else "quiet"))
         lines: list[Line] = [tuple(level)]
-        cause = status.level_cause or MEANING.get(status.level, "")
+        cause = status.level_cause or MEANING.get(status.level, "–")
         lines.append((("cause   " if status.level_cause else "means   ", "quiet"),
                       (clip(cause, width - 8), "text")))
         state = status.state.upper()

@@ -11,6 +11,7 @@ from tradeterm.tui import figures
 from tradeterm.tui.actions import ACTIONS, Tier
 from tradeterm.tui.guards import number
 from tradeterm.tui.ink import BLANK, Line, fit, wrap
+from tradeterm.tui.panes.agents import WHOLE
 from tradeterm.tui.panes.conflicts import card_lines, pairs
 from tradeterm.tui.panes.safety import MEANING
 from tradeterm.tui.screens.text import Builder
@@ -146,10 +147,12 @@ def _agent(agent: AgentView, view: ConsoleView, width: int) -> list[Line]:
         ("last run", "–" if agent.last_run is None else figures.clock(agent.last_run)),
         ("next run", "–" if agent.next_run is None else figures.clock(agent.next_run)),
     ], width))
-    for symbol in dict.fromkeys((*view.symbols, *agent.votes)):
+    about = (WHOLE,) if WHOLE in agent.votes else (*view.symbols, *agent.votes)
+    for symbol in dict.fromkeys(about):
         confidence = agent.confidences.get(symbol)
         sure = "" if confidence is None else f"  {confidence:.2f} sure"
-        lines += [BLANK, ((fit(symbol, 10), "text+bold"), (agent.votes.get(symbol, "–"), "text"),
+        name = "portfolio" if symbol == WHOLE else symbol
+        lines += [BLANK, ((fit(name, 10), "text+bold"), (agent.votes.get(symbol, "–"), "text"),
                           (sure, "quiet"))]
         for part in wrap(agent.reasoning.get(symbol, ""), max(10, width - 2)):
             lines.append((("▏ ", "faint"), (part, "quiet+italic")))
