@@ -51,28 +51,61 @@ def main() -> None:
 def _run_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options of ``tradeterm`` and ``tradeterm run``."""
     options = [
-        click.option("--feed", default="sim", show_default=True,
-                     help="sim, or replay:PATH (tape, CSV, feather, or a folder of them)."),
+        click.option(
+            "--feed",
+            default="sim",
+            show_default=True,
+            help="sim, or replay:PATH (tape, CSV, feather, or a folder of them).",
+        ),
         click.option("--symbols", help="Comma-separated, e.g. BTC/USDT,XRP/USDT."),
         click.option("--speed", help="Market seconds per second, or max."),
         click.option("--seed", type=click.IntRange(0), help="Seed of the simulated market."),
         click.option("--until", help="Stop at this market time, or after this duration (7d)."),
-        click.option("--db", type=click.Path(path_type=Path, dir_okay=False),
-                     help="The book of record (default: the platform's data directory)."),
-        click.option("--config", "config_dir", type=click.Path(path_type=Path),
-                     help="Directory of YAML files that override the defaults."),
-        click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE",
-                     help="Override one setting, e.g. risk.max_leverage=3."),
+        click.option(
+            "--db",
+            type=click.Path(path_type=Path, dir_okay=False),
+            help="The book of record (default: the platform's data directory).",
+        ),
+        click.option(
+            "--config",
+            "config_dir",
+            type=click.Path(path_type=Path),
+            help="Directory of YAML files that override the defaults.",
+        ),
+        click.option(
+            "--set",
+            "overrides",
+            multiple=True,
+            metavar="KEY=VALUE",
+            help="Override one setting, e.g. risk.max_leverage=3.",
+        ),
         click.option("--fresh", is_flag=True, help="Begin a new run in the same file."),
-        click.option("--on-bad", type=click.Choice(["skip", "refuse"]), default="skip",
-                     show_default=True, help="What to do with damaged data rows."),
-        click.option("--log-level", default="info", show_default=True,
-                     type=click.Choice(["debug", "info", "warning", "error"])),
+        click.option(
+            "--on-bad",
+            type=click.Choice(["skip", "refuse"]),
+            default="skip",
+            show_default=True,
+            help="What to do with damaged data rows.",
+        ),
+        click.option(
+            "--log-level",
+            default="info",
+            show_default=True,
+            type=click.Choice(["debug", "info", "warning", "error"]),
+        ),
         click.option("--headless", is_flag=True, help="Run without a screen."),
-        click.option("--approve", default="none", show_default=True,
-                     help="Headless only: none, all, or script:FILE (recorded keys)."),
-        click.option("--json", "as_json", is_flag=True,
-                     help="Headless: print the summary as one JSON line, last on stdout."),
+        click.option(
+            "--approve",
+            default="none",
+            show_default=True,
+            help="Headless only: none, all, or script:FILE (recorded keys).",
+        ),
+        click.option(
+            "--json",
+            "as_json",
+            is_flag=True,
+            help="Headless: print the summary as one JSON line, last on stdout.",
+        ),
     ]
     for option in reversed(options):
         command = option(command)
@@ -112,8 +145,13 @@ def _start(*, headless: bool, as_json: bool, log_level: str, **options: Any) -> 
 
 
 def _request(
-    *, symbols: str | None, speed: str | None, config_dir: Path | None,
-    overrides: tuple[str, ...], headless: bool, **options: Any,
+    *,
+    symbols: str | None,
+    speed: str | None,
+    config_dir: Path | None,
+    overrides: tuple[str, ...],
+    headless: bool,
+    **options: Any,
 ) -> RunRequest:
     """Read the settings and put the request together; raises ConfigError or UsageError."""
     from tradeterm.desk import RunRequest
@@ -167,8 +205,11 @@ def _console_options(request: RunRequest) -> ConsoleOptions:
 
     console = request.settings.console
     return ConsoleOptions(
-        poll=console.poll, refresh=console.refresh.model_dump(), theme=console.theme,
-        bell=console.bell, question_timeout=console.question_timeout,
+        poll=console.poll,
+        refresh=console.refresh.model_dump(),
+        theme=console.theme,
+        bell=console.bell,
+        question_timeout=console.question_timeout,
         stale_after=console.stale_after,
     )
 

@@ -91,7 +91,9 @@ class Desk:
 
     @classmethod
     async def open(
-        cls, request: RunRequest, publish: Callable[[ConsoleView], None] | None = None,
+        cls,
+        request: RunRequest,
+        publish: Callable[[ConsoleView], None] | None = None,
         complain: Callable[[str], None] | None = None,
     ) -> Desk:
         """Open the store, begin a run or continue the unfinished one.
@@ -131,9 +133,16 @@ class Desk:
             run_id = str(recovered.started["run"])
             engine = await _continue(recovered, feed, request, advisor, store)
         driver = Driver(
-            engine, feed, store, advisor, Pacer(time.monotonic, _speed(request)),
-            until=until, halt_file=halt_file(store.paths.db), publish=publish,
-            pace_cards=not request.headless, complain=complain,
+            engine,
+            feed,
+            store,
+            advisor,
+            Pacer(time.monotonic, _speed(request)),
+            until=until,
+            halt_file=halt_file(store.paths.db),
+            publish=publish,
+            pace_cards=not request.headless,
+            complain=complain,
         )
         desk = cls(request, feed, store, engine, driver, run_id, until)
         desk._note_derived()
@@ -183,13 +192,21 @@ class Desk:
 
     def status(self) -> dict[str, Any]:
         """The standing of the run, live."""
-        return {**standing_facts(self.engine, self.run_id), "running": True, "finished": False,
-                "rows_behind": 0, "halt_file": halt_file(self.store.paths.db).exists()}
+        return {
+            **standing_facts(self.engine, self.run_id),
+            "running": True,
+            "finished": False,
+            "rows_behind": 0,
+            "halt_file": halt_file(self.store.paths.db).exists(),
+        }
 
     def summary(self) -> dict[str, Any]:
         """The JSON summary of the run so far."""
         return summarise(
-            self.engine, run=self.run_id, feed=self.request.feed, start=self.feed.start,
+            self.engine,
+            run=self.run_id,
+            feed=self.request.feed,
+            start=self.feed.start,
             seconds=self.driver.seconds,
         )
 
@@ -235,7 +252,10 @@ def finished_summary(request: RunRequest) -> dict[str, Any] | None:
 
 def _open_feed(request: RunRequest) -> Feed:
     return open_feed(
-        request.feed, request.settings.market, seed=request.seed, symbols=request.symbols,
+        request.feed,
+        request.settings.market,
+        seed=request.seed,
+        symbols=request.symbols,
         on_bad=request.on_bad,
     )
 
@@ -302,8 +322,12 @@ def engine_of(started: dict[str, Any], session: dict[str, Any]) -> Engine:
         for symbol, steps in started["instruments"].items()
     }
     return Engine(
-        settings, instruments, tuple(instruments), MarketMode(started["identity"]["mode"]),
-        int(started["identity"]["engine_seed"]), Approver(),
+        settings,
+        instruments,
+        tuple(instruments),
+        MarketMode(started["identity"]["mode"]),
+        int(started["identity"]["engine_seed"]),
+        Approver(),
     )
 
 
@@ -321,8 +345,12 @@ def _new_engine(
 ) -> Engine:
     chosen = settings or request.settings
     engine = Engine(
-        chosen, _instruments(chosen, feed), feed.symbols, MarketMode(feed.mode),
-        _seed(request), _approver(approve if approve is not None else request.approve),
+        chosen,
+        _instruments(chosen, feed),
+        feed.symbols,
+        MarketMode(feed.mode),
+        _seed(request),
+        _approver(approve if approve is not None else request.approve),
     )
     engine.core.market.warm(feed.history)
     return engine
@@ -365,9 +393,14 @@ def _session_row(engine: Engine, kind: str, run_id: str, body: dict[str, Any]) -
 
 def _session_body(request: RunRequest) -> dict[str, Any]:
     return {
-        "wall": time.time(), "settings": request.effective, "approve": request.approve,
-        "until": request.until, "feed": request.feed, "seed": request.seed,
-        "symbols": request.symbols, "on_bad": request.on_bad,
+        "wall": time.time(),
+        "settings": request.effective,
+        "approve": request.approve,
+        "until": request.until,
+        "feed": request.feed,
+        "seed": request.seed,
+        "symbols": request.symbols,
+        "on_bad": request.on_bad,
     }
 
 
@@ -376,9 +409,15 @@ async def _begin(
 ) -> None:
     engine.core.stamp.now = feed.start
     started = _session_row(
-        engine, "run_started", run_id,
-        {**_session_body(request), "identity": _identity(feed, request),
-         "start": iso(feed.start), "instruments": engine.core.instruments},
+        engine,
+        "run_started",
+        run_id,
+        {
+            **_session_body(request),
+            "identity": _identity(feed, request),
+            "start": iso(feed.start),
+            "instruments": engine.core.instruments,
+        },
     )
     engine.begin(feed.start, started.id)
     rows = [started, *engine.take_rows()]
@@ -405,7 +444,9 @@ async def _continue(
             engine.change_policy()
     rows = [
         _session_row(
-            engine, "run_resumed", str(recovered.started["run"]),
+            engine,
+            "run_resumed",
+            str(recovered.started["run"]),
             {**_session_body(request), "rechecked": rerun.rechecked},
         )
     ]

@@ -244,9 +244,12 @@ class Driver:
         if self._batch[-1].ts <= bound:
             return end
         limit = bisect_right(self._batch, bound, self._index, end, key=_timestamp)
-        if limit == self._index and self._until is not None and (
-            self._batch[limit].ts > self._until
-        ) and (reached is None or reached >= self._until):
+        if (
+            limit == self._index
+            and self._until is not None
+            and (self._batch[limit].ts > self._until)
+            and (reached is None or reached >= self._until)
+        ):
             self._finish()
         return limit
 

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from tradeterm.model.commands import Command, CommandResult
 
 _db = click.option(
-    "--db", type=click.Path(path_type=Path, dir_okay=False),
+    "--db",
+    type=click.Path(path_type=Path, dir_okay=False),
     help="The book of record (default: the platform's data directory).",
 )
 _AMOUNT = re.compile(r"-?\d+(?:\.\d+)?(?:E[+-]?\d+)?")
@@ -32,7 +33,17 @@ _json = click.option("--json", "as_json", is_flag=True, help="One JSON object on
 def inspecting_commands() -> list[click.Command]:
     """Everything this module adds to the command line."""
     return [
-        status, positions, orders, conflicts, journal, explain, verify, halt, resume, task, config,
+        status,
+        positions,
+        orders,
+        conflicts,
+        journal,
+        explain,
+        verify,
+        halt,
+        resume,
+        task,
+        config,
     ]
 
 
@@ -57,9 +68,7 @@ def _table(columns: Sequence[str], rows: Sequence[dict[str, Any]], empty: str) -
     if not rows:
         return [empty]
     cells = [[_cell(name, row.get(name)) for name in columns] for row in rows]
-    widths = [
-        max(len(name), *(len(line[n]) for line in cells)) for n, name in enumerate(columns)
-    ]
+    widths = [max(len(name), *(len(line[n]) for line in cells)) for n, name in enumerate(columns)]
     head = "  ".join(name.ljust(width) for name, width in zip(columns, widths, strict=True))
     body = (
         "  ".join(
@@ -76,7 +85,10 @@ def _cell(name: str, value: Any) -> str:
 
     if value is None:
         return "-"
-    if name in ("ts", "opened", "closed", "created", "updated", "expires", "decided", "since") and value:
+    if (
+        name in ("ts", "opened", "closed", "created", "updated", "expires", "decided", "since")
+        and value
+    ):
         return iso(int(value))
     if isinstance(value, list):
         return ", ".join(map(str, value))
@@ -105,8 +117,11 @@ def _with_times(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     stamps = {"ts", "opened", "closed", "created", "updated", "expires", "decided", "since"}
     return [
         {
-            name: iso(value) if name in stamps and isinstance(value, int) and value
-            else _amount(value) if isinstance(value, str) else value
+            name: iso(value)
+            if name in stamps and isinstance(value, int) and value
+            else _amount(value)
+            if isinstance(value, str)
+            else value
             for name, value in row.items()
             if name not in ("run", "seq")
         }
@@ -149,8 +164,22 @@ def positions(db: Path | None, as_json: bool, everything: bool) -> int:
     """Margin positions."""
     with _reader(db) as reader:
         rows = reader.positions(everything=everything)
-    columns = ["id", "symbol", "side", "size", "entry", "stop", "target", "leverage",
-               "collateral", "opened", "exit", "exit_reason", "realised", "fees"]
+    columns = [
+        "id",
+        "symbol",
+        "side",
+        "size",
+        "entry",
+        "stop",
+        "target",
+        "leverage",
+        "collateral",
+        "opened",
+        "exit",
+        "exit_reason",
+        "realised",
+        "fees",
+    ]
     _say(as_json, {"positions": _with_times(rows)}, _table(columns, rows, "no open positions"))
     return 0
 
@@ -164,8 +193,20 @@ def orders(db: Path | None, as_json: bool, everything: bool, limit: int) -> int:
     """Orders."""
     with _reader(db) as reader:
         rows = reader.orders(everything=everything, limit=limit)
-    columns = ["id", "symbol", "side", "type", "purpose", "size", "filled", "average",
-               "trigger_price", "status", "created", "reason"]
+    columns = [
+        "id",
+        "symbol",
+        "side",
+        "type",
+        "purpose",
+        "size",
+        "filled",
+        "average",
+        "trigger_price",
+        "status",
+        "created",
+        "reason",
+    ]
     _say(as_json, {"orders": _with_times(rows)}, _table(columns, rows, "no working orders"))
     return 0
 
@@ -184,8 +225,12 @@ def conflicts(db: Path | None, as_json: bool, limit: int) -> int:
     lines = _table(
         ["id", "ts", "symbol", "types", "action", "state", "why"],
         [
-            {**row, "action": (row["resolution"] or {}).get("action"),
-             "state": (row["card"] or {}).get("state"), "why": row["evidence"]}
+            {
+                **row,
+                "action": (row["resolution"] or {}).get("action"),
+                "state": (row["card"] or {}).get("state"),
+                "why": row["evidence"],
+            }
             for row in rows
         ],
         "no conflicts yet",
@@ -200,10 +245,15 @@ def conflicts(db: Path | None, as_json: bool, limit: int) -> int:
 @click.option("--kind", help="Only rows of this kind, e.g. fill.")
 @click.option("--id", "row_id", help="Only rows with this id or parent.")
 @click.option("--since", help="Only rows from this market time on.")
-@click.option("--limit", type=_limit, default=100, show_default=True,
-              help="Newest rows; -1 for all.")
+@click.option(
+    "--limit", type=_limit, default=100, show_default=True, help="Newest rows; -1 for all."
+)
 def journal(
-    db: Path | None, as_json: bool, kind: str | None, row_id: str | None, since: str | None,
+    db: Path | None,
+    as_json: bool,
+    kind: str | None,
+    row_id: str | None,
+    since: str | None,
     limit: int,
 ) -> int:
     """The journal: every input and everything that followed."""
@@ -212,8 +262,14 @@ def journal(
     start = parse_instant(since) if since else None
     with _reader(db) as reader:
         rows = [
-            {"seq": row.seq, "ts": iso(row.ts), "kind": row.kind, "id": row.id,
-             "parent": row.parent, "data": row.data}
+            {
+                "seq": row.seq,
+                "ts": iso(row.ts),
+                "kind": row.kind,
+                "id": row.id,
+                "parent": row.parent,
+                "data": row.data,
+            }
             for row in reader.journal(kind=kind, row_id=row_id, since=start, limit=limit)
         ]
     lines = (
@@ -246,8 +302,14 @@ def _story(links: Iterable[dict[str, Any]]) -> Iterable[str]:
     for link in links:
         yield f"{link['ts']} {link['kind']} {link['id']}  <- {', '.join(link['parents']) or '-'}"
         facts = "  ".join(_facts(link["data"], ""))
-        yield from wrap(facts, _STORY_WIDTH, initial_indent="    ", subsequent_indent="    ",
-                        break_long_words=False, break_on_hyphens=False)
+        yield from wrap(
+            facts,
+            _STORY_WIDTH,
+            initial_indent="    ",
+            subsequent_indent="    ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
 
 
 def _facts(value: Any, name: str) -> Iterable[str]:
@@ -272,9 +334,11 @@ def verify(db: Path | None, as_json: bool) -> int:
     found = check(db)
     problems = [{"where": problem.where, "what": problem.what} for problem in found.problems]
     data = {"ok": not problems, "rows": found.rows, "problems": problems}
-    lines = [f"{found.rows} rows verified: ok"] if not problems else [
-        f"{problem['where']}: {problem['what']}" for problem in problems
-    ]
+    lines = (
+        [f"{found.rows} rows verified: ok"]
+        if not problems
+        else [f"{problem['where']}: {problem['what']}" for problem in problems]
+    )
     _say(as_json, data, lines)
     return 0 if not problems else 1
 
@@ -392,8 +456,11 @@ def config_check(config_dir: Path | None, overrides: tuple[str, ...], as_json: b
     from tradeterm.settings.loading import load_settings
 
     loaded = load_settings(config_dir, overrides, os.environ)
-    _say(as_json, {"ok": True, "keys": len(loaded.origins)},
-         [f"settings are valid ({len(loaded.origins)} keys)"])
+    _say(
+        as_json,
+        {"ok": True, "keys": len(loaded.origins)},
+        [f"settings are valid ({len(loaded.origins)} keys)"],
+    )
     return 0
 
 

@@ -124,9 +124,17 @@ class Rerun:
             answer = await self._advisor.settle(question)
         if answer is None:  # in flight when the process died: never asked again silently
             answer = ArbiterAnswer(
-                question.id, ResolutionAction.WAIT, ResolvedBy.FALLBACK, self._advisor.name,
-                0.0, "interrupted by a restart", 0.0, None, None,
-                max(0, self._last - question.ts) + 1, valid=False,
+                question.id,
+                ResolutionAction.WAIT,
+                ResolvedBy.FALLBACK,
+                self._advisor.name,
+                0.0,
+                "interrupted by a restart",
+                0.0,
+                None,
+                None,
+                max(0, self._last - question.ts) + 1,
+                valid=False,
             )  # it was still out when the last row was written: it enters after that one
         self._engine.answer(answer)
 
@@ -137,7 +145,10 @@ class Rerun:
                 continue
             recorded = self._expected.popleft()
             if (row.kind, row.id, row.ts, row.body) != (
-                recorded.kind, recorded.id, recorded.ts, recorded.body
+                recorded.kind,
+                recorded.id,
+                recorded.ts,
+                recorded.body,
             ):
                 self._differs(recorded, f"now {row.kind} {row.id}: {row.body.decode()[:300]}")
             self.rechecked += 1

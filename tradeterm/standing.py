@@ -107,9 +107,14 @@ def apply_offline(db: Path, command: Command) -> CommandResult:
         raise StoreAbsent(f"{db} holds no run yet; start `tradeterm` once")
     settings = recorded_settings(session)
     request = RunRequest(
-        settings=settings, effective=session["settings"], feed=session["feed"],
+        settings=settings,
+        effective=session["settings"],
+        feed=session["feed"],
         symbols=tuple(session["symbols"]) if session["symbols"] else None,
-        seed=session["seed"], db=db, approve=session["approve"], on_bad=session["on_bad"],
+        seed=session["seed"],
+        db=db,
+        approve=session["approve"],
+        on_bad=session["on_bad"],
     )
     return asyncio.run(_apply(request, command))
 

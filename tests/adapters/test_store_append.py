@@ -69,7 +69,9 @@ def test_loop_torn_down_in_the_middle_leaves_whole_slices(file: Path) -> None:
     async def main() -> None:
         store = await Store.open(file)
         await store.append(Slice([run_started()]))
-        tasks = [asyncio.ensure_future(store.append(Slice(filler(50, 1 + 50 * n)))) for n in range(5)]
+        tasks = [
+            asyncio.ensure_future(store.append(Slice(filler(50, 1 + 50 * n)))) for n in range(5)
+        ]
         await asyncio.sleep(0)
         for task in asyncio.all_tasks() - {asyncio.current_task()}:
             task.cancel()
@@ -189,8 +191,12 @@ asyncio.run(main(Path(sys.argv[1])))
 def test_file_size_limit_in_the_middle_of_a_run_loses_nothing(file: Path) -> None:
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[1] == resource.RLIM_INFINITY
     done = subprocess.run(
-        [sys.executable, "-c", _LIMITED, str(file)], capture_output=True, text=True, timeout=60,
-        check=False, env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        [sys.executable, "-c", _LIMITED, str(file)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["1", "4001"]
@@ -205,7 +211,11 @@ async def test_only_the_last_three_snapshots_are_kept(file: Path) -> None:
             await store.append(Slice(filler(2, 1 + 2 * n), Snapshot(n, b"state %d" % n, b"mark")))
     with Reader(file) as reader, contextlib.closing(sqlite3.connect(file)) as db:
         assert reader.snapshot() == (11, Snapshot(4, b"state 4", b"mark"))
-        assert db.execute("SELECT seq FROM snapshots ORDER BY seq").fetchall() == [(7,), (9,), (11,)]
+        assert db.execute("SELECT seq FROM snapshots ORDER BY seq").fetchall() == [
+            (7,),
+            (9,),
+            (11,),
+        ]
         db.execute("UPDATE snapshots SET body = x'00' WHERE seq = 11")
         db.commit()
         assert reader.snapshot() == (9, Snapshot(3, b"state 3", b"mark"))

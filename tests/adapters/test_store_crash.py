@@ -45,8 +45,10 @@ asyncio.run(main(Path(sys.argv[1])))
 def _run_and_kill(file: Path, after: float) -> int:
     """The last row number the child acknowledged before it was killed."""
     process = subprocess.Popen(
-        [sys.executable, "-c", _WRITER, str(file)], stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, text=True,
+        [sys.executable, "-c", _WRITER, str(file)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
     )
     assert process.stdout is not None
@@ -111,7 +113,9 @@ asyncio.run(main(Path(sys.argv[1])))
 
 def _can_trace() -> bool:
     tracer = shutil.which("strace")
-    return tracer is not None and subprocess.run([tracer, "-qq", "true"], check=False).returncode == 0
+    return (
+        tracer is not None and subprocess.run([tracer, "-qq", "true"], check=False).returncode == 0
+    )
 
 
 @pytest.mark.skipif(not _can_trace(), reason="needs strace to make fsync fail")
@@ -119,9 +123,25 @@ def _can_trace() -> bool:
 def test_failed_fsync_drops_the_connection_and_loses_nothing(tmp_path: Path, when: int) -> None:
     file = tmp_path / "book.db"
     done = subprocess.run(
-        ["strace", "-f", "-qq", "-o", str(tmp_path / "trace"), "-e", "trace=fdatasync",
-         "-e", f"inject=fdatasync:error=EIO:when={when}", sys.executable, "-c", _STUBBORN, str(file)],
-        capture_output=True, text=True, timeout=60, check=False,
+        [
+            "strace",
+            "-f",
+            "-qq",
+            "-o",
+            str(tmp_path / "trace"),
+            "-e",
+            "trace=fdatasync",
+            "-e",
+            f"inject=fdatasync:error=EIO:when={when}",
+            sys.executable,
+            "-c",
+            _STUBBORN,
+            str(file),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
     )
     assert done.returncode == 0, done.stderr

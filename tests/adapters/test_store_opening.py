@@ -44,7 +44,9 @@ def umask_022() -> Iterator[None]:
 def child(code: str, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", "import sys\n" + code, *arguments],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
     )
 
@@ -64,7 +66,9 @@ async def test_default_store_is_private(tmp_path: Path, monkeypatch: pytest.Monk
         directory = tmp_path / "data" / "tradeterm"
         assert mode(directory) == 0o700
         files = {path.name: mode(path) for path in directory.iterdir()}
-    assert {"tradeterm.db", "tradeterm.db-wal", "tradeterm.db-shm", "tradeterm.db.lock"} <= set(files)
+    assert {"tradeterm.db", "tradeterm.db-wal", "tradeterm.db-shm", "tradeterm.db.lock"} <= set(
+        files
+    )
     assert set(files.values()) == {0o600}
     assert mode(directory / "tradeterm.db.head") == 0o600
 
@@ -299,6 +303,7 @@ async def test_missing_log_of_a_killed_process_is_noticed(file: Path) -> None:
 
 
 # -- migrations ------------------------------------------------------------------------------
+
 
 def test_migrations_are_recorded_and_taken_once(file: Path) -> None:
     with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as db:

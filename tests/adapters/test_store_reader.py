@@ -70,7 +70,9 @@ async def test_journal_is_filtered_by_kind_id_and_time(file: Path) -> None:
         assert [row.id for row in reader.journal(kind="fill")] == ["fill-1", "fill-2", "fill-3"]
         assert [row.id for row in reader.journal(kind="fill", limit=1)] == ["fill-3"]
         assert {row.kind for row in reader.journal(row_id="pos-1")} == {
-            "position", "order", "settled",
+            "position",
+            "order",
+            "settled",
         }
         last = reader.journal(limit=1)[0]
         assert [row.kind for row in reader.journal(since=last.ts)] == ["settled"]
@@ -98,7 +100,9 @@ async def test_reader_does_not_disturb_a_running_writer(file: Path) -> None:
 async def test_recovery_gives_the_snapshot_and_what_followed(file: Path) -> None:
     resumed = Row(START, "run_resumed", "run-1", "", 9, b'{"run":"run-1","settings":{"x":2}}')
     await write(
-        file, Slice(trade()), Slice(filler(3), Snapshot(42, b"state", b"mark")),
+        file,
+        Slice(trade()),
+        Slice(filler(3), Snapshot(42, b"state", b"mark")),
         Slice([resumed, *filler(4)]),
     )
     async with await Store.open(file) as store:
@@ -120,7 +124,8 @@ async def test_new_store_has_nothing_to_recover(file: Path) -> None:
 async def test_fresh_run_goes_on_in_the_same_journal_and_hides_the_old_one(file: Path) -> None:
     ended = Row(START, "run_finished", "run-1", "", 9, b'{"why":"end"}')
     await write(
-        file, Slice([*trade(closed=False), ended], Snapshot(1, b"old")),
+        file,
+        Slice([*trade(closed=False), ended], Snapshot(1, b"old")),
         Slice([run_started("run-2"), *filler(2)]),
     )
     async with await Store.open(file) as store:
@@ -153,8 +158,24 @@ async def test_recovery_stops_at_a_damaged_row(file: Path) -> None:
 # -- explain ---------------------------------------------------------------------------------
 
 STORY = [
-    "out-1", "out-2", "prop-1", "conf-1", "res-1", "ver-1", "card-1", "cmd-1", "PAPER-1",
-    "fill-1", "fill-2", "pos-1", "entry-2", "entry-3", "PAPER-2", "fill-3", "entry-4", "settled-1",
+    "out-1",
+    "out-2",
+    "prop-1",
+    "conf-1",
+    "res-1",
+    "ver-1",
+    "card-1",
+    "cmd-1",
+    "PAPER-1",
+    "fill-1",
+    "fill-2",
+    "pos-1",
+    "entry-2",
+    "entry-3",
+    "PAPER-2",
+    "fill-3",
+    "entry-4",
+    "settled-1",
 ]
 
 

@@ -68,9 +68,7 @@ async def test_console_may_run_meanwhile(file: Path) -> None:
     ("INSERT INTO migrations VALUES (0, 'before', '')", "migration 0 does not belong there"),
     ("PRAGMA user_version = 7", "user_version is '7'"),
 ])  # fmt: skip
-async def test_a_schema_that_is_not_this_versions_is_found(
-    file: Path, sql: str, what: str
-) -> None:
+async def test_a_schema_that_is_not_this_versions_is_found(file: Path, sql: str, what: str) -> None:
     await write(file, trade())
     with contextlib.closing(sqlite3.connect(file)) as db:
         db.execute(sql)
@@ -129,7 +127,10 @@ async def test_row_altered_far_from_the_end_is_located(file: Path) -> None:
         db.execute("DELETE FROM journal WHERE seq BETWEEN 100 AND 102")
         db.commit()
     problem = verify(file).problems[0]
-    assert (problem.where, problem.what) == ("journal row 103", "row 100 to 102 is missing before it")
+    assert (problem.where, problem.what) == (
+        "journal row 103",
+        "row 100 to 102 is missing before it",
+    )
 
 
 async def test_flipped_bits_are_found_or_changed_nothing(file: Path) -> None:
@@ -192,14 +193,17 @@ def _unprotected(story: Story) -> None:
     story.tell("position", "pos-1", "fill-2", msgspec.Raw(opened.body))
 
 
-@pytest.mark.parametrize(("break_it", "where", "what"), [
-    (_unbalanced, "ledger entry entry-9", "USDT postings sum to 0.01"),
-    (_orphan, "(system sys-9)", "parent nobody-1 does not exist"),
-    (_unpermitted, "order PAPER-9", "verdict ver-9 is not in the journal before it"),
-    (_resurrected, "order PAPER-2", "from filled to open"),
-    (_overfilled, "fill fill-9", "order PAPER-1 of 0.5 has 0.8 filled"),
-    (_unprotected, "position pos-1", "0.5 open but working stops cover 0"),
-])
+@pytest.mark.parametrize(
+    ("break_it", "where", "what"),
+    [
+        (_unbalanced, "ledger entry entry-9", "USDT postings sum to 0.01"),
+        (_orphan, "(system sys-9)", "parent nobody-1 does not exist"),
+        (_unpermitted, "order PAPER-9", "verdict ver-9 is not in the journal before it"),
+        (_resurrected, "order PAPER-2", "from filled to open"),
+        (_overfilled, "fill fill-9", "order PAPER-1 of 0.5 has 0.8 filled"),
+        (_unprotected, "position pos-1", "0.5 open but working stops cover 0"),
+    ],
+)
 async def test_broken_invariant_is_reported(
     file: Path, break_it: object, where: str, what: str
 ) -> None:
@@ -215,7 +219,7 @@ async def test_broken_invariant_is_reported(
 # -- projections -----------------------------------------------------------------------------
 
 _STATUSES = st.sampled_from(list(OrderStatus))
-_AMOUNTS = st.decimals(min_value=-10**9, max_value=10**9, places=8, allow_nan=False)
+_AMOUNTS = st.decimals(min_value=-(10**9), max_value=10**9, places=8, allow_nan=False)
 
 
 @st.composite
@@ -228,7 +232,8 @@ def _histories(draw: st.DrawFn) -> list[Row]:
         elif kind == "order":
             name = f"PAPER-{draw(st.integers(1, 4))}"
             made = replace(
-                order(name, "ver-1", Purpose.ENTRY, Side.BUY), status=draw(_STATUSES),
+                order(name, "ver-1", Purpose.ENTRY, Side.BUY),
+                status=draw(_STATUSES),
                 filled=draw(_AMOUNTS),
             )
             story.tell("order", name, "", made)

@@ -66,16 +66,20 @@ def main() -> int:
 def _table(results: dict[str, Any]) -> None:
     for name, figures in results.items():
         for key, value in _flat(figures):
-            text = f"{value:,.3g}" if isinstance(value, float) and value < 100 else (
-                f"{value:,.0f}" if isinstance(value, int | float) else str(value))
+            text = (
+                f"{value:,.3g}"
+                if isinstance(value, float) and value < 100
+                else (f"{value:,.0f}" if isinstance(value, int | float) else str(value))
+            )
             print(f"{name:>14}  {key:<34} {text:>14}", file=sys.stderr)
 
 
 def _flat(figures: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
     flat: list[tuple[str, Any]] = []
     for key, value in figures.items():
-        flat += _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else [
-            (prefix + key, value)]
+        flat += (
+            _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else [(prefix + key, value)]
+        )
     return flat
 
 

@@ -63,11 +63,23 @@ def terminal(
     """A Python child on a pseudo-terminal: its master end and the process."""
     master, slave = pty.openpty()
     ioctl(slave, TIOCSWINSZ, pack("HHHH", rows, columns, 0, 0))
-    full = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor",
-            "PYTHONPATH": str(ROOT), **(env or {})}
+    full = {
+        **os.environ,
+        "TERM": "xterm-256color",
+        "COLORTERM": "truecolor",
+        "PYTHONPATH": str(ROOT),
+        **(env or {}),
+    }
     full.pop("PYTHONDONTWRITEBYTECODE", None)
-    child = subprocess.Popen([sys.executable, "-c", code, *words], stdin=slave, stdout=slave,
-                             stderr=slave, env=full, cwd=ROOT, start_new_session=True)
+    child = subprocess.Popen(
+        [sys.executable, "-c", code, *words],
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        env=full,
+        cwd=ROOT,
+        start_new_session=True,
+    )
     os.close(slave)
     try:
         yield master, child
@@ -99,8 +111,11 @@ def _read(master: int, wait: float) -> bytes:
 
 def first_paint(directory: Path, rounds: int = 5) -> dict[str, Any]:
     """Seconds until the first cells are on the terminal, beside an empty Textual app's."""
-    env = {"HOME": str(directory), "XDG_DATA_HOME": str(directory / "data"),
-           "XDG_STATE_HOME": str(directory / "state")}
+    env = {
+        "HOME": str(directory),
+        "XDG_DATA_HOME": str(directory / "data"),
+        "XDG_STATE_HOME": str(directory / "state"),
+    }
     ours: list[float] = []
     empty: list[float] = []
     for n in range(rounds + 1):
@@ -108,9 +123,13 @@ def first_paint(directory: Path, rounds: int = 5) -> dict[str, Any]:
         if n:  # the first round only warms the bytecode
             ours.append(mine)
             empty.append(other)
-    return {"ours": median(ours), "empty_textual": median(empty),
-            "ratio": median(ours) / median(empty), "target": 1.5,
-            "heavy_modules_before_paint": _heavy(env)}
+    return {
+        "ours": median(ours),
+        "empty_textual": median(empty),
+        "ratio": median(ours) / median(empty),
+        "target": 1.5,
+        "heavy_modules_before_paint": _heavy(env),
+    }
 
 
 def _painted(code: str, env: dict[str, str]) -> float:
@@ -132,8 +151,14 @@ def _heavy(env: dict[str, str]) -> list[str]:
         "import sys, tradeterm.cli, tradeterm.tui.app, tradeterm.tui.engine_thread; "
         f"print(' '.join(n for n in {HEAVY!r} if n in sys.modules))"
     )
-    output = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env={**os.environ, **env},
-                            capture_output=True, text=True, check=True).stdout
+    output = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={**os.environ, **env},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
     return output.split()
 
 
@@ -143,8 +168,12 @@ def ui_cpu(directory: Path, seconds: float = 6.0) -> dict[str, Any]:
     with terminal(BUSY, str(seconds), str(report)) as (master, child):
         painted = _drain(master, child, seconds + 20)
     percent = 100 * float(report.read_text())
-    return {"percent_of_a_core": percent, "target": 15, "ratio": percent / 15,
-            "bytes_painted": painted}
+    return {
+        "percent_of_a_core": percent,
+        "target": 15,
+        "ratio": percent / 15,
+        "bytes_painted": painted,
+    }
 
 
 def halt_latency(directory: Path, samples: int = 20) -> dict[str, Any]:
@@ -156,8 +185,13 @@ def halt_latency(directory: Path, samples: int = 20) -> dict[str, Any]:
         _until(lambda: bool(_read(master, 0.05)) and socket_path(db).exists(), master, 30)
         time.sleep(1)  # from here on nobody reads: the terminal's buffer fills up
         found = [_halted(db) for _ in range(samples)]
-    return {"median_ms": median(found), "worst_ms": max(found), "samples": samples, "target": 100,
-            "ratio": max(found) / 100}
+    return {
+        "median_ms": median(found),
+        "worst_ms": max(found),
+        "samples": samples,
+        "target": 100,
+        "ratio": max(found) / 100,
+    }
 
 
 def _until(done: Callable[[], bool], master: int, seconds: float) -> None:

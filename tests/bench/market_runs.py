@@ -31,16 +31,25 @@ async def _run(feed: str, db: Path, until: str | None) -> dict[str, Any]:
     seconds = time.perf_counter() - began
     market = desk.engine.now - desk.feed.start
     await desk.close()
-    return {"seconds": seconds, "market_seconds": market / 1e9, "rows": desk.store.last_seq,
-            "inputs": desk.engine.inputs}
+    return {
+        "seconds": seconds,
+        "market_seconds": market / 1e9,
+        "rows": desk.store.last_seq,
+        "inputs": desk.engine.inputs,
+    }
 
 
 def sim_day(directory: Path, rounds: int = 2) -> dict[str, Any]:
     """Seconds of a simulated market day at the greatest speed."""
     runs = [asyncio.run(_run("sim", directory / f"day{n}.db", "1d")) for n in range(rounds)]
     seconds = median(run["seconds"] for run in runs)
-    return {"seconds": seconds, "target": 3.0, "ratio": seconds / 3.0, "rows": runs[-1]["rows"],
-            "inputs": runs[-1]["inputs"]}
+    return {
+        "seconds": seconds,
+        "target": 3.0,
+        "ratio": seconds / 3.0,
+        "rows": runs[-1]["rows"],
+        "inputs": runs[-1]["inputs"],
+    }
 
 
 def tape(directory: Path, rounds: int = 2) -> dict[str, Any]:
@@ -48,12 +57,18 @@ def tape(directory: Path, rounds: int = 2) -> dict[str, Any]:
     file = DATA / TAPE
     if not file.exists():
         return {"skipped": "the recorded data is absent (TRADETERM_DATA)"}
-    runs = [asyncio.run(_run(f"replay:{file}", directory / f"tape{n}.db", None))
-            for n in range(rounds)]
+    runs = [
+        asyncio.run(_run(f"replay:{file}", directory / f"tape{n}.db", None)) for n in range(rounds)
+    ]
     seconds = median(run["seconds"] for run in runs)
     times = runs[-1]["market_seconds"] / seconds
-    return {"seconds": seconds, "times_real_time": times, "target": 50, "ratio": times / 50,
-            "inputs": runs[-1]["inputs"]}
+    return {
+        "seconds": seconds,
+        "times_real_time": times,
+        "target": 50,
+        "ratio": times / 50,
+        "inputs": runs[-1]["inputs"],
+    }
 
 
 def book_updates(_directory: Path, rounds: int = 3, count: int = DELTAS) -> dict[str, Any]:
@@ -83,8 +98,9 @@ def _through_engine(events: list[MarketEvent]) -> float:
     settings = load_settings(None, ()).settings
     instrument = settings.market.instrument("BTC/USDT")
     assert instrument is not None
-    engine = Engine(settings, {"BTC/USDT": instrument}, ("BTC/USDT",), MarketMode.SIM, 1,
-                    Approver())
+    engine = Engine(
+        settings, {"BTC/USDT": instrument}, ("BTC/USDT",), MarketMode.SIM, 1, Approver()
+    )
     engine.begin(events[0].ts, "run")
     began = time.perf_counter()
     index = 0

@@ -48,9 +48,7 @@ def write_bars(file: Path, count: int = BARS, seed: int = 20) -> None:
     volumes = np.round(random.gamma(2.0, 3.0, count), 4)
     rows = (
         f"{START + STEP * n},{o:.1f},{h:.1f},{low:.1f},{c:.1f},{v:.4f}"
-        for n, (o, h, low, c, v) in enumerate(
-            zip(opens, highs, lows, closes, volumes, strict=True)
-        )
+        for n, (o, h, low, c, v) in enumerate(zip(opens, highs, lows, closes, volumes, strict=True))
     )
     file.write_text("\n".join(["date,open,high,low,close,volume", *rows, ""]), encoding="ascii")
 
@@ -62,9 +60,7 @@ def replay(
     return asyncio.run(_replay(file, db, overrides, approve))
 
 
-async def _replay(
-    file: Path, db: Path, overrides: tuple[str, ...], approve: str
-) -> dict[str, Any]:
+async def _replay(file: Path, db: Path, overrides: tuple[str, ...], approve: str) -> dict[str, Any]:
     settings = load_settings(None, overrides).settings
     request = RunRequest(
         settings, settings.effective(), feed=f"replay:{file}", db=db, approve=approve
@@ -77,8 +73,10 @@ async def _replay(
     done = time.perf_counter()
     await desk.close()
     return {
-        "seconds_from_csv": time.perf_counter() - began, "seconds_run": done - ready,
-        "rows": desk.store.last_seq, "summary": desk.summary(),
+        "seconds_from_csv": time.perf_counter() - began,
+        "seconds_run": done - ready,
+        "rows": desk.store.last_seq,
+        "summary": desk.summary(),
     }
 
 
@@ -126,7 +124,8 @@ def yardstick(file: Path) -> dict[str, float]:
             outcome = test.run()
     done = time.perf_counter()
     return {
-        "seconds_from_csv": done - began, "seconds_run": done - ready,
+        "seconds_from_csv": done - began,
+        "seconds_run": done - ready,
         "trades": int(outcome["# Trades"]),
     }
 
@@ -146,14 +145,17 @@ def ema_cross(directory: Path, rounds: int = 3, count: int = BARS) -> dict[str, 
         quiet.append(replay(file, directory / f"quiet{n}.db", CROSS_ONLY))
     figures: dict[str, Any] = {"bars": count}
     for name, runs, key in (
-        ("run", traded, "run"), ("from_csv", traded, "from_csv"), ("unapproved", quiet, "run"),
+        ("run", traded, "run"),
+        ("from_csv", traded, "from_csv"),
+        ("unapproved", quiet, "run"),
     ):
         mine = count / median(run[f"seconds_{key}"] for run in runs)
         other = count / median(run[f"seconds_{key}"] for run in theirs)
         figures[name] = {"ours": mine, "backtesting_py": other, "ratio": mine / other}
     summary = traded[-1]["summary"]
     figures |= {
-        "rows": traded[-1]["rows"], "exits": sum(summary["exits"].values()),
+        "rows": traded[-1]["rows"],
+        "exits": sum(summary["exits"].values()),
         "trades_backtesting_py": theirs[-1]["trades"],
     }
     return figures
@@ -167,7 +169,10 @@ def all_agents(directory: Path, rounds: int = 2, count: int = BARS) -> dict[str,
     speed = count / median(run["seconds_run"] for run in runs)
     summary = runs[-1]["summary"]
     return {
-        "bars": count, "ours": speed, "target": 10_000, "ratio": speed / 10_000,
+        "bars": count,
+        "ours": speed,
+        "target": 10_000,
+        "ratio": speed / 10_000,
         "from_csv": count / median(run["seconds_from_csv"] for run in runs),
         "rows": runs[-1]["rows"],
         "agent_runs": {name: counts["runs"] for name, counts in summary["agents"].items()},

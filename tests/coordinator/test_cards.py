@@ -46,7 +46,9 @@ def opened(
 
 def approve(keeper: Coordinator, card: Card, now: int = NOW, **changes: Any) -> Any:
     given = {"content_hash": card.content_hash, "verdict": card.verdict, **changes}
-    return keeper.approve(card.id, given["content_hash"], now, "operator", given["verdict"], card.price)
+    return keeper.approve(
+        card.id, given["content_hash"], now, "operator", given["verdict"], card.price
+    )
 
 
 def test_a_key_on_the_very_order_approves_it_once() -> None:
@@ -227,7 +229,9 @@ def test_a_restart_between_any_two_steps_changes_nothing(
                 )
             elif step in {"approve", "reject"}:
                 decision = (
-                    cards.approve(oldest.id, oldest.content_hash, now, "op", template.verdict, oldest.price)
+                    cards.approve(
+                        oldest.id, oldest.content_hash, now, "op", template.verdict, oldest.price
+                    )
                     if step == "approve"
                     else cards.reject(oldest.id, now, "op")
                 )

@@ -76,7 +76,8 @@ def test_bars_come_back_with_the_higher_ones_they_complete() -> None:
     assert snapshot is not None
     assert snapshot.bid == snapshot.ask == snapshot.price == bars[-1].close
     assert {tf: figures.ts for tf, figures in snapshot.by_timeframe.items()} == {
-        300: bars[-1].ts, 3_600: bars[-1].ts,
+        300: bars[-1].ts,
+        3_600: bars[-1].ts,
     }
 
 

@@ -72,9 +72,8 @@ class Console:
             await self.pilot.press(key)
             if len(self.app.screen_stack) != screens:
                 await self.pilot.pause(SCREEN_SWITCH)
+            await self.settle()  # a pane that got a place only now is filled by the poll
             self.app.poll()
-        await self.settle()  # a pane that got a place only now is filled by the next poll
-        self.app.poll()
         await self.settle()
         return self.text
 

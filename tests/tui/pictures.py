@@ -87,11 +87,15 @@ def book(symbol: str, mid: float, tick: str, size: float, version: int = 1) -> B
     step = float(tick) * 5
     return BookView(
         symbol=symbol,
-        bids=tuple((mid - step * (n + 1), size * (1.2 + math.sin(n * 1.7 + version)))
-                   for n in range(30)),
-        asks=tuple((mid + step * n, size * (1.2 + math.cos(n * 1.3 + version)))
-                   for n in range(30)),
-        last=mid, last_side="buy", tick=D(tick), age=0.1, version=version,
+        bids=tuple(
+            (mid - step * (n + 1), size * (1.2 + math.sin(n * 1.7 + version))) for n in range(30)
+        ),
+        asks=tuple((mid + step * n, size * (1.2 + math.cos(n * 1.3 + version))) for n in range(30)),
+        last=mid,
+        last_side="buy",
+        tick=D(tick),
+        age=0.1,
+        version=version,
     )
 
 
@@ -109,38 +113,80 @@ def chart(symbol: str, timeframe: int, mid: float) -> ChartView:
     return ChartView(symbol, timeframe, tuple(candles), forming)
 
 
-def position(n: int, symbol: str, side: str, size: str, entry: str, mark: str, gain: str,
-             stop: str, target: str | None) -> PositionView:
+def position(
+    n: int,
+    symbol: str,
+    side: str,
+    size: str,
+    entry: str,
+    mark: str,
+    gain: str,
+    stop: str,
+    target: str | None,
+) -> PositionView:
     return PositionView(
-        id=f"pos-{n}", symbol=symbol, side=side, size=D(size), entry=D(entry), mark=D(mark),
-        unrealised=D(gain), percent_equity=10.5 + n, stop=D(stop),
-        target=D(target) if target else None, leverage=D(2), agent="trading_decision",
-        opened=NOW - n * 17 * MINUTE, fees=D("4.21"), closing=False,
+        id=f"pos-{n}",
+        symbol=symbol,
+        side=side,
+        size=D(size),
+        entry=D(entry),
+        mark=D(mark),
+        unrealised=D(gain),
+        percent_equity=10.5 + n,
+        stop=D(stop),
+        target=D(target) if target else None,
+        leverage=D(2),
+        agent="trading_decision",
+        opened=NOW - n * 17 * MINUTE,
+        fees=D("4.21"),
+        closing=False,
     )
 
 
-def card(n: int, symbol: str, headline: str, left: int, state: str = "pending",
-         content_hash: str = "") -> CardView:
+def card(
+    n: int, symbol: str, headline: str, left: int, state: str = "pending", content_hash: str = ""
+) -> CardView:
     return CardView(
-        id=f"card-{n}", content_hash=content_hash or f"hash{n}", symbol=symbol,
-        action=f"buy 0.0500 {symbol} at market", headline=headline,
+        id=f"card-{n}",
+        content_hash=content_hash or f"hash{n}",
+        symbol=symbol,
+        action=f"buy 0.0500 {symbol} at market",
+        headline=headline,
         types=("ta_sentiment",),
-        evidence=("technical analysis leans long with 0.62 (EMA 9 above EMA 21, RSI 58)",
-                  "sentiment leans short with 0.55: 3 of 4 headlines of the last hour negative",
-                  "confidence gap 0.07 is below 0.20"),
-        resolution="modify", by="rules",
+        evidence=(
+            "technical analysis leans long with 0.62 (EMA 9 above EMA 21, RSI 58)",
+            "sentiment leans short with 0.55: 3 of 4 headlines of the last hour negative",
+            "confidence gap 0.07 is below 0.20",
+        ),
+        resolution="modify",
+        by="rules",
         reasoning="Sentiment is 22 minutes old, technical analysis 40 seconds: the fresher one "
-                  "leads, at half the size.",
-        confidence=0.61, closing=False, follows="", size=D("0.05"), notional=D("3250.70"), entry=D("65014.0"),
-        stop=D("63900.0"), target=D("66800.0"), leverage=D(2), risk_at_stop=D("71.72"),
-        reward_risk=1.52, exposure_after=44.2 if state == "pending" else None,
-        rules=(RuleView("stop distance", "1.71 %", "0.5–5 %", "pass"),
-               RuleView("position collateral", "16.2 %", "20 %", "pass"),
-               RuleView("risk at stop", "0.71 %", "2 %", "pass"),
-               RuleView("size", "0.05", "halved by the arbiter", "reduced")),
-        created=NOW - 40 * SECOND, expires=NOW + left * SECOND, price=D("65001.5"),
+        "leads, at half the size.",
+        confidence=0.61,
+        closing=False,
+        follows="",
+        size=D("0.05"),
+        notional=D("3250.70"),
+        entry=D("65014.0"),
+        stop=D("63900.0"),
+        target=D("66800.0"),
+        leverage=D(2),
+        risk_at_stop=D("71.72"),
+        reward_risk=1.52,
+        exposure_after=44.2 if state == "pending" else None,
+        rules=(
+            RuleView("stop distance", "1.71 %", "0.5–5 %", "pass"),
+            RuleView("position collateral", "16.2 %", "20 %", "pass"),
+            RuleView("risk at stop", "0.71 %", "2 %", "pass"),
+            RuleView("size", "0.05", "halved by the arbiter", "reduced"),
+        ),
+        created=NOW - 40 * SECOND,
+        expires=NOW + left * SECOND,
+        price=D("65001.5"),
         price_now=D("65014.0") if state == "pending" else None,
-        decided=0 if state == "pending" else NOW - 25 * SECOND, state=state, reason="",
+        decided=0 if state == "pending" else NOW - 25 * SECOND,
+        state=state,
+        reason="",
     )
 
 
@@ -148,19 +194,37 @@ def turning_card(n: int, symbol: str, left: int) -> CardView:
     """A card that closes a long position; its signal then goes short."""
     return replace(
         card(n, symbol, f"signal on {symbol} against open pos-1 (long 0.4200 from 64,812.0)", left),
-        action="close pos-1 at market", closing=True,
+        action="close pos-1 at market",
+        closing=True,
         follows=f"then a SHORT on {symbol} is proposed anew, with a card of its own",
-        size=D("0.42"), notional=D("27306.01"), stop=None, target=None, leverage=D(1),
-        risk_at_stop=D(0), reward_risk=None, exposure_after=16.9, rules=(),
+        size=D("0.42"),
+        notional=D("27306.01"),
+        stop=None,
+        target=None,
+        leverage=D(1),
+        risk_at_stop=D(0),
+        reward_risk=None,
+        exposure_after=16.9,
+        rules=(),
     )
 
 
-def order(n: int, symbol: str, side: str, kind: str, purpose: str, status: str,
-          price: str | None) -> OrderView:
+def order(
+    n: int, symbol: str, side: str, kind: str, purpose: str, status: str, price: str | None
+) -> OrderView:
     return OrderView(
-        id=f"ord-{n}", symbol=symbol, side=side, type=kind, purpose=purpose, size=D("0.42"),
-        filled=D("0.42") if status == "filled" else D(0), price=D(price) if price else None,
-        status=status, created=NOW - n * MINUTE, updated=NOW - n * MINUTE, reason="",
+        id=f"ord-{n}",
+        symbol=symbol,
+        side=side,
+        type=kind,
+        purpose=purpose,
+        size=D("0.42"),
+        filled=D("0.42") if status == "filled" else D(0),
+        price=D(price) if price else None,
+        status=status,
+        created=NOW - n * MINUTE,
+        updated=NOW - n * MINUTE,
+        reason="",
     )
 
 
@@ -187,16 +251,24 @@ def events() -> tuple[EventView, ...]:
 
 def agents() -> tuple[AgentView, ...]:
     says = {
-        "technical_analysis": ("ok", "long", 0.62), "regime_detection": ("ok", "ranging", 0.71),
-        "sentiment_analysis": ("failed", "short", 0.55), "trading_decision": ("ok", "BUY", 0.64),
+        "technical_analysis": ("ok", "long", 0.62),
+        "regime_detection": ("ok", "ranging", 0.71),
+        "sentiment_analysis": ("failed", "short", 0.55),
+        "trading_decision": ("ok", "BUY", 0.64),
         "portfolio_rebalance": ("warming", "", None),
     }
     return tuple(
         AgentView(
-            name=name, enabled=True, state=state, by="rules", runs=41, errors=int(state == "failed"),
+            name=name,
+            enabled=True,
+            state=state,
+            by="rules",
+            runs=41,
+            errors=int(state == "failed"),
             votes={"BTC/USDT": vote} if vote else {},
             confidences={"BTC/USDT": sure} if sure is not None else {},
-            last_run=NOW - 8 * SECOND, next_run=NOW + 52 * SECOND,
+            last_run=NOW - 8 * SECOND,
+            next_run=NOW + 52 * SECOND,
             reasoning={"BTC/USDT": "EMA 9 above EMA 21 and RSI 58 of 100"} if vote else {},
         )
         for name, (state, vote, sure) in says.items()
@@ -206,45 +278,80 @@ def agents() -> tuple[AgentView, ...]:
 def busy(version: int = 1) -> ConsoleView:
     """Three positions, two cards, everything alive."""
     status = StatusView(
-        known=True, mode="SIM", state="running", level="REDUCED", level_cause="feed XRP/USDT stale 5.2 s",
-        equity=D("10041.27"), day_pnl=0.41, drawdown=0.4, exposure=44.0, speed=60.0,
-        data_age=0.2, advisor="RULES", llm_cost=D("0.42"), market_time=NOW, uptime=11520.0,
+        known=True,
+        mode="SIM",
+        state="running",
+        level="REDUCED",
+        level_cause="feed XRP/USDT stale 5.2 s",
+        equity=D("10041.27"),
+        day_pnl=0.41,
+        drawdown=0.4,
+        exposure=44.0,
+        speed=60.0,
+        data_age=0.2,
+        advisor="RULES",
+        llm_cost=D("0.42"),
+        market_time=NOW,
+        uptime=11520.0,
         run="run-1",
     )
     symbols = ("BTC/USDT", "XRP/USDT", "XRP/BTC")
-    mids = {"BTC/USDT": (65014.0, "0.1", 1.4), "XRP/USDT": (0.53984, "0.00001", 4000.0),
-            "XRP/BTC": (0.00000831, "0.00000001", 9000.0)}
+    mids = {
+        "BTC/USDT": (65014.0, "0.1", 1.4),
+        "XRP/USDT": (0.53984, "0.00001", 4000.0),
+        "XRP/BTC": (0.00000831, "0.00000001", 9000.0),
+    }
     return ConsoleView(
-        version=version, status=status, symbols=symbols,
+        version=version,
+        status=status,
+        symbols=symbols,
         positions=(
-            position(1, "BTC/USDT", "long", "0.42", "64812.0", "65014.3", "85.02", "63900.0",
-                     "66800.0"),
-            position(2, "XRP/USDT", "short", "3100", "0.54121", "0.53984", "4.25", "0.55200",
-                     None),
-            position(3, "XRP/BTC", "long", "4000", "0.00000832", "0.00000831", "-2.60",
-                     "0.00000801", "0.00000880"),
+            position(
+                1, "BTC/USDT", "long", "0.42", "64812.0", "65014.3", "85.02", "63900.0", "66800.0"
+            ),
+            position(2, "XRP/USDT", "short", "3100", "0.54121", "0.53984", "4.25", "0.55200", None),
+            position(
+                3,
+                "XRP/BTC",
+                "long",
+                "4000",
+                "0.00000832",
+                "0.00000831",
+                "-2.60",
+                "0.00000801",
+                "0.00000880",
+            ),
         ),
-        cards=(card(17, "BTC/USDT", "TA long .62 vs sentiment short .55", 41),
-               card(18, "XRP/BTC", "choppy regime vs BUY", 125),
-               card(16, "XRP/USDT", "open short vs BUY", -300, "expired")),
+        cards=(
+            card(17, "BTC/USDT", "TA long .62 vs sentiment short .55", 41),
+            card(18, "XRP/BTC", "choppy regime vs BUY", 125),
+            card(16, "XRP/USDT", "open short vs BUY", -300, "expired"),
+        ),
         books={symbol: book(symbol, *mids[symbol]) for symbol in symbols},
-        charts={(symbol, frame): chart(symbol, frame, mids[symbol][0])
-                for symbol in symbols for frame in (60, 300, 3600)},
-        events=events(), agents=agents(),
+        charts={
+            (symbol, frame): chart(symbol, frame, mids[symbol][0])
+            for symbol in symbols
+            for frame in (60, 300, 3600)
+        },
+        events=events(),
+        agents=agents(),
         orders=(
             order(4, "BTC/USDT", "sell", "stop_loss", "stop", "open", "63900.0"),
             order(5, "BTC/USDT", "sell", "take_profit", "target", "open", "66800.0"),
             order(6, "XRP/USDT", "buy", "limit", "entry", "partially_filled", "0.53800"),
             order(3, "BTC/USDT", "buy", "market", "entry", "filled", "64812.0"),
         ),
-        limits=(LimitView("daily loss", 0.8, 5.0, "%"), LimitView("drawdown", 0.4, 20.0, "%"),
-                LimitView("exposure", 66.0, 80.0, "%"), LimitView("positions", 3, 5, "")),
+        limits=(
+            LimitView("daily loss", 0.8, 5.0, "%"),
+            LimitView("drawdown", 0.4, 20.0, "%"),
+            LimitView("exposure", 66.0, 80.0, "%"),
+            LimitView("positions", 3, 5, ""),
+        ),
     )
 
 
 def with_status(view: ConsoleView, **changes: object) -> ConsoleView:
-    return replace(view, version=view.version + 1,
-                   status=replace(view.status, **changes))  # type: ignore[arg-type]
+    return replace(view, version=view.version + 1, status=replace(view.status, **changes))  # type: ignore[arg-type]
 
 
 def with_cards(view: ConsoleView, cards: Iterable[CardView]) -> ConsoleView:

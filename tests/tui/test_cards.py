@@ -24,16 +24,26 @@ def shown(one: CardView, width: int = 70) -> str:
 
 def test_a_waiting_card_says_what_it_would_do_now() -> None:
     text = shown(card(17, "BTC/USDT", "TA long .62 vs sentiment short .55", 41))
-    for fact in ("size 0.0500", "notional 3,250.70 USDT", "risk at stop 71.72 USDT",
-                 "exposure after 44.2 %", "now 65,014.0 (+0.02 %)"):
+    for fact in (
+        "size 0.0500",
+        "notional 3,250.70 USDT",
+        "risk at stop 71.72 USDT",
+        "exposure after 44.2 %",
+        "now 65,014.0 (+0.02 %)",
+    ):
         assert fact in text
 
 
 @pytest.mark.parametrize("state", ["approved", "rejected", "expired", "drifted", "void"])
 def test_a_decided_card_keeps_its_facts_and_says_nothing_of_today(state: str) -> None:
     text = shown(card(17, "BTC/USDT", "TA long .62 vs sentiment short .55", 41, state))
-    for fact in ("size 0.0500", "notional 3,250.70 USDT", "risk at stop 71.72 USDT",
-                 "entry 65,014.0", "price then 65,001.5"):
+    for fact in (
+        "size 0.0500",
+        "notional 3,250.70 USDT",
+        "risk at stop 71.72 USDT",
+        "entry 65,014.0",
+        "price then 65,001.5",
+    ):
         assert fact in text
     assert "exposure after" not in text
     assert "now" not in text
@@ -44,8 +54,15 @@ def test_a_closing_card_says_what_it_closes_and_what_follows() -> None:
     assert "closes 0.4200   notional 27,306.01 USDT   exposure after 16.9 %" in text
     assert "→ then a SHORT on BTC/USDT is proposed anew, with a card of its own" in text
     assert "approves: sends: close pos-1 at market" in text
-    for strange in ("reward/risk", "risk at stop", "leverage", "entry", "stop –", "target",
-                    "risk has checked"):
+    for strange in (
+        "reward/risk",
+        "risk at stop",
+        "leverage",
+        "entry",
+        "stop –",
+        "target",
+        "risk has checked",
+    ):
         assert strange not in text
 
 
@@ -77,8 +94,7 @@ async def test_before_the_first_picture_no_figure_is_invented(
         assert "STARTING" in text
         assert "eq –" in text
         assert "NORMAL" not in text.splitlines()[0]
-        for invented in ("SIM", "›NORMAL‹", "0.00", "(0", "nothing to decide",
-                         "no open positions"):
+        for invented in ("SIM", "›NORMAL‹", "0.00", "(0", "nothing to decide", "no open positions"):
             assert invented not in text, invented
         assert "connecting to the engine" in text or size == (60, 15)
         known = await desk.look(busy(2))
@@ -96,8 +112,14 @@ async def test_before_the_first_picture_no_figure_is_invented(
 def test_state_level_and_money_are_always_in_the_status_line(
     width: int, state: str, level: str, age: float | None
 ) -> None:
-    view = with_status(busy(), state=state, level=level, speed=1800.0, data_age=age,
-                       equity=busy().status.equity * 10)
+    view = with_status(
+        busy(),
+        state=state,
+        level=level,
+        speed=1800.0,
+        data_age=age,
+        equity=busy().status.equity * 10,
+    )
     line = said([status_line(view.status, width)])
     for word in ("PAPER", "SIM", state.upper(), level, "eq 100,41", "dd 0.4/20%", "exp 44"):
         assert word in line

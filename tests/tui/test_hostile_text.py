@@ -18,9 +18,21 @@ from tradeterm.tui.ink import cells, clip, fit, wrap
 from tradeterm.tui.printable import ControlFilter, printable
 
 HOSTILE = (
-    "\x1b[31mred\x1b[0m", "\x1b]52;c;aGFjaw==\x07", "\x9b31m", "[/]", "[@click=app.quit]x[/]",
-    "[link=file:///etc/passwd]x", "a\r\nb\tc", "\u202egnp.exe", "z\u200bw\u200dj", "e" + "\u0301" * 40,
-    "界" * 30, "\ud83d", "\U0001f468\u200d\U0001f469", "\x00\x07\x08\x7f", "{x!r}%s$(id)",
+    "\x1b[31mred\x1b[0m",
+    "\x1b]52;c;aGFjaw==\x07",
+    "\x9b31m",
+    "[/]",
+    "[@click=app.quit]x[/]",
+    "[link=file:///etc/passwd]x",
+    "a\r\nb\tc",
+    "\u202egnp.exe",
+    "z\u200bw\u200dj",
+    "e" + "\u0301" * 40,
+    "界" * 30,
+    "\ud83d",
+    "\U0001f468\u200d\U0001f469",
+    "\x00\x07\x08\x7f",
+    "{x!r}%s$(id)",
 )
 
 
@@ -30,14 +42,35 @@ def poisoned(text: str) -> ConsoleView:
     return replace(
         view,
         status=replace(view.status, level_cause=text, state_reason=text, advisor=text),
-        cards=tuple(replace(each, headline=text, action=text, evidence=(text, text), reasoning=text,
-                            resolution=text, by=text, reason=text, types=(text,),
-                            rules=tuple(replace(rule, rule=text, value=text, limit=text,
-                                                outcome=text) for rule in each.rules))
-                    for each in view.cards),
+        cards=tuple(
+            replace(
+                each,
+                headline=text,
+                action=text,
+                evidence=(text, text),
+                reasoning=text,
+                resolution=text,
+                by=text,
+                reason=text,
+                types=(text,),
+                rules=tuple(
+                    replace(rule, rule=text, value=text, limit=text, outcome=text)
+                    for rule in each.rules
+                ),
+            )
+            for each in view.cards
+        ),
         events=tuple(replace(each, text=text, kind=text) for each in view.events),
-        agents=tuple(replace(each, state=text, by=text, votes={"BTC/USDT": text},
-                             reasoning={"BTC/USDT": text, text: text}) for each in view.agents),
+        agents=tuple(
+            replace(
+                each,
+                state=text,
+                by=text,
+                votes={"BTC/USDT": text},
+                reasoning={"BTC/USDT": text, text: text},
+            )
+            for each in view.agents
+        ),
         orders=tuple(replace(each, reason=text, type=text, purpose=text) for each in view.orders),
         positions=tuple(replace(each, agent=text, side=text) for each in view.positions),
         limits=tuple(replace(each, name=text, unit=text) for each in view.limits),

@@ -85,9 +85,20 @@ async def test_an_unanswered_question_becomes_no(console: Open) -> None:
 async def test_a_card_that_changed_since_it_was_shown_cannot_be_approved(console: Open) -> None:
     async with console() as desk:
         await desk.press("a")
-        desk.session.show(with_cards(busy(2), [
-            card(17, "BTC/USDT", "TA long .62 vs sentiment short .55", 41, content_hash="other"),
-        ]))
+        desk.session.show(
+            with_cards(
+                busy(2),
+                [
+                    card(
+                        17,
+                        "BTC/USDT",
+                        "TA long .62 vs sentiment short .55",
+                        41,
+                        content_hash="other",
+                    ),
+                ],
+            )
+        )
         desk.clock.wait(1)
         await desk.pilot.press("y")  # before the next poll
         await desk.settle()
@@ -98,8 +109,11 @@ async def test_a_card_that_changed_since_it_was_shown_cannot_be_approved(console
 async def test_a_question_is_withdrawn_when_its_card_is_decided_elsewhere(console: Open) -> None:
     async with console() as desk:
         await desk.press("a")
-        text = await desk.look(with_cards(busy(2), [
-            card(17, "BTC/USDT", "TA long .62 vs sentiment short .55", 41, "drifted")]))
+        text = await desk.look(
+            with_cards(
+                busy(2), [card(17, "BTC/USDT", "TA long .62 vs sentiment short .55", 41, "drifted")]
+            )
+        )
         assert desk.app.question is None
         assert "#17 is drifted" in text
 
@@ -129,8 +143,11 @@ async def test_reject_close_and_cancel_act_at_once_and_say_so(console: Open) -> 
         assert "closing XRP/USDT short" in await desk.press("1", "j", "x")
         await desk.press("7", "j", "j", "c", "C", "R")
         assert desk.session.commands == [
-            RejectCard(card_id="card-17"), ClosePosition(position_id="pos-2"),
-            CancelOrder(order_id="ord-6"), CancelEntries(), RejectAll(),
+            RejectCard(card_id="card-17"),
+            ClosePosition(position_id="pos-2"),
+            CancelOrder(order_id="ord-6"),
+            CancelEntries(),
+            RejectAll(),
         ]
 
 
@@ -150,18 +167,31 @@ async def test_a_key_held_down_acts_once(console: Open) -> None:
 
 async def test_halt_works_from_everywhere(console: Open) -> None:
     async with console() as desk:
-        for before in ((), ("question_mark",), ("F",), ("a",), ("slash",), ("escape",),
-                       ("2", "enter"), ("q",), ("ctrl+p",)):
+        for before in (
+            (),
+            ("question_mark",),
+            ("F",),
+            ("a",),
+            ("slash",),
+            ("escape",),
+            ("2", "enter"),
+            ("q",),
+            ("ctrl+p",),
+        ):
             desk.session.commands.clear()
             await desk.press(*before)
             await desk.press("H")
             assert desk.session.commands == [Halt()], before
 
 
-@pytest.mark.parametrize(("key", "word", "state", "command"), [
-    ("F", "FLATTEN", "running", Flatten()), ("P", "RESUME", "halted", Resume()),
-    ("P", "RESUME", "paused", Resume()),
-])
+@pytest.mark.parametrize(
+    ("key", "word", "state", "command"),
+    [
+        ("F", "FLATTEN", "running", Flatten()),
+        ("P", "RESUME", "halted", Resume()),
+        ("P", "RESUME", "paused", Resume()),
+    ],
+)
 async def test_global_actions_take_a_typed_word(
     console: Open, key: str, word: str, state: str, command: Command
 ) -> None:
@@ -226,8 +256,9 @@ async def test_symbol_and_timeframe_follow_their_keys(console: Open) -> None:
         assert "Chart BTC/USDT 1m" in desk.text
         assert "Chart XRP/USDT 1m" in await desk.press("s")
         assert "Book BTC/USDT" in await desk.press("comma")
-        text = await desk.press("right_square_bracket", "right_square_bracket",
-                                "right_square_bracket")
+        text = await desk.press(
+            "right_square_bracket", "right_square_bracket", "right_square_bracket"
+        )
         assert "Chart BTC/USDT 1h" in text
         assert "Chart BTC/USDT 5m" in await desk.press("left_square_bracket")
 
@@ -248,8 +279,13 @@ async def test_filter_errors_only_and_following(console: Open) -> None:
 
 async def test_enter_opens_details_and_executes_nothing(console: Open) -> None:
     async with console() as desk:
-        for pane, words in (("1", "Position BTC/USDT"), ("2", "Card #17"), ("5", "Event"),
-                            ("6", "Agent TA"), ("7", "Order ord-4")):
+        for pane, words in (
+            ("1", "Position BTC/USDT"),
+            ("2", "Card #17"),
+            ("5", "Event"),
+            ("6", "Agent TA"),
+            ("7", "Order ord-4"),
+        ):
             assert words in await desk.press(pane, "enter")
             await desk.press("escape")
         assert desk.session.commands == []
@@ -265,8 +301,13 @@ async def test_help_lists_every_key(console: Open) -> None:
 async def test_results_of_commands_are_shown(console: Open) -> None:
     async with console() as desk:
         view = busy(2)
-        event = replace(view.events[-1], seq=11, kind="CMD", text="approve #17: refused, drifted",
-                        severity="warning")
+        event = replace(
+            view.events[-1],
+            seq=11,
+            kind="CMD",
+            text="approve #17: refused, drifted",
+            severity="warning",
+        )
         text = await desk.look(replace(view, events=(*view.events, event)))
         assert "approve #17: refused, drifted" in text.splitlines()[-2]
 

@@ -35,8 +35,10 @@ def _contrast(one: Color, two: Color) -> float:
 
 
 def _luminance(colour: Color) -> float:
-    parts = [value / 12.92 if value <= 0.03928 else ((value + 0.055) / 1.055) ** 2.4
-             for value in colour.normalized]
+    parts = [
+        value / 12.92 if value <= 0.03928 else ((value + 0.055) / 1.055) ** 2.4
+        for value in colour.normalized
+    ]
     return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
 
 
@@ -79,10 +81,16 @@ def test_figures_read_well() -> None:
     assert figures.price(float("nan")) == "?"
     assert figures.size(Decimal("0.42")) == "0.4200"
     assert figures.size(Decimal("3100")) == "3,100.0"
-    assert [figures.size(Decimal(each)) for each in ("956.68945498", "99.68945498", "0.03266639")
-            ] == ["956.6895", "99.68945", "0.032666"]
+    assert [
+        figures.size(Decimal(each)) for each in ("956.68945498", "99.68945498", "0.03266639")
+    ] == ["956.6895", "99.68945", "0.032666"]
     assert figures.signed(Decimal("-0.001")) == "0.00"
     assert [figures.age(each) for each in (None, 0.23, 14, 185, 7620)] == [
-        "–", "0.2s", "14s", "3m05", "2h07"]
+        "–",
+        "0.2s",
+        "14s",
+        "3m05",
+        "2h07",
+    ]
     assert figures.countdown(41 * 10**9, 0) == "0:41"
     assert [figures.speed(each) for each in (0, 60.0, float("inf"))] == ["stopped", "60×", "max"]

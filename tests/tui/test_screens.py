@@ -31,8 +31,10 @@ async def test_a_busy_desk_looks_as_agreed(
 async def test_a_desk_without_anything_says_what_will_come(
     console: Open, golden: Golden, width: int, height: int
 ) -> None:
-    running = ConsoleView(version=1, status=StatusView(
-        known=True, mode="SIM", level="NORMAL", state="running", speed=60.0))
+    running = ConsoleView(
+        version=1,
+        status=StatusView(known=True, mode="SIM", level="NORMAL", state="running", speed=60.0),
+    )
     async with console(width, height, running) as desk:
         golden(f"empty-{width}x{height}", desk.text)
         assert "nothing to decide" in desk.text
@@ -54,8 +56,11 @@ async def test_every_pane_has_the_screen_to_itself_when_narrow(
     console: Open, golden: Golden
 ) -> None:
     async with console(80, 24) as desk:
-        for key, name in zip("12345678", ("positions", "conflicts", "book", "chart", "events",
-                                          "agents", "orders", "safety"), strict=True):
+        for key, name in zip(
+            "12345678",
+            ("positions", "conflicts", "book", "chart", "events", "agents", "orders", "safety"),
+            strict=True,
+        ):
             golden(f"narrow-{name}", await desk.press(key))
 
 
@@ -100,7 +105,9 @@ async def test_a_terminal_of_one_cell_does_not_crash(console: Open) -> None:
     async with console(1, 1) as desk:
         for width, height in ((3, 2), (300, 100), (80, 20), (79, 24), (100, 29), (160, 30)):
             await desk.pilot.resize_terminal(width, height)
-            await desk.look(with_status(desk.session.view, market_time=desk.app.view.status.market_time))
+            await desk.look(
+                with_status(desk.session.view, market_time=desk.app.view.status.market_time)
+            )
         assert "PAPER" in desk.text
 
 
@@ -190,8 +197,13 @@ async def test_the_oldest_card_stays_visible_while_zoomed(console: Open) -> None
 
 async def test_what_is_said_of_the_whole_portfolio_is_shown_on_every_symbol(console: Open) -> None:
     view = busy()
-    whole = replace(view.agents[-1], state="ok", votes={"*": "rebalance"}, confidences={},
-                    reasoning={"*": "BTC is 6 points above its weight"})
+    whole = replace(
+        view.agents[-1],
+        state="ok",
+        votes={"*": "rebalance"},
+        confidences={},
+        reasoning={"*": "BTC is 6 points above its weight"},
+    )
     async with console(200, 60, replace(view, agents=(whole,))) as desk:
         assert "portfolio ok      rebalance        –" in desk.text
         page = await desk.press("6", "enter")
@@ -209,10 +221,15 @@ async def test_a_bar_only_feed_says_there_is_no_depth(console: Open) -> None:
 
 async def test_a_new_card_takes_the_cursor_when_the_old_one_is_decided(console: Open) -> None:
     async with console() as desk:
-        await desk.look(with_cards(busy(2), [
-            card(18, "XRP/BTC", "choppy regime vs BUY", 125),
-            card(17, "BTC/USDT", "TA long .62 vs sentiment short .55", 41, "approved"),
-        ]))
+        await desk.look(
+            with_cards(
+                busy(2),
+                [
+                    card(18, "XRP/BTC", "choppy regime vs BUY", 125),
+                    card(17, "BTC/USDT", "TA long .62 vs sentiment short .55", 41, "approved"),
+                ],
+            )
+        )
         current = desk.app.deck.conflicts.current()
         assert current is not None
         assert current.id == "card-18"

@@ -31,8 +31,14 @@ sys.exit(app.run())
 
 def play(*words: str) -> pexpect.spawn[bytes]:
     env = {**os.environ, "TERM": "xterm-256color", "PYTHONPATH": str(ROOT)}
-    return pexpect.spawn(sys.executable, ["-c", PLAY, *words], dimensions=(40, 120), env=env,
-                         cwd=str(ROOT), timeout=30)
+    return pexpect.spawn(
+        sys.executable,
+        ["-c", PLAY, *words],
+        dimensions=(40, 120),
+        env=env,
+        cwd=str(ROOT),
+        timeout=30,
+    )
 
 
 def rest(child: pexpect.spawn[bytes]) -> bytes:
@@ -41,9 +47,14 @@ def rest(child: pexpect.spawn[bytes]) -> bytes:
     return bytes(child.before or b"")
 
 
-@pytest.mark.parametrize(("number", "code"), [
-    (signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130),
-])
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [
+        (signal.SIGTERM, 143),
+        (signal.SIGHUP, 129),
+        (signal.SIGINT, 130),
+    ],
+)
 def test_a_signal_restores_the_terminal_and_is_in_the_exit_code(number: int, code: int) -> None:
     child = play()
     child.expect(b"#17")

@@ -17,25 +17,32 @@ from tradeterm.settings.loading import load_settings
 async def test_the_market_waits_for_a_card_at_any_speed(tmp_path: Path, speed: float) -> None:
     settings = load_settings().settings
     pictures: list[ConsoleView] = []
+    shown = asyncio.Event()
+
+    def publish(view: ConsoleView) -> None:
+        pictures.append(view)
+        if view.status.waiting_for_operator:
+            shown.set()
+
     request = RunRequest(
-        settings, settings.effective(), seed=7, speed=speed, db=tmp_path / "book.db",
+        settings,
+        settings.effective(),
+        seed=7,
+        speed=speed,
+        db=tmp_path / "book.db",
         headless=False,
     )
-    desk = await Desk.open(request, pictures.append)
+    desk = await Desk.open(request, publish)
     running = asyncio.create_task(desk.run())
-    async with asyncio.timeout(60):
-        while not desk.engine.awaits_operator:
-            await asyncio.sleep(0.01)
-        (card,) = desk.engine.trading.pending_cards()
-        began, seen = asyncio.get_running_loop().time(), desk.engine.now
-        while not (pictures and pictures[-1].cards and pictures[-1].status.waiting_for_operator):
-            await asyncio.sleep(0.01)
-        await asyncio.sleep(0.5)
-        waited = asyncio.get_running_loop().time() - began
+    await asyncio.wait_for(shown.wait(), 60)
+    (card,) = desk.engine.trading.pending_cards()
+    seen, began = desk.engine.now, asyncio.get_running_loop().time()
+    assert pictures[-1].cards[0].id == card.id
     assert seen - card.ts < 3 * SECOND
+    await asyncio.sleep(0.5)
+    waited = asyncio.get_running_loop().time() - began
     assert desk.engine.now - seen < (waited + 3) * SECOND  # 1×, and one event's distance
     assert [c.id for c in desk.engine.trading.pending_cards()] == [card.id]
-    assert pictures[-1].cards[0].id == card.id
     desk.driver.stop()
     await running
     await desk.close()

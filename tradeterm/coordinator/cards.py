@@ -127,8 +127,11 @@ class CardKeeper:
             )
         if mid is None or not _moved(card, mid) <= card.drift_limit:
             reason = _drifted(card, mid)
-            return Decision(False, self._end(card, CardState.DRIFTED, now, "market", reason),
-                            f"{card_id} has drifted away ({reason}): no trade")
+            return Decision(
+                False,
+                self._end(card, CardState.DRIFTED, now, "market", reason),
+                f"{card_id} has drifted away ({reason}): no trade",
+            )
         refusal = _refusal(card, verdict)
         if refusal:
             return Decision(

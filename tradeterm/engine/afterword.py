@@ -12,8 +12,9 @@ def afterword(engine: Engine) -> list[str]:
     """One line for each kind of notice and file, and for each agent that is not warm yet."""
     counters = engine.core.counters
     lines = [
-        f"{notice.code}: {notice.first}" if notice.count == 1 else
-        f"{notice.code}: {notice.count} times{' or more' if notice.more else ''} "
+        f"{notice.code}: {notice.first}"
+        if notice.count == 1
+        else f"{notice.code}: {notice.count} times{' or more' if notice.more else ''} "
         f"for {notice.subject or 'the feed'}, "
         f"first: {notice.first}"
         for notice in counters.notices

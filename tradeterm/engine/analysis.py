@@ -101,10 +101,14 @@ class Analysis:
 
     def _task(self, name: AgentName) -> _Task:
         return _Task(
-            name=name, key=name.value, timer=task_timer(name), topic=TOPICS[name],
+            name=name,
+            key=name.value,
+            timer=task_timer(name),
+            topic=TOPICS[name],
             interval=self._schedule[name].interval * SECOND,
             symbols=(ALL_SYMBOLS,) if name is PORTFOLIO else self._core.market.symbols,
-            by_bar=name in BAR_AGENTS, looks=name in LOOKING_AGENTS,
+            by_bar=name in BAR_AGENTS,
+            looks=name in LOOKING_AGENTS,
         )
 
     def schedule(self, start: int) -> None:
@@ -255,9 +259,15 @@ class Analysis:
         if name is TRADING:
             technical, regime, sentiment = self._heard(symbol)
         return AgentContext(
-            symbol, now, core.market.snapshot(symbol, now) if task.looks else None,
-            technical, regime, sentiment, tuple(self._news) if name is SENTIMENT else (),
-            self._books.account, core.instruments,
+            symbol,
+            now,
+            core.market.snapshot(symbol, now) if task.looks else None,
+            technical,
+            regime,
+            sentiment,
+            tuple(self._news) if name is SENTIMENT else (),
+            self._books.account,
+            core.instruments,
         )
 
     def _heard(self, symbol: str) -> list[Published | None]:

@@ -63,9 +63,7 @@ class Approver:
             return RejectCard(card_id=card_id, actor=command.actor)
         if not command.content_hash:
             return _approve(card_id, cards, command.actor)
-        return ApproveCard(
-            card_id=card_id, content_hash=command.content_hash, actor=command.actor
-        )
+        return ApproveCard(card_id=card_id, content_hash=command.content_hash, actor=command.actor)
 
 
 def _approve(card_id: str, cards: Sequence[Card], actor: str) -> ApproveCard:

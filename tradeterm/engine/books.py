@@ -58,7 +58,10 @@ class Books:
         self._marked = -1
         """Input count at the last mark: nothing can have moved when it is the same."""
         self.portfolio = Portfolio(
-            settings.market.account.currency, core.instruments, core.journal.new_id, self._quote,
+            settings.market.account.currency,
+            core.instruments,
+            core.journal.new_id,
+            self._quote,
             settings.market.account.parity,
         )
         self.execution = Execution(
@@ -83,8 +86,11 @@ class Books:
     def account(self) -> AccountView:
         """The truth about the account now."""
         return self.portfolio.account_view(
-            self._core.now, self.execution.positions, self.execution.working,
-            self._core.state, self._core.level,
+            self._core.now,
+            self.execution.positions,
+            self.execution.working,
+            self._core.state,
+            self._core.level,
         )
 
     def is_closing(self, position_id: str) -> bool:
@@ -161,7 +167,11 @@ class Books:
         core.journal.write("order", order.id, order.request.parent, order)
         core.counters.order(order.id, order.status)
         core.bus.publish(
-            Topic.EXECUTION_EVENTS, "execution", order.request.symbol, order, core.now,
+            Topic.EXECUTION_EVENTS,
+            "execution",
+            order.request.symbol,
+            order,
+            core.now,
             priority=Priority.HIGH,
         )
 
@@ -176,9 +186,7 @@ class Books:
         core, position = self._core, event.position
         body = {"what": event.what, "position": position}
         core.journal.write("position", position.id, event.parent, body)
-        core.bus.publish(
-            Topic.PORTFOLIO_UPDATES, "execution", position.symbol, position, core.now
-        )
+        core.bus.publish(Topic.PORTFOLIO_UPDATES, "execution", position.symbol, position, core.now)
         if event.what != "closed":
             return
         settled = self.portfolio.marks.settle(position)
@@ -228,13 +236,15 @@ class Books:
 
     def _due_exits(self) -> None:
         marks = {
-            position.symbol: mid for position in self.execution.positions.values()
+            position.symbol: mid
+            for position in self.execution.positions.values()
             if (mid := self.portfolio.mid(position.symbol)) is not None
         }
         for position, reason in self.execution.due_exits(self._core.now, marks):
             parent = position.id
             self._core.risk_alert(
-                f"R-{reason.upper()}", "warning",
+                f"R-{reason.upper()}",
+                "warning",
                 f"{position.id} {position.symbol} {plain(position.size)} is closed: {reason}",
                 parent,
             )
@@ -279,7 +289,10 @@ class Books:
     def dump(self) -> BooksState:
         """For a snapshot."""
         return BooksState(
-            self.execution.dump(), self.portfolio.dump(), list(self._unwritten), self._hour,
+            self.execution.dump(),
+            self.portfolio.dump(),
+            list(self._unwritten),
+            self._hour,
             self._marked,
         )
 
@@ -293,4 +306,3 @@ class Books:
 
 def _nobody(_position: Position, _fill: str) -> None:
     """Before the trading pipeline is attached."""
-

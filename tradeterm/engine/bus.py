@@ -100,8 +100,15 @@ class Bus:
             counts.expired += 1
             return
         message = Message(
-            f"msg-{self._sequence}", now - age, topic, source, symbol, priority, payload,
-            correlation, channel.ttl,
+            f"msg-{self._sequence}",
+            now - age,
+            topic,
+            source,
+            symbol,
+            priority,
+            payload,
+            correlation,
+            channel.ttl,
         )
         self.history.append(message)
         channel.latest[symbol, source] = message
@@ -157,7 +164,14 @@ class Bus:
         """For a snapshot; called between inputs, when the queue is empty."""
         live = [
             StoredMessage(
-                m.id, m.ts, m.topic, m.source, m.symbol, m.priority, m.payload, m.correlation,
+                m.id,
+                m.ts,
+                m.topic,
+                m.source,
+                m.symbol,
+                m.priority,
+                m.payload,
+                m.correlation,
                 m.ttl,
             )
             for channel in self._channels.values()
@@ -175,7 +189,14 @@ class Bus:
             channel.latest.clear()
         for m in state.latest:
             message = Message(
-                m.id, m.ts, m.topic, m.source, m.symbol, m.priority, m.payload, m.correlation,
+                m.id,
+                m.ts,
+                m.topic,
+                m.source,
+                m.symbol,
+                m.priority,
+                m.payload,
+                m.correlation,
                 m.ttl,
             )
             self._channels[m.topic].latest[m.symbol, m.source] = message

@@ -71,9 +71,7 @@ class Counters(msgspec.Struct):
     detected: dict[str, int] = msgspec.field(default_factory=dict)
     resolved: dict[str, int] = msgspec.field(default_factory=dict)
     cards: dict[str, int] = msgspec.field(
-        default_factory=lambda: {
-            s.value: 0 for s in CardState if s is not CardState.PENDING
-        }
+        default_factory=lambda: {s.value: 0 for s in CardState if s is not CardState.PENDING}
     )
     verdicts: dict[str, int] = msgspec.field(
         default_factory=lambda: {s.value: 0 for s in VerdictStatus}
@@ -85,9 +83,7 @@ class Counters(msgspec.Struct):
     order_status: dict[str, str] = msgspec.field(default_factory=dict)
     """Working order → last status seen, so that every order is counted once."""
     fills: int = 0
-    exits: dict[str, int] = msgspec.field(
-        default_factory=lambda: {r.value: 0 for r in ExitReason}
-    )
+    exits: dict[str, int] = msgspec.field(default_factory=lambda: {r.value: 0 for r in ExitReason})
     rebalances: int = 0
     realised: Decimal = ZERO
     """Realised P&L of margin positions net of fees, account currency."""

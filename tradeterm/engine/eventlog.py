@@ -72,9 +72,13 @@ def _order(row_id: str, order: Order) -> Line:
 
 
 def _fill(_: str, fill: Fill) -> Line:
-    return "FILL", "info", (
-        f"{fill.symbol} {fill.side} {plain(fill.size)} @ {plain(fill.price)} "
-        f"fee {plain(fill.fee)} {fill.fee_asset} paper {fill.evidence} {fill.order_id}"
+    return (
+        "FILL",
+        "info",
+        (
+            f"{fill.symbol} {fill.side} {plain(fill.size)} @ {plain(fill.price)} "
+            f"fee {plain(fill.fee)} {fill.fee_asset} paper {fill.evidence} {fill.order_id}"
+        ),
     )
 
 
@@ -115,8 +119,13 @@ def _verdict(_: str, verdict: Verdict) -> Line:
 
 
 def _system(_: str, event: SystemEvent) -> Line:
-    kind = "ERROR" if event.severity in ("error", "critical") else "FEED" if (
-        event.code.startswith("F-")) else "SYS"
+    kind = (
+        "ERROR"
+        if event.severity in ("error", "critical")
+        else "FEED"
+        if (event.code.startswith("F-"))
+        else "SYS"
+    )
     return kind, event.severity, f"{event.code} {event.text}"
 
 
@@ -131,7 +140,14 @@ def _level(_: str, body: dict[str, str]) -> Line:
 
 
 _DESCRIBE: dict[str, Callable[[str, Any], Line]] = {
-    "order": _order, "fill": _fill, "position": _position, "conflict": _conflict,
-    "resolution": _resolution, "card": _card, "verdict": _verdict, "system": _system,
-    "state": _state, "level": _level,
+    "order": _order,
+    "fill": _fill,
+    "position": _position,
+    "conflict": _conflict,
+    "resolution": _resolution,
+    "card": _card,
+    "verdict": _verdict,
+    "system": _system,
+    "state": _state,
+    "level": _level,
 }

@@ -14,8 +14,20 @@ _encode = msgspec.json.Encoder().encode
 ROWS_PER_SLICE = 1000
 #: Kinds whose rows make up ``state_hash`` (what traded, never how the process lived).
 TRADING_KINDS = frozenset(
-    {"proposal", "conflict", "resolution", "card", "verdict", "order", "fill", "position",
-     "entry", "settled", "state", "level"}
+    {
+        "proposal",
+        "conflict",
+        "resolution",
+        "card",
+        "verdict",
+        "order",
+        "fill",
+        "position",
+        "entry",
+        "settled",
+        "state",
+        "level",
+    }
 )
 
 

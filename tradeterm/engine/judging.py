@@ -28,19 +28,31 @@ class Judging:
     def margin(self, intent: TradeIntent, parent: str, *, for_card: bool = False) -> Verdict:
         """Judge an entry in its final form; ``for_card`` leaves headroom until the key is hit."""
         account = self._books.account()
-        return self._written(self._risk.evaluate(
-            intent, account, self._facts(intent.symbol, account),
-            verdict_id=self._core.journal.new_id("verdict"), parent=parent, now=self._core.now,
-            for_card=for_card,
-        ))
+        return self._written(
+            self._risk.evaluate(
+                intent,
+                account,
+                self._facts(intent.symbol, account),
+                verdict_id=self._core.journal.new_id("verdict"),
+                parent=parent,
+                now=self._core.now,
+                for_card=for_card,
+            )
+        )
 
     def spot(self, wish: SpotWish, parent: str) -> Verdict:
         """Judge a spot order by its own rules."""
         account = self._books.account()
-        return self._written(self._risk.spot(
-            wish, account, self._facts(wish.symbol, account),
-            verdict_id=self._core.journal.new_id("verdict"), parent=parent, now=self._core.now,
-        ))
+        return self._written(
+            self._risk.spot(
+                wish,
+                account,
+                self._facts(wish.symbol, account),
+                verdict_id=self._core.journal.new_id("verdict"),
+                parent=parent,
+                now=self._core.now,
+            )
+        )
 
     def _written(self, verdict: Verdict) -> Verdict:
         """Every verdict is journaled and counted: each decided something."""
@@ -61,8 +73,10 @@ class Judging:
         regime = self._hearing.last(AgentName.REGIME, symbol)
         view = regime.output if regime is not None else None
         return MarketFacts(
-            bid=account.bids.get(symbol, ZERO), ask=account.asks.get(symbol, ZERO),
-            rate=account.rates.get(instrument.quote, ZERO), taker_fee=instrument.taker_fee,
+            bid=account.bids.get(symbol, ZERO),
+            ask=account.asks.get(symbol, ZERO),
+            rate=account.rates.get(instrument.quote, ZERO),
+            taker_fee=instrument.taker_fee,
             data_age_seconds=core.market.silence(symbol, core.now),
             data_age_limit=core.market.patience(symbol),
             stale=core.market.stale(symbol, core.now),

@@ -60,7 +60,11 @@ class Operator:
         command_id = core.journal.new_id("cmd")
         core.journal.write(kind, command_id, "", command)
         core.bus.publish(
-            Topic.COORDINATOR_COMMANDS, command.actor, "*", command, core.now,
+            Topic.COORDINATOR_COMMANDS,
+            command.actor,
+            "*",
+            command,
+            core.now,
             priority=Priority.URGENT,
         )
         result = self._handlers[type(command)](command, command_id)

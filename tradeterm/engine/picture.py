@@ -58,9 +58,7 @@ def build_view(engine: Engine, pacing: PacingFacts, version: int) -> ConsoleView
         version=version,
         status=_status(engine, account, pacing),
         symbols=engine.core.market.symbols,
-        positions=tuple(
-            _position(engine, position, account) for position in account.positions
-        ),
+        positions=tuple(_position(engine, position, account) for position in account.positions),
         cards=_cards(engine, account),
         books={symbol: _book(engine, symbol, pacing) for symbol in engine.core.market.symbols},
         charts=_charts(engine),
@@ -94,7 +92,9 @@ def _exposure(account: AccountView) -> Decimal:
     pending = sum(
         (
             _notional(
-                account, o.request.symbol, o.remaining,
+                account,
+                o.request.symbol,
+                o.remaining,
                 o.request.limit or account.mid(o.request.symbol) or ZERO,
             )
             for o in account.entries
@@ -157,9 +157,7 @@ def _position(engine: Engine, position: Position, account: AccountView) -> Posit
 def _cards(engine: Engine, account: AccountView) -> tuple[CardView, ...]:
     coordinator = engine.trading.coordinator
     decided = list(coordinator.decided)[-CARDS_DECIDED:][::-1]
-    return tuple(
-        _card(card, account, engine) for card in (*coordinator.pending(), *decided)
-    )
+    return tuple(_card(card, account, engine) for card in (*coordinator.pending(), *decided))
 
 
 def _card(card: Card, account: AccountView, engine: Engine) -> CardView:
@@ -257,7 +255,9 @@ def _action(card: Card) -> str:
     if card.intent is None:
         return f"close {', '.join(card.proposal.close_ids)} at market"
     verb = card.intent.side.entry.value
-    closing = f"close {', '.join(card.proposal.close_ids)}, then " if card.proposal.close_ids else ""
+    closing = (
+        f"close {', '.join(card.proposal.close_ids)}, then " if card.proposal.close_ids else ""
+    )
     return f"{closing}{verb} {card.intent.size:f} {card.intent.symbol} at market"
 
 
@@ -360,14 +360,20 @@ def _limits(engine: Engine, account: AccountView) -> tuple[LimitView, ...]:
     lost = max(account.day_start_equity - account.equity, ZERO)
     fallen = max(account.peak_equity - account.equity, ZERO)
     return (
-        LimitView("daily loss", _percent(lost, account.day_start_equity),
-                  float(risk.max_daily_loss), "%"),
-        LimitView("drawdown", _percent(fallen, account.peak_equity),
-                  float(risk.max_drawdown), "%"),
-        LimitView("exposure", _percent(_exposure(account), account.equity),
-                  float(risk.max_exposure), "%"),
-        LimitView("margin", _percent(account.margin_used, account.equity),
-                  float(risk.max_margin), "%"),
-        LimitView("positions", float(len(account.positions) + len(account.entries)),
-                  float(risk.max_positions), ""),
+        LimitView(
+            "daily loss", _percent(lost, account.day_start_equity), float(risk.max_daily_loss), "%"
+        ),
+        LimitView("drawdown", _percent(fallen, account.peak_equity), float(risk.max_drawdown), "%"),
+        LimitView(
+            "exposure", _percent(_exposure(account), account.equity), float(risk.max_exposure), "%"
+        ),
+        LimitView(
+            "margin", _percent(account.margin_used, account.equity), float(risk.max_margin), "%"
+        ),
+        LimitView(
+            "positions",
+            float(len(account.positions) + len(account.entries)),
+            float(risk.max_positions),
+            "",
+        ),
     )

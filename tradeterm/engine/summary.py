@@ -21,9 +21,7 @@ def summarise(engine: Engine, *, run: str, feed: str, start: int, seconds: float
         "market_time": {"from": iso(start), "to": iso(engine.now)},
         "seconds": round(seconds, 3),
         "inputs": engine.input_counts(),
-        "agents": {
-            name.value: _agent_counts(engine, name) for name in AgentName
-        },
+        "agents": {name.value: _agent_counts(engine, name) for name in AgentName},
         "signals": counters.signals,
         "routed": counters.routed,
         "conflicts": {"detected": counters.detected, "resolved": counters.resolved},
@@ -55,18 +53,26 @@ def summarise(engine: Engine, *, run: str, feed: str, start: int, seconds: float
 def _agent_counts(engine: Engine, name: AgentName) -> dict[str, int]:
     counts = engine.core.counters.agents[name.value]
     return {
-        "runs": counts.runs, "errors": counts.errors, "rule": counts.rule, "llm": counts.llm,
-        "invalid": counts.invalid, "warming": counts.warming,
+        "runs": counts.runs,
+        "errors": counts.errors,
+        "rule": counts.rule,
+        "llm": counts.llm,
+        "invalid": counts.invalid,
+        "warming": counts.warming,
     }
 
 
 def _position(position: Position) -> dict[str, Any]:
     return {
-        "id": position.id, "symbol": position.symbol, "side": position.side.value,
-        "size": plain(position.size), "entry": plain(position.entry),
+        "id": position.id,
+        "symbol": position.symbol,
+        "side": position.side.value,
+        "size": plain(position.size),
+        "entry": plain(position.entry),
         "stop": plain(position.stop),
         "target": None if position.target is None else plain(position.target),
-        "leverage": plain(position.leverage), "collateral": plain(position.collateral),
+        "leverage": plain(position.leverage),
+        "collateral": plain(position.collateral),
         "opened": iso(position.opened),
     }
 

@@ -105,7 +105,9 @@ class Trading:
 
     def _dropped(self, proposal: Proposal, why: str) -> None:
         """A proposal ends without an order or a card: say so."""
-        self._core.alert("C-DROPPED", "info", f"{proposal.symbol} {proposal.id}: {why}", proposal.id)
+        self._core.alert(
+            "C-DROPPED", "info", f"{proposal.symbol} {proposal.id}: {why}", proposal.id
+        )
 
     def _on_signal(self, message: Message) -> None:
         """A trading decision was published."""
@@ -356,7 +358,9 @@ class Trading:
     def dump(self) -> TradingState:
         """For a snapshot."""
         return TradingState(
-            self.coordinator.dump(), dict(self._questions), dict(self._reopen),
+            self.coordinator.dump(),
+            dict(self._questions),
+            dict(self._reopen),
             self._rebalancing.waits,
         )
 

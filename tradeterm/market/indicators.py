@@ -322,8 +322,17 @@ class _Handles:
         reach, flow = atr(high, low, close), obv(close, volume)
         span = true_range(high, low, close)
         values += (
-            swing_low(low), swing_high(high), low_14(low), high_14(high), volume_mean(volume),
-            reach, atr_mean(reach), flow, obv_mean(flow), span, range_sum(span),
+            swing_low(low),
+            swing_high(high),
+            low_14(low),
+            high_14(high),
+            volume_mean(volume),
+            reach,
+            atr_mean(reach),
+            flow,
+            obv_mean(flow),
+            span,
+            range_sum(span),
         )
         self.values = values
         if self._cold and index == self._window.count - 1:
@@ -332,9 +341,35 @@ class _Handles:
     def collect(self) -> IndicatorSet:
         """The set at the bar last fed."""
         (
-            ema_9, ema_20, ema_21, ema_50, ema_200, sma_20, sma_50, sma_200, rsi, roc, macd, bands,
-            stochastic, adx, plus_di, minus_di, atr_10, supertrend, support, resistance, low_14,
-            high_14, volume_mean, atr, atr_mean, obv, obv_mean, _, range_sum,
+            ema_9,
+            ema_20,
+            ema_21,
+            ema_50,
+            ema_200,
+            sma_20,
+            sma_50,
+            sma_200,
+            rsi,
+            roc,
+            macd,
+            bands,
+            stochastic,
+            adx,
+            plus_di,
+            minus_di,
+            atr_10,
+            supertrend,
+            support,
+            resistance,
+            low_14,
+            high_14,
+            volume_mean,
+            atr,
+            atr_mean,
+            obv,
+            obv_mean,
+            _,
+            range_sum,
         ) = self.values
         window = self._window
         line, signal, histogram = macd or NOTHING
@@ -346,16 +381,48 @@ class _Handles:
         if bands and k_upper is not None:
             squeeze = upper < k_upper and lower > k_lower
         figures: tuple[Any, ...] = (
-            ema_9, ema_21, ema_50, ema_200, sma_20, sma_50, sma_200, rsi, line, signal, histogram,
-            atr, atr_mean, adx, plus_di, minus_di, upper, middle, lower, k_upper, k_middle,
-            k_lower, trend, direction, fast_k, fast_d, roc, obv, obv_mean, volume_mean, support,
+            ema_9,
+            ema_21,
+            ema_50,
+            ema_200,
+            sma_20,
+            sma_50,
+            sma_200,
+            rsi,
+            line,
+            signal,
+            histogram,
+            atr,
+            atr_mean,
+            adx,
+            plus_di,
+            minus_di,
+            upper,
+            middle,
+            lower,
+            k_upper,
+            k_middle,
+            k_lower,
+            trend,
+            direction,
+            fast_k,
+            fast_d,
+            roc,
+            obv,
+            obv_mean,
+            volume_mean,
+            support,
             resistance,
         )
         if self._cold or not isfinite(sum(figures)):
             figures = tuple(map(_finite, figures))
         return IndicatorSet(
-            window.last_ts, window.newest, window.vwap(),
-            _choppiness(range_sum, high_14, low_14), squeeze, *figures,
+            window.last_ts,
+            window.newest,
+            window.vwap(),
+            _choppiness(range_sum, high_14, low_14),
+            squeeze,
+            *figures,
         )
 
 

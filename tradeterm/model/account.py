@@ -11,7 +11,13 @@ from tradeterm.model.vocabulary import Level, RunState
 
 #: Ledger accounts; ``margin`` accounts are ``margin:<position id>``.
 TRADING, HODL, MARKET, FEES, PNL, LLM, EXTERNAL = (
-    "trading", "hodl", "market", "fees", "pnl", "llm", "external",
+    "trading",
+    "hodl",
+    "market",
+    "fees",
+    "pnl",
+    "llm",
+    "external",
 )
 
 

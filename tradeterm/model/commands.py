@@ -83,8 +83,17 @@ class EnableTask(Command, frozen=True, tag="enable_task"):
 
 #: What another shell may order: everything but an approval, which is given before the card.
 ShellCommand = (
-    RejectCard | RejectAll | ClosePosition | CancelOrder | CancelEntries
-    | Halt | Resume | Pause | Flatten | ForceRun | EnableTask
+    RejectCard
+    | RejectAll
+    | ClosePosition
+    | CancelOrder
+    | CancelEntries
+    | Halt
+    | Resume
+    | Pause
+    | Flatten
+    | ForceRun
+    | EnableTask
 )
 OperatorCommand = ApproveCard | ShellCommand
 

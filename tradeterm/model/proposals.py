@@ -34,9 +34,20 @@ class TradeIntent:
 
     def content_hash(self) -> str:
         """Identifies exactly this order; an approval or verdict of another does not fit."""
-        parts = (self.symbol, self.side.value, *map(_text, (
-            self.size, self.entry, self.stop, self.target, self.leverage,
-        )))
+        parts = (
+            self.symbol,
+            self.side.value,
+            *map(
+                _text,
+                (
+                    self.size,
+                    self.entry,
+                    self.stop,
+                    self.target,
+                    self.leverage,
+                ),
+            ),
+        )
         return hashlib.sha256("|".join(parts).encode()).hexdigest()[:16]
 
 

@@ -29,7 +29,10 @@ def fresh(facts: MarketFacts) -> RuleOutcome:
     in_time = 0 <= age <= limit
     value = f"{age:.3f}" if facts.stale is False or not in_time else "crossed book"
     return judged(
-        "data_age", RiskCode.STALE_DATA, value, f"<= {limit:g}",
+        "data_age",
+        RiskCode.STALE_DATA,
+        value,
+        f"<= {limit:g}",
         ok=facts.stale is False and in_time,
     )
 

@@ -83,7 +83,13 @@ class MarketSettings(Section):
             return None
         base, quote = symbol.split("/")
         return Instrument(
-            symbol=symbol, base=base, quote=quote, tick=steps.tick, lot=steps.lot,
-            min_size=steps.min_size, min_notional=steps.min_notional,
-            maker_fee=self.fees.maker / 100, taker_fee=self.fees.taker / 100,
+            symbol=symbol,
+            base=base,
+            quote=quote,
+            tick=steps.tick,
+            lot=steps.lot,
+            min_size=steps.min_size,
+            min_notional=steps.min_notional,
+            maker_fee=self.fees.maker / 100,
+            taker_fee=self.fees.taker / 100,
         )

@@ -9,5 +9,9 @@ class Section(BaseModel):
     """A group of settings. Percentages are written as percent, durations in seconds."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=False, allow_inf_nan=False, use_attribute_docstrings=True
+        frozen=True,
+        extra="forbid",
+        strict=False,
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
     )

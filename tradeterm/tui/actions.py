@@ -50,7 +50,9 @@ def _position(view: ConsoleView, focus: Focus) -> bool:
 def _order(view: ConsoleView, focus: Focus) -> bool:
     order = focus.order
     return (
-        focus.pane == "orders" and order is not None and order.status in WORKING
+        focus.pane == "orders"
+        and order is not None
+        and order.status in WORKING
         and order.purpose not in {"stop", "target"}
     )
 
@@ -114,10 +116,23 @@ class Action:
 
 
 _WRITTEN = {
-    "space": "space", "question_mark": "?", "slash": "/", "left_square_bracket": "[",
-    "right_square_bracket": "]", "plus": "+", "minus": "-", "comma": ",", "full_stop": ".",
-    "equals_sign": "=", "colon": ":", "down": "↓", "up": "↑", "f1": "F1", "escape": "esc",
-    "pagedown": "PgDn", "pageup": "PgUp",
+    "space": "space",
+    "question_mark": "?",
+    "slash": "/",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+    "plus": "+",
+    "minus": "-",
+    "comma": ",",
+    "full_stop": ".",
+    "equals_sign": "=",
+    "colon": ":",
+    "down": "↓",
+    "up": "↑",
+    "f1": "F1",
+    "escape": "esc",
+    "pagedown": "PgDn",
+    "pageup": "PgUp",
 }
 
 
@@ -128,31 +143,105 @@ def key_text(key: str) -> str:
 
 _T = Tier
 ACTIONS: tuple[Action, ...] = (
-    Action("approve", ("a",), "Approve",
-           "Ask about the selected card; then y sends exactly the order shown",
-           _T.RAISES, _card_waits, "Decide", 1),
-    Action("reject", ("r",), "Reject", "Refuse the selected card: no trade",
-           _T.LOWERS, _card_waits, "Decide", 2),
-    Action("reject_all", ("R",), "", "Refuse every pending card",
-           _T.LOWERS, _cards_wait, "Decide"),
-    Action("close_position", ("x",), "Close", "Close the selected position at market",
-           _T.LOWERS, _position, "Trade", 3),
-    Action("cancel_order", ("c",), "Cancel", "Cancel the selected order (stops and targets stay)",
-           _T.LOWERS, _order, "Trade", 4),
-    Action("cancel_entries", ("C",), "", "Cancel all working entries; protection stays",
-           _T.LOWERS, _entries, "Trade"),
-    Action("halt", ("H",), "Halt",
-           "HALT at once, from anywhere: no new exposure, entries cancelled, stops stay",
-           _T.LOWERS, _unhalted, "Safety", 6),
-    Action("pause", ("P",), "Pause trading",
-           "Pause trading (analysis goes on); when paused or halted: resume, by typing RESUME",
-           _T.LOWERS, _pausable, "Safety", 12),
-    Action("flatten", ("F",), "Flatten", "Close everything at market and halt, by typing FLATTEN",
-           _T.GLOBAL, _exposed, "Safety", 10),
-    Action("market", ("space",), "Market", "Stop or start the market (SIM and REPLAY)",
-           _T.VIEW, _paced, "Market", 5),
-    Action("faster", ("plus", "equals_sign"), "", "Market faster: 1, 2, 5, 10, 30, 60 … 1800, max",
-           _T.VIEW, _paced, "Market"),
+    Action(
+        "approve",
+        ("a",),
+        "Approve",
+        "Ask about the selected card; then y sends exactly the order shown",
+        _T.RAISES,
+        _card_waits,
+        "Decide",
+        1,
+    ),
+    Action(
+        "reject",
+        ("r",),
+        "Reject",
+        "Refuse the selected card: no trade",
+        _T.LOWERS,
+        _card_waits,
+        "Decide",
+        2,
+    ),
+    Action("reject_all", ("R",), "", "Refuse every pending card", _T.LOWERS, _cards_wait, "Decide"),
+    Action(
+        "close_position",
+        ("x",),
+        "Close",
+        "Close the selected position at market",
+        _T.LOWERS,
+        _position,
+        "Trade",
+        3,
+    ),
+    Action(
+        "cancel_order",
+        ("c",),
+        "Cancel",
+        "Cancel the selected order (stops and targets stay)",
+        _T.LOWERS,
+        _order,
+        "Trade",
+        4,
+    ),
+    Action(
+        "cancel_entries",
+        ("C",),
+        "",
+        "Cancel all working entries; protection stays",
+        _T.LOWERS,
+        _entries,
+        "Trade",
+    ),
+    Action(
+        "halt",
+        ("H",),
+        "Halt",
+        "HALT at once, from anywhere: no new exposure, entries cancelled, stops stay",
+        _T.LOWERS,
+        _unhalted,
+        "Safety",
+        6,
+    ),
+    Action(
+        "pause",
+        ("P",),
+        "Pause trading",
+        "Pause trading (analysis goes on); when paused or halted: resume, by typing RESUME",
+        _T.LOWERS,
+        _pausable,
+        "Safety",
+        12,
+    ),
+    Action(
+        "flatten",
+        ("F",),
+        "Flatten",
+        "Close everything at market and halt, by typing FLATTEN",
+        _T.GLOBAL,
+        _exposed,
+        "Safety",
+        10,
+    ),
+    Action(
+        "market",
+        ("space",),
+        "Market",
+        "Stop or start the market (SIM and REPLAY)",
+        _T.VIEW,
+        _paced,
+        "Market",
+        5,
+    ),
+    Action(
+        "faster",
+        ("plus", "equals_sign"),
+        "",
+        "Market faster: 1, 2, 5, 10, 30, 60 … 1800, max",
+        _T.VIEW,
+        _paced,
+        "Market",
+    ),
     Action("slower", ("minus",), "", "Market slower", _T.VIEW, _paced, "Market"),
     Action("show_positions", ("1",), "", "Positions", group="Panes"),
     Action("show_conflicts", ("2",), "", "Conflicts: the cards waiting for you", group="Panes"),
@@ -164,32 +253,57 @@ ACTIONS: tuple[Action, ...] = (
     Action("show_safety", ("8",), "", "Safety: levels and limits", group="Panes"),
     Action("next_pane", ("tab",), "", "Next pane", group="Panes"),
     Action("previous_pane", ("shift+tab",), "", "Previous pane", group="Panes"),
-    Action("zoom", ("z",), "Zoom", "Give the pane the whole screen, and back",
-           group="Panes", rank=14),
+    Action(
+        "zoom", ("z",), "Zoom", "Give the pane the whole screen, and back", group="Panes", rank=14
+    ),
     Action("down", ("j", "down"), "", "Down", group="Lists"),
     Action("up", ("k", "up"), "", "Up", group="Lists"),
     Action("page_down", ("ctrl+d", "pagedown"), "", "Half a page down", group="Lists"),
     Action("page_up", ("ctrl+u", "pageup"), "", "Half a page up", group="Lists"),
     Action("top", ("g", "home"), "", "First row", group="Lists"),
     Action("bottom", ("G", "end"), "", "Last row; in events also: follow", group="Lists"),
-    Action("detail", ("enter",), "Detail",
-           "Everything about the selected row; never executes anything",
-           when=_listed, group="Lists", rank=9),
-    Action("filter", ("slash",), "Filter",
-           "Show only rows that contain a text (!text: only those that do not)",
-           when=_filterable, group="Lists", rank=11),
+    Action(
+        "detail",
+        ("enter",),
+        "Detail",
+        "Everything about the selected row; never executes anything",
+        when=_listed,
+        group="Lists",
+        rank=9,
+    ),
+    Action(
+        "filter",
+        ("slash",),
+        "Filter",
+        "Show only rows that contain a text (!text: only those that do not)",
+        when=_filterable,
+        group="Lists",
+        rank=11,
+    ),
     Action("errors_only", ("e",), "", "Events: warnings and errors only", group="Lists"),
     Action("finer", ("left_square_bracket",), "", "Chart: finer timeframe", group="View"),
     Action("coarser", ("right_square_bracket",), "", "Chart: coarser timeframe", group="View"),
-    Action("next_symbol", ("s", "full_stop"), "Symbol",
-           "Next symbol for book and chart (they also follow the cursor)", group="View", rank=13),
+    Action(
+        "next_symbol",
+        ("s", "full_stop"),
+        "Symbol",
+        "Next symbol for book and chart (they also follow the cursor)",
+        group="View",
+        rank=13,
+    ),
     Action("previous_symbol", ("comma",), "", "Previous symbol", group="View"),
     Action("next_theme", ("t",), "", "Next theme: dusk, paper, contrast", group="View"),
     Action("back", ("escape",), "", "One step back: question, filter, zoom", group="View"),
     Action("command_palette", ("ctrl+p", "colon"), "", "Every command by name", group="View"),
     Action("show_help", ("question_mark", "f1"), "Help", "This page", group="View", rank=7),
-    Action("quit", ("q", "ctrl+q"), "Quit",
-           "Quit; asks first when positions, orders or cards are open", group="View", rank=8),
+    Action(
+        "quit",
+        ("q", "ctrl+q"),
+        "Quit",
+        "Quit; asks first when positions, orders or cards are open",
+        group="View",
+        rank=8,
+    ),
     Action("hint_quit", ("ctrl+c",), "", "Says how to quit; never kills the engine", group="View"),
 )
 BY_NAME = {action.name: action for action in ACTIONS}
@@ -200,8 +314,13 @@ ALWAYS = frozenset({"halt"})
 def bindings() -> list[Binding]:
     """One priority binding per action, so that a pane or modal can never shadow a key."""
     return [
-        Binding(",".join(action.keys), action.name, action.label or action.help, show=False,
-                priority=True)
+        Binding(
+            ",".join(action.keys),
+            action.name,
+            action.label or action.help,
+            show=False,
+            priority=True,
+        )
         for action in ACTIONS
     ]
 

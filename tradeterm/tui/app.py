@@ -45,8 +45,10 @@ class TradetermApp(Console):
         if card is None or self.guarded("approve") or not self.card_readable(now):
             return
         status = self.view.status
-        if status.data_age is not None and status.speed > 0 and (
-            status.data_age > self.options.stale_after
+        if (
+            status.data_age is not None
+            and status.speed > 0
+            and (status.data_age > self.options.stale_after)
         ):
             age = figures.age(status.data_age)
             self.say(f"not approved: the market data is {age} old; wait for fresh data", "warning")
@@ -68,8 +70,10 @@ class TradetermApp(Console):
     def action_close_position(self) -> None:
         position = self.focus_now().position
         if position and not self.guarded("close_position"):
-            self.send(ClosePosition(position_id=position.id),
-                      f"closing {position.symbol} {position.side} at market")
+            self.send(
+                ClosePosition(position_id=position.id),
+                f"closing {position.symbol} {position.side} at market",
+            )
 
     def action_cancel_order(self) -> None:
         order = self.focus_now().order
@@ -107,11 +111,16 @@ class TradetermApp(Console):
                 self.say(f"{word.lower()} cancelled: nothing changed")
                 return
             command: OperatorCommand = Flatten() if word == "FLATTEN" else Resume()
-            self.send(command, "flattening: closing everything, then halting"
-                      if word == "FLATTEN" else "resuming trading")
+            self.send(
+                command,
+                "flattening: closing everything, then halting"
+                if word == "FLATTEN"
+                else "resuming trading",
+            )
 
-        self.push_screen(TypedScreen(word, title, facts, self.ink, self.clock,
-                                     self.options.typed_delay), done)
+        self.push_screen(
+            TypedScreen(word, title, facts, self.ink, self.clock, self.options.typed_delay), done
+        )
 
     # -- market --------------------------------------------------------------------------------
 
@@ -267,15 +276,25 @@ class TradetermApp(Console):
             else:
                 self.say("still running")
 
-        self.push_screen(QuitScreen(quit_facts(self.view, working, pending), self.ink, self.clock,
-                                    self.options.arm_delay), done)
+        self.push_screen(
+            QuitScreen(
+                quit_facts(self.view, working, pending),
+                self.ink,
+                self.clock,
+                self.options.arm_delay,
+            ),
+            done,
+        )
 
     def action_command_palette(self) -> None:
         from textual.command import CommandPalette
 
         if not isinstance(self.screen, CommandPalette):
-            self.push_screen(CommandPalette(
-                id="--command-palette", placeholder="Command … (lower case; H halts even here)"))
+            self.push_screen(
+                CommandPalette(
+                    id="--command-palette", placeholder="Command … (lower case; H halts even here)"
+                )
+            )
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         focus = self.focus_now()

@@ -162,8 +162,12 @@ class Console(App[int]):
         error = self._exception
         log.critical("the console died", exc_info=error)
         name = type(error).__name__ if error else "unknown error"
-        self.panic(Text(f"tradeterm: the console died ({name}); the traceback is in the log file. "
-                        "Positions and orders are kept: start tradeterm again to continue."))
+        self.panic(
+            Text(
+                f"tradeterm: the console died ({name}); the traceback is in the log file. "
+                "Positions and orders are kept: start tradeterm again to continue."
+            )
+        )
 
     # -- the picture ---------------------------------------------------------------------------
 
@@ -237,8 +241,13 @@ class Console(App[int]):
         """What is under the cursors."""
         deck = self.deck
         rows = deck.list_pane(self.pane)
-        return Focus(self.pane, deck.positions.current(), deck.conflicts.current(),
-                     deck.orders.current(), rows.selected if rows else "")
+        return Focus(
+            self.pane,
+            deck.positions.current(),
+            deck.conflicts.current(),
+            deck.orders.current(),
+            rows.selected if rows else "",
+        )
 
     def guarded(self, name: str) -> bool:
         """Whether this is the same key held down."""
@@ -303,8 +312,10 @@ class Console(App[int]):
             self.say(f"not approved: {gone}", "warning")
             return
         card = question.card
-        self.send(ApproveCard(card_id=card.id, content_hash=card.content_hash),
-                  f"approving {number(card.id)}: {card.action}")
+        self.send(
+            ApproveCard(card_id=card.id, content_hash=card.content_hash),
+            f"approving {number(card.id)}: {card.action}",
+        )
 
     def _watch_question(self, now: float) -> None:
         question = self.question

@@ -75,9 +75,20 @@ class Deck(Widget):
         self.footer = FooterBar(choice, ink)
         self.small = SmallCard(choice, ink)
         self.panes: dict[str, Pane] = {
-            pane.NAME: pane for pane in (
-                self.status, self.banner, self.positions, self.conflicts, self.book, self.chart,
-                self.events, self.agents, self.orders, self.safety, self.notice, self.footer,
+            pane.NAME: pane
+            for pane in (
+                self.status,
+                self.banner,
+                self.positions,
+                self.conflicts,
+                self.book,
+                self.chart,
+                self.events,
+                self.agents,
+                self.orders,
+                self.safety,
+                self.notice,
+                self.footer,
                 self.small,
             )
         }
@@ -103,7 +114,9 @@ class Deck(Widget):
             self.wish = wish
             self._arrange_anew()
 
-    def receive(self, view: ConsoleView, now: float, options: ConsoleOptions, slower: float) -> None:
+    def receive(
+        self, view: ConsoleView, now: float, options: ConsoleOptions, slower: float
+    ) -> None:
         """Hand a new picture to every pane at its own rate."""
         self.wants(banner=bool(view.fault))
         for name, pane in self.panes.items():

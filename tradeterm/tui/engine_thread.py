@@ -112,7 +112,8 @@ class EngineThread:
                 self._failure = error
             else:
                 self._view = replace(
-                    self._view, version=self._view.version + 1,
+                    self._view,
+                    version=self._view.version + 1,
                     fault=f"ENGINE STOPPED: {error}. Nothing trades; restart continues after the "
                     "last committed step.",
                 )

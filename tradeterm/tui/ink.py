@@ -46,12 +46,57 @@ class Palette:
 
 
 PALETTES = (
-    Palette("dusk", True, "#12151b", "#d5dae3", "#929cae", "#3b4454", "#62c29b", "#ee8277",
-            "#e3b261", "#ff8f87", "#86b5f4", "#26303f", "#8c1d24", "#472a30", "#20443a"),
-    Palette("paper", False, "#f7f5f0", "#262a31", "#5c636f", "#bfbcb2", "#0e6b4d", "#a8322a",
-            "#7d5306", "#a1121c", "#1f57a8", "#dfe6f0", "#9c1a20", "#f0cfca", "#c5e3d6"),
-    Palette("contrast", True, "#000000", "#ffffff", "#c4c9d1", "#7d8594", "#6cb6ff", "#ffb454",
-            "#ffe066", "#ff9e9e", "#7fe0ff", "#24354f", "#a30d16", "#5a3a10", "#173a66"),
+    Palette(
+        "dusk",
+        True,
+        "#12151b",
+        "#d5dae3",
+        "#929cae",
+        "#3b4454",
+        "#62c29b",
+        "#ee8277",
+        "#e3b261",
+        "#ff8f87",
+        "#86b5f4",
+        "#26303f",
+        "#8c1d24",
+        "#472a30",
+        "#20443a",
+    ),
+    Palette(
+        "paper",
+        False,
+        "#f7f5f0",
+        "#262a31",
+        "#5c636f",
+        "#bfbcb2",
+        "#0e6b4d",
+        "#a8322a",
+        "#7d5306",
+        "#a1121c",
+        "#1f57a8",
+        "#dfe6f0",
+        "#9c1a20",
+        "#f0cfca",
+        "#c5e3d6",
+    ),
+    Palette(
+        "contrast",
+        True,
+        "#000000",
+        "#ffffff",
+        "#c4c9d1",
+        "#7d8594",
+        "#6cb6ff",
+        "#ffb454",
+        "#ffe066",
+        "#ff9e9e",
+        "#7fe0ff",
+        "#24354f",
+        "#a30d16",
+        "#5a3a10",
+        "#173a66",
+    ),
 )
 
 
@@ -63,9 +108,18 @@ def palette(name: str) -> Palette:
 def textual_theme(colours: Palette) -> Theme:
     """The same colours for Textual's own widgets (palette, toasts)."""
     return Theme(
-        name=colours.name, primary=colours.accent, secondary=colours.quiet, warning=colours.warn,
-        error=colours.error, success=colours.up, accent=colours.accent, foreground=colours.text,
-        background=colours.ground, surface=colours.ground, panel=colours.cursor, dark=colours.dark,
+        name=colours.name,
+        primary=colours.accent,
+        secondary=colours.quiet,
+        warning=colours.warn,
+        error=colours.error,
+        success=colours.up,
+        accent=colours.accent,
+        foreground=colours.text,
+        background=colours.ground,
+        surface=colours.ground,
+        panel=colours.cursor,
+        dark=colours.dark,
     )
 
 
@@ -173,7 +227,7 @@ def wrap(text: str, width: int) -> list[str]:
                 lines.append(current)
                 current = ""
             lines.append(head)
-            piece = piece[len(head):]
+            piece = piece[len(head) :]
         joined = f"{current} {piece}" if current else piece
         if width_of(joined) > width and current:
             lines.append(current)

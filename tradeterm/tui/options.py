@@ -7,8 +7,14 @@ from dataclasses import dataclass, field
 
 def _seconds() -> dict[str, float]:
     return {
-        "positions": 0.5, "conflicts": 0.1, "book": 0.1, "chart": 1.0,
-        "events": 0.2, "agents": 1.0, "orders": 0.5, "safety": 0.5,
+        "positions": 0.5,
+        "conflicts": 0.1,
+        "book": 0.1,
+        "chart": 1.0,
+        "events": 0.2,
+        "agents": 1.0,
+        "orders": 0.5,
+        "safety": 0.5,
     }
 
 

@@ -80,6 +80,10 @@ def _plain(style: Style | None, ground: RichColor) -> Style | None:
         return None
     raised = bool(style.meta.get("raised"))
     return Style(
-        bold=style.bold, dim=style.dim, italic=style.italic, underline=style.underline,
-        strike=style.strike, reverse=bool(style.reverse) or raised,
+        bold=style.bold,
+        dim=style.dim,
+        italic=style.italic,
+        underline=style.underline,
+        strike=style.strike,
+        reverse=bool(style.reverse) or raised,
     )

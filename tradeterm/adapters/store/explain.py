@@ -30,8 +30,12 @@ class Link:
     def as_dict(self) -> dict[str, Any]:
         """For ``explain --json``: times as ISO-8601."""
         return {
-            "kind": self.kind, "id": self.id, "ts": iso(self.ts), "seq": self.seq,
-            "parents": list(self.parents), "data": self.data,
+            "kind": self.kind,
+            "id": self.id,
+            "ts": iso(self.ts),
+            "seq": self.seq,
+            "parents": list(self.parents),
+            "data": self.data,
         }
 
 

@@ -74,7 +74,8 @@ def inspect(paths: StorePaths) -> bool:
         (mark,) = db.execute("PRAGMA application_id").fetchone()
         if mark != schema.APPLICATION_ID:
             raise damaged(
-                paths.db, "a SQLite database of some other program, not a tradeterm store",
+                paths.db,
+                "a SQLite database of some other program, not a tradeterm store",
                 "use --db with another file",
             )
         outdated = bool(migrations.pending(db, paths.db))
@@ -107,7 +108,8 @@ def _check_end(db: sqlite3.Connection, paths: StorePaths) -> Tail:
     """The last rows must be numbered without gaps and chained."""
     found = db.execute(
         "SELECT * FROM (SELECT seq, ts, kind, id, parent, input, CAST(body AS BLOB), hash"
-        " FROM journal ORDER BY seq DESC LIMIT ?) ORDER BY seq", (CHECKED_AT_START + 1,),
+        " FROM journal ORDER BY seq DESC LIMIT ?) ORDER BY seq",
+        (CHECKED_AT_START + 1,),
     ).fetchall()
     rows = [StoredRow(*row) for row in found]
     if not rows:
@@ -137,7 +139,8 @@ def _compare_head(paths: StorePaths, head: Tail | None, tail: Tail, *, logged: b
         return
     why = "" if logged else f", and {paths.wal.name} is missing"
     raise damaged(
-        paths.db, f"rows {tail.seq + 1} to {head.seq} had been confirmed and are gone{why}",
+        paths.db,
+        f"rows {tail.seq + 1} to {head.seq} had been confirmed and are gone{why}",
         "put the missing file back or restore a backup; to accept the loss: "
         f"rm {shlex.quote(str(paths.head))}",
     )
@@ -161,7 +164,8 @@ def _create(paths: StorePaths) -> None:
     for leftover in (paths.wal, paths.head):
         if _size(leftover):
             raise damaged(
-                paths.db, f"the file is gone but {leftover.name} is still there",
+                paths.db,
+                f"the file is gone but {leftover.name} is still there",
                 "put the file back or restore a backup; to start anew: "
                 f"rm {shlex.quote(str(leftover))}",
             )

@@ -40,8 +40,11 @@ class Invariants:
         self._open: dict[str, Decimal] = {}
         self._verdicts: dict[str, bool] = {}
         self._checks = {
-            "order": self._order, "fill": self._fill, "position": self._position,
-            "entry": self._entry, "verdict": self._verdict,
+            "order": self._order,
+            "fill": self._fill,
+            "position": self._position,
+            "entry": self._entry,
+            "verdict": self._verdict,
         }
 
     def check(self, row: StoredRow, body: dict[str, Any]) -> None:
@@ -85,14 +88,14 @@ class Invariants:
         known.status, known.size, known.declared = status, size, declared
         known.largest = max(known.largest, size)
 
-    def _permission(
-        self, where: str, seq: int, request: dict[str, Any], verdict: str
-    ) -> None:
+    def _permission(self, where: str, seq: int, request: dict[str, Any], verdict: str) -> None:
         if self._verdicts.get(verdict):
             return
         # A reducing order may rest on the position or command it protects or carries out.
-        if request["reduce_only"] and verdict not in self._verdicts and (
-            verdict and self._known_before(verdict, seq)
+        if (
+            request["reduce_only"]
+            and verdict not in self._verdicts
+            and (verdict and self._known_before(verdict, seq))
         ):
             return
         what = "refused it" if verdict in self._verdicts else "is not in the journal before it"
@@ -124,10 +127,12 @@ class Invariants:
         for name, order in self._orders.items():
             if order.declared != order.filled:
                 self._report(
-                    f"order {name}", f"says {order.declared} filled, its fills sum to {order.filled}"
+                    f"order {name}",
+                    f"says {order.declared} filled, its fills sum to {order.filled}",
                 )
             if (
-                order.position is not None and order.purpose == Purpose.STOP
+                order.position is not None
+                and order.purpose == Purpose.STOP
                 and not order.status.is_terminal
             ):
                 left = order.size - order.declared

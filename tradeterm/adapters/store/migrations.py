@@ -21,13 +21,17 @@ class Migration:
 
 
 MIGRATIONS = (
-    Migration(1, "journal, snapshots and projections", (
-        f"PRAGMA application_id = {schema.APPLICATION_ID}",
-        schema.JOURNAL,
-        schema.SNAPSHOTS,
-        *schema.projected_tables(),
-        *schema.INDEXES,
-    )),
+    Migration(
+        1,
+        "journal, snapshots and projections",
+        (
+            f"PRAGMA application_id = {schema.APPLICATION_ID}",
+            schema.JOURNAL,
+            schema.SNAPSHOTS,
+            *schema.projected_tables(),
+            *schema.INDEXES,
+        ),
+    ),
 )
 
 _RECORD = (

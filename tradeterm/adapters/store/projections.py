@@ -80,7 +80,7 @@ def _json(value: object) -> str:
 def _picker(table: str, renamed: dict[str, str], left: int) -> Callable[[Body], Values]:
     """Reads a table's columns, without key prefix ``run`` and the ``left`` last ones."""
     columns = tuple(TABLES[table].columns)[1:]
-    names = [renamed.get(name, name) for name in columns[:len(columns) - left]]
+    names = [renamed.get(name, name) for name in columns[: len(columns) - left]]
     return lambda body: tuple(body[name] for name in names)
 
 
@@ -90,11 +90,23 @@ _position = _picker("positions", {}, 2)
 
 
 def _order(source: Source, body: Body) -> list[Change]:
-    return [Change("orders", (
-        source.run, *_request(body["request"]), body["verdict_id"], body["status"],
-        body["filled"], body["average"], body["reason"], body["created"], body["updated"],
-        source.seq,
-    ))]
+    return [
+        Change(
+            "orders",
+            (
+                source.run,
+                *_request(body["request"]),
+                body["verdict_id"],
+                body["status"],
+                body["filled"],
+                body["average"],
+                body["reason"],
+                body["created"],
+                body["updated"],
+                source.seq,
+            ),
+        )
+    ]
 
 
 def _filled(source: Source, body: Body) -> list[Change]:
@@ -102,60 +114,147 @@ def _filled(source: Source, body: Body) -> list[Change]:
 
 
 def _positioned(source: Source, body: Body) -> list[Change]:
-    return [Change("positions", (
-        source.run, *_position(body["position"]), body["what"], source.seq,
-    ))]
+    return [
+        Change(
+            "positions",
+            (
+                source.run,
+                *_position(body["position"]),
+                body["what"],
+                source.seq,
+            ),
+        )
+    ]
 
 
 def _entry(source: Source, body: Body) -> list[Change]:
     return [
-        Change("postings", (
-            source.run, body["id"], n, leg["account"], leg["asset"], leg["amount"],
-            body["ts"], body["kind"], body["parent"], source.seq,
-        ))
+        Change(
+            "postings",
+            (
+                source.run,
+                body["id"],
+                n,
+                leg["account"],
+                leg["asset"],
+                leg["amount"],
+                body["ts"],
+                body["kind"],
+                body["parent"],
+                source.seq,
+            ),
+        )
         for n, leg in enumerate(body["postings"])
     ]
 
 
 def _conflict(source: Source, body: Body) -> list[Change]:
-    return [Change("conflicts", (
-        source.run, body["id"], body["ts"], body["parent"], body["symbol"], _json(body["types"]),
-        body["severity"], _json(body["evidence"]), source.seq,
-    ))]
+    return [
+        Change(
+            "conflicts",
+            (
+                source.run,
+                body["id"],
+                body["ts"],
+                body["parent"],
+                body["symbol"],
+                _json(body["types"]),
+                body["severity"],
+                _json(body["evidence"]),
+                source.seq,
+            ),
+        )
+    ]
 
 
 def _resolution(source: Source, body: Body) -> list[Change]:
-    return [Change("resolutions", (
-        source.run, body["id"], body["ts"], body["parent"], body["action"], body["by"],
-        body["model"], body["confidence"], body["reasoning"], source.seq,
-    ))]
+    return [
+        Change(
+            "resolutions",
+            (
+                source.run,
+                body["id"],
+                body["ts"],
+                body["parent"],
+                body["action"],
+                body["by"],
+                body["model"],
+                body["confidence"],
+                body["reasoning"],
+                source.seq,
+            ),
+        )
+    ]
 
 
 def _card(source: Source, body: Body) -> list[Change]:
     verdict = body["verdict"]
-    return [Change("approvals", (
-        source.run, body["id"], body["ts"], body["expires"], body["parent"],
-        body["proposal"]["id"], body["conflict"]["id"], body["resolution"]["id"],
-        body["proposal"]["symbol"], body["content_hash"], body["state"], body["price"],
-        body["drift_limit"], body["decided"], body["decided_by"], body["reason"],
-        verdict["id"] if verdict else None, source.seq,
-    ))]
+    return [
+        Change(
+            "approvals",
+            (
+                source.run,
+                body["id"],
+                body["ts"],
+                body["expires"],
+                body["parent"],
+                body["proposal"]["id"],
+                body["conflict"]["id"],
+                body["resolution"]["id"],
+                body["proposal"]["symbol"],
+                body["content_hash"],
+                body["state"],
+                body["price"],
+                body["drift_limit"],
+                body["decided"],
+                body["decided_by"],
+                body["reason"],
+                verdict["id"] if verdict else None,
+                source.seq,
+            ),
+        )
+    ]
 
 
 def _verdict(source: Source, body: Body) -> list[Change]:
     intent = body["intent"]
-    return [Change("verdicts", (
-        source.run, body["id"], body["ts"], body["parent"], body["status"], _json(body["codes"]),
-        intent["symbol"] if intent else None, body["content_hash"], source.seq,
-    ))]
+    return [
+        Change(
+            "verdicts",
+            (
+                source.run,
+                body["id"],
+                body["ts"],
+                body["parent"],
+                body["status"],
+                _json(body["codes"]),
+                intent["symbol"] if intent else None,
+                body["content_hash"],
+                source.seq,
+            ),
+        )
+    ]
 
 
 def _published(source: Source, body: _Published) -> list[Change]:
     said = body.output
-    return [Change("agent_outputs", (
-        source.run, body.id, body.ts, body.agent, body.by, said.symbol, said.bias or said.action,
-        said.confidence, bytes(body.inputs).decode(), source.seq,
-    ))]
+    return [
+        Change(
+            "agent_outputs",
+            (
+                source.run,
+                body.id,
+                body.ts,
+                body.agent,
+                body.by,
+                said.symbol,
+                said.bias or said.action,
+                said.confidence,
+                bytes(body.inputs).decode(),
+                source.seq,
+            ),
+        )
+    ]
 
 
 def _equity(source: Source, body: Body) -> list[Change]:

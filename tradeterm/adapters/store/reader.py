@@ -27,7 +27,9 @@ _ROW = "seq, ts, kind, id, parent, input, CAST(body AS BLOB), hash"
 _WORKING = "('pending', 'open', 'partially_filled')"
 #: Columns holding JSON arrays.
 _LISTS = {
-    "conflicts": {"types", "evidence"}, "verdicts": {"codes"}, "agent_outputs": {"inputs"},
+    "conflicts": {"types", "evidence"},
+    "verdicts": {"codes"},
+    "agent_outputs": {"inputs"},
 }
 
 
@@ -54,7 +56,8 @@ class Reader:
             raise damaged(self.paths.db, "the file is empty (0 bytes)")
         if self._db.execute("PRAGMA application_id").fetchone() != (APPLICATION_ID,):
             raise damaged(
-                self.paths.db, "a SQLite database of some other program, not a tradeterm store",
+                self.paths.db,
+                "a SQLite database of some other program, not a tradeterm store",
                 "use --db with another file",
             )
         if pending(self._db, self.paths.db):
@@ -66,7 +69,9 @@ class Reader:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None,
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
         self.close()
@@ -81,13 +86,12 @@ class Reader:
         with translated(self.paths.db, "read"):
             return self._db.execute(sql, parameters).fetchall()
 
-    def _table(
-        self, table: str, rest: str = "ORDER BY seq", *parameters: object
-    ) -> list[Record]:
+    def _table(self, table: str, rest: str = "ORDER BY seq", *parameters: object) -> list[Record]:
         columns = tuple(TABLES[table].columns)
         found = self._query(
             f"SELECT {', '.join(columns)} FROM {table} WHERE run = ? {rest}",  # noqa: S608 - own
-            self.run, *parameters,
+            self.run,
+            *parameters,
         )
         lists = _LISTS.get(table, set())
         return [_record(columns, values, lists) for values in found]
@@ -96,7 +100,8 @@ class Reader:
         return [
             StoredRow(*values)
             for values in self._query(
-                f"SELECT {_ROW} FROM journal {rest}", *parameters,  # noqa: S608 - own words
+                f"SELECT {_ROW} FROM journal {rest}",
+                *parameters,  # noqa: S608 - own words
             )
         ]
 
@@ -110,7 +115,9 @@ class Reader:
         """First and last row number of the run (last < first: no rows)."""
         starts = self._query(
             "SELECT coalesce(min(CASE WHEN run = ? THEN seq END), 1),"
-            " min(CASE WHEN run > ? THEN seq END) FROM runs", self.run, self.run,
+            " min(CASE WHEN run > ? THEN seq END) FROM runs",
+            self.run,
+            self.run,
         )
         first, following = starts[0]
         return int(first), int(following) - 1 if following else self.last_seq()
@@ -133,7 +140,10 @@ class Reader:
         starts = [x for x in sessions if x["kind"] != "run_finished"]
         ended = sessions and sessions[-1]["kind"] == "run_finished"
         return {
-            "run": self.run, "first_seq": first, "last_seq": last, "sessions": sessions,
+            "run": self.run,
+            "first_seq": first,
+            "last_seq": last,
+            "sessions": sessions,
             "started": self._body(starts[0]["seq"]) if starts else None,
             "session": self._body(starts[-1]["seq"]) if starts else None,
             "finished": self._body(sessions[-1]["seq"]) if ended else None,
@@ -152,7 +162,9 @@ class Reader:
 
     def positions(self, *, everything: bool = False) -> list[Record]:
         """Open positions, or all of the run."""
-        return self._table("positions", f"{'' if everything else 'AND closed IS NULL'} ORDER BY seq")
+        return self._table(
+            "positions", f"{'' if everything else 'AND closed IS NULL'} ORDER BY seq"
+        )
 
     def orders(self, *, everything: bool = False, limit: int = -1) -> list[Record]:
         """Working orders, or all of the run (newest first)."""
@@ -209,7 +221,8 @@ class Reader:
         """Equity marks from ``since`` (ns) on, oldest first."""
         found = self._query(
             "SELECT ts, equity FROM equity_marks WHERE run = ? AND ts >= ? ORDER BY ts, seq, n",
-            self.run, since,
+            self.run,
+            since,
         )
         return [(ts, Decimal(equity)) for ts, equity in found]
 
@@ -217,7 +230,8 @@ class Reader:
         """The newest equity mark."""
         found = self._query(
             "SELECT ts, equity FROM equity_marks WHERE run = ?"
-            " ORDER BY ts DESC, seq DESC, n DESC LIMIT 1", self.run,
+            " ORDER BY ts DESC, seq DESC, n DESC LIMIT 1",
+            self.run,
         )
         return (found[0][0], Decimal(found[0][1])) if found else None
 
@@ -225,10 +239,13 @@ class Reader:
         """How many rows of a projected table have each value, e.g. ``("orders", "status")``."""
         if column not in TABLES[table].columns:
             raise KeyError(column)
-        return dict(self._query(
-            f"SELECT {column}, count(*) FROM {table}"  # noqa: S608 - names of the schema
-            " WHERE run = ? GROUP BY 1 ORDER BY 1", self.run,
-        ))
+        return dict(
+            self._query(
+                f"SELECT {column}, count(*) FROM {table}"  # noqa: S608 - names of the schema
+                " WHERE run = ? GROUP BY 1 ORDER BY 1",
+                self.run,
+            )
+        )
 
     # -- the journal ------------------------------------------------------------------------
 
@@ -249,11 +266,17 @@ class Reader:
         first, last = self.span()
         return self._rows(
             "WHERE parent = ? AND parent <> '' AND seq BETWEEN ? AND ? ORDER BY seq",
-            row_id, first, last,
+            row_id,
+            first,
+            last,
         )
 
     def journal(
-        self, *, kind: str | None = None, row_id: str | None = None, since: int | None = None,
+        self,
+        *,
+        kind: str | None = None,
+        row_id: str | None = None,
+        since: int | None = None,
         limit: int = 100,
     ) -> list[StoredRow]:
         """The newest ``limit`` rows (−1: all) that fit, oldest first. ``since``: ns of market time.

@@ -38,7 +38,8 @@ class Recovered:
                 seq += 1
                 if row.seq != seq or not chained(row, previous):
                     raise damaged(
-                        self.paths.db, f"journal row {row.seq} is not what was written after "
+                        self.paths.db,
+                        f"journal row {row.seq} is not what was written after "
                         f"{seq - 1}; `tradeterm verify` tells more",
                     )
                 previous = row.hash
@@ -54,7 +55,12 @@ def recover(paths: StorePaths) -> Recovered | None:
         found = reader.snapshot()
         seq, snapshot = found if found else (info["first_seq"] - 1, None)
         return Recovered(
-            paths=paths, run=reader.run, started=info["started"], session=info["session"],
-            finished=info["finished"] is not None, snapshot=snapshot, snapshot_seq=seq,
+            paths=paths,
+            run=reader.run,
+            started=info["started"],
+            session=info["session"],
+            finished=info["finished"] is not None,
+            snapshot=snapshot,
+            snapshot_seq=seq,
             last_seq=info["last_seq"],
         )

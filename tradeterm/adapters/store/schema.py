@@ -44,55 +44,68 @@ def _table(name: str, columns: str, key: str, *, replace: bool = True, extra: st
     return Table(name, _columns(columns), tuple(key.split()), replace, extra)
 
 
-TABLES = {table.name: table for table in (
-    _table("runs", "run:i seq:i ts:i", "run", replace=False),
-    _table("sessions", "run:i seq:i ts:i kind", "run seq", replace=False),
-    _table(
-        "orders",
-        "run:i id symbol side type purpose book size limit_price? trigger_price? tif expires:i?"
-        " reduce_only:i position_id? leverage stop? target? agent exit_reason? parent verdict_id"
-        " status filled average? reason created:i updated:i seq:i",
-        "run id",
-    ),
-    _table(
-        "fills",
-        "run:i id order_id symbol side book price size fee fee_asset rate liquidity evidence"
-        " position_id? ts:i seq:i",
-        "run id", replace=False,
-        extra=", FOREIGN KEY (run, order_id) REFERENCES orders (run, id)"
-              " DEFERRABLE INITIALLY DEFERRED",
-    ),
-    _table(
-        "positions",
-        "run:i id symbol side size entry leverage collateral opened:i updated:i order_id agent"
-        " stop? target? opened_size realised fees closed:i? exit? exit_reason? what seq:i",
-        "run id",
-    ),
-    _table(
-        "postings", "run:i entry_id n:i account asset amount ts:i kind parent seq:i",
-        "run entry_id n", replace=False,
-    ),
-    _table("conflicts", "run:i id ts:i parent symbol types severity:r evidence seq:i", "run id"),
-    _table(
-        "resolutions",
-        "run:i id ts:i parent action by model confidence:r reasoning seq:i", "run id",
-    ),
-    _table(
-        "approvals",
-        "run:i id ts:i expires:i parent proposal_id conflict_id resolution_id symbol content_hash"
-        " state price drift_limit decided:i decided_by reason verdict_id? seq:i",
-        "run id",
-    ),
-    _table(
-        "verdicts", "run:i id ts:i parent status codes symbol? content_hash seq:i", "run id",
-    ),
-    _table(
-        "agent_outputs",
-        "run:i id ts:i agent by symbol bias? confidence:r? inputs seq:i", "run id", replace=False,
-    ),
-    _table("equity_marks", "run:i ts:i seq:i n:i equity", "run ts seq n", replace=False),
-    _table("coordinator_state", "run:i what value since:i reason seq:i", "run what"),
-)}
+TABLES = {
+    table.name: table
+    for table in (
+        _table("runs", "run:i seq:i ts:i", "run", replace=False),
+        _table("sessions", "run:i seq:i ts:i kind", "run seq", replace=False),
+        _table(
+            "orders",
+            "run:i id symbol side type purpose book size limit_price? trigger_price? tif expires:i?"
+            " reduce_only:i position_id? leverage stop? target? agent exit_reason? parent verdict_id"
+            " status filled average? reason created:i updated:i seq:i",
+            "run id",
+        ),
+        _table(
+            "fills",
+            "run:i id order_id symbol side book price size fee fee_asset rate liquidity evidence"
+            " position_id? ts:i seq:i",
+            "run id",
+            replace=False,
+            extra=", FOREIGN KEY (run, order_id) REFERENCES orders (run, id)"
+            " DEFERRABLE INITIALLY DEFERRED",
+        ),
+        _table(
+            "positions",
+            "run:i id symbol side size entry leverage collateral opened:i updated:i order_id agent"
+            " stop? target? opened_size realised fees closed:i? exit? exit_reason? what seq:i",
+            "run id",
+        ),
+        _table(
+            "postings",
+            "run:i entry_id n:i account asset amount ts:i kind parent seq:i",
+            "run entry_id n",
+            replace=False,
+        ),
+        _table(
+            "conflicts", "run:i id ts:i parent symbol types severity:r evidence seq:i", "run id"
+        ),
+        _table(
+            "resolutions",
+            "run:i id ts:i parent action by model confidence:r reasoning seq:i",
+            "run id",
+        ),
+        _table(
+            "approvals",
+            "run:i id ts:i expires:i parent proposal_id conflict_id resolution_id symbol content_hash"
+            " state price drift_limit decided:i decided_by reason verdict_id? seq:i",
+            "run id",
+        ),
+        _table(
+            "verdicts",
+            "run:i id ts:i parent status codes symbol? content_hash seq:i",
+            "run id",
+        ),
+        _table(
+            "agent_outputs",
+            "run:i id ts:i agent by symbol bias? confidence:r? inputs seq:i",
+            "run id",
+            replace=False,
+        ),
+        _table("equity_marks", "run:i ts:i seq:i n:i equity", "run ts seq n", replace=False),
+        _table("coordinator_state", "run:i what value since:i reason seq:i", "run what"),
+    )
+}
 
 JOURNAL = """CREATE TABLE journal (
     seq INTEGER PRIMARY KEY, ts INTEGER NOT NULL, kind TEXT NOT NULL, id TEXT NOT NULL,

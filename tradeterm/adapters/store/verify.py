@@ -62,7 +62,8 @@ class Verified:
     def as_dict(self) -> dict[str, Any]:
         """``{ok, rows, problems: [{where, what}]}``."""
         return {
-            "ok": self.ok, "rows": self.rows,
+            "ok": self.ok,
+            "rows": self.rows,
             "problems": [{"where": x.where, "what": x.what} for x in self.problems],
         }
 
@@ -106,10 +107,13 @@ class _Verification:
 
     def _known_before(self, row_id: str, seq: int) -> bool:
         first = self._starts[-1] if self._starts else 1
-        return self._db.execute(
-            "SELECT 1 FROM journal WHERE id = ? AND id <> '' AND seq >= ? AND seq < ? LIMIT 1",
-            (row_id, first, seq),
-        ).fetchone() is not None
+        return (
+            self._db.execute(
+                "SELECT 1 FROM journal WHERE id = ? AND id <> '' AND seq >= ? AND seq < ? LIMIT 1",
+                (row_id, first, seq),
+            ).fetchone()
+            is not None
+        )
 
     def run(self) -> None:
         head = self._head()

@@ -92,8 +92,14 @@ class Writer(sqlite3.Connection):
             kept = piece.snapshot
             self.execute(
                 "INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?, ?, ?)",
-                (composed.tail.seq, composed.tail.run, kept.input, kept.body, kept.feed,
-                 kept.digest()),
+                (
+                    composed.tail.seq,
+                    composed.tail.run,
+                    kept.input,
+                    kept.body,
+                    kept.feed,
+                    kept.digest(),
+                ),
             )
             self.execute(
                 "DELETE FROM snapshots WHERE seq NOT IN "
@@ -110,7 +116,12 @@ def compose(rows: Iterable[Row], tail: Tail) -> Composed:
     for row in rows:
         seq += 1
         ts, kind, row_id, parent, taken, body = (
-            row.ts, row.kind, row.id, row.parent, row.input, row.body,
+            row.ts,
+            row.kind,
+            row.id,
+            row.parent,
+            row.input,
+            row.body,
         )
         previous = chain(previous, (seq, ts, kind, row_id, parent, taken, body))
         journal += (seq, ts, kind, row_id, parent, taken, body.decode(), previous)

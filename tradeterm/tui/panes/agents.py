@@ -25,8 +25,14 @@ COLUMNS = (
 WHOLE = "*"
 _STATES = {"ok": "up", "failed": "error", "warming": "warn", "off": "quiet", "idle": "quiet"}
 _SAYS = {
-    "long": "up", "buy": "up", "trending_bull": "up", "volatile_bull": "up",
-    "short": "down", "sell": "down", "trending_bear": "down", "volatile_bear": "down",
+    "long": "up",
+    "buy": "up",
+    "trending_bull": "up",
+    "volatile_bull": "up",
+    "short": "down",
+    "sell": "down",
+    "trending_bear": "down",
+    "volatile_bear": "down",
 }
 
 
@@ -87,7 +93,8 @@ class AgentsPane(ListPane):
         if ts is None:
             return "–"
         return figures.age(max(0, self.view.status.market_time - ts) // 10**9 + 0.0).replace(
-            ".0s", "s")
+            ".0s", "s"
+        )
 
     def _until(self, ts: int | None) -> str:
         return "–" if ts is None else figures.countdown(ts, self.view.status.market_time)

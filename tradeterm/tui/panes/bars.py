@@ -66,14 +66,19 @@ def status_groups(status: StatusView, width: int) -> list[Line]:
         return [(("PAPER", "accent+bold"),), state, *unknown]
     roomy = width >= 100
     groups = [
-        (("PAPER ", "accent+bold"), *_market(status, roomy)), state,
-        ((status.level, ROLES.get(status.level, "text") + "+bold"),), *_money(status, roomy),
+        (("PAPER ", "accent+bold"), *_market(status, roomy)),
+        state,
+        ((status.level, ROLES.get(status.level, "text") + "+bold"),),
+        *_money(status, roomy),
     ]
     if status.store_lag > 1:
         groups.insert(3, ((f"store {figures.age(status.store_lag)} behind", "error"),))
     groups += [
-        (("llm ", "quiet"), (f"${status.llm_cost:.2f}", "text"), (f"/${status.llm_cap:.0f}",
-                                                                  "quiet")),
+        (
+            ("llm ", "quiet"),
+            (f"${status.llm_cost:.2f}", "text"),
+            (f"/${status.llm_cap:.0f}", "quiet"),
+        ),
         ((figures.clock(status.market_time) + "Z", "quiet"),),
         (("up ", "quiet"), (figures.age(float(int(status.uptime))).replace(".0s", "s"), "quiet")),
         (("advisor ", "quiet"), (status.advisor, "quiet")),
@@ -84,8 +89,10 @@ def status_groups(status: StatusView, width: int) -> list[Line]:
 
 
 def _market(status: StatusView, roomy: bool) -> Line:
-    pace: Line = ((f"{status.mode} ", "text+bold"), (figures.speed(status.speed),
-                                                    _speed_role(status)))
+    pace: Line = (
+        (f"{status.mode} ", "text+bold"),
+        (figures.speed(status.speed), _speed_role(status)),
+    )
     if status.data_age is None:
         return (*pace, (" no data yet" if roomy else " –", "quiet"))
     stale = "warn+bold" if status.data_age > 5 and status.speed > 0 else "quiet"
@@ -97,12 +104,21 @@ def _money(status: StatusView, roomy: bool) -> list[Line]:
     gain = "up" if status.day_pnl > 0 else "down" if status.day_pnl < 0 else "text"
     worn = "warn" if status.drawdown >= status.drawdown_limit / 2 else "text"
     return [
-        (("eq ", "quiet"), (f"{status.equity:,.{2 if roomy else 0}f} ", "text+bold"),
-         (("+" if status.day_pnl > 0 else "") + moved + "%", gain)),
-        (("dd ", "quiet"), (f"{status.drawdown:.1f}", worn),
-         (f"/{status.drawdown_limit:.0f}%", "quiet")),
-        (("exp ", "quiet"), (f"{status.exposure:.0f}", "text"),
-         (f"/{status.exposure_limit:.0f}%" if roomy else "%", "quiet")),
+        (
+            ("eq ", "quiet"),
+            (f"{status.equity:,.{2 if roomy else 0}f} ", "text+bold"),
+            (("+" if status.day_pnl > 0 else "") + moved + "%", gain),
+        ),
+        (
+            ("dd ", "quiet"),
+            (f"{status.drawdown:.1f}", worn),
+            (f"/{status.drawdown_limit:.0f}%", "quiet"),
+        ),
+        (
+            ("exp ", "quiet"),
+            (f"{status.exposure:.0f}", "text"),
+            (f"/{status.exposure_limit:.0f}%" if roomy else "%", "quiet"),
+        ),
     ]
 
 
@@ -137,13 +153,28 @@ class NoticeBar(Bar):
 
     def part_of(self, view: ConsoleView) -> object:
         status = view.status
-        return (self.text, self.severity, self.prompt, self.chosen, len(view.cards),
-                len(view.positions), status.state, status.speed, status.waiting_for_operator)
+        return (
+            self.text,
+            self.severity,
+            self.prompt,
+            self.chosen,
+            len(view.cards),
+            len(view.positions),
+            status.state,
+            status.speed,
+            status.waiting_for_operator,
+        )
 
     def inside(self, width: int, height: int) -> list[Line]:
         if self.prompt is not None:
-            return [((" filter: ", "accent+bold"), (self.prompt, "text"), ("▏", "accent"),
-                     ("  enter keeps · esc clears · H still halts", "quiet"))]
+            return [
+                (
+                    (" filter: ", "accent+bold"),
+                    (self.prompt, "text"),
+                    ("▏", "accent"),
+                    ("  enter keeps · esc clears · H still halts", "quiet"),
+                )
+            ]
         if self.text:
             role = {"warning": "warn+bold", "error": "error+bold"}.get(self.severity, "accent")
             return [((clip(" " + self.text, width), role),)]
@@ -154,8 +185,7 @@ class NoticeBar(Bar):
     def _tabs(self) -> Line:
         waiting = sum(card.state == "pending" for card in self.view.cards)
         shown = waiting if self.view.status.known else "–"
-        names = ("Pos", f"Conf({shown})", "Book", "Chart", "Events", "Agents", "Orders",
-                 "Safety")
+        names = ("Pos", f"Conf({shown})", "Book", "Chart", "Events", "Agents", "Orders", "Safety")
         ids = ("positions", "conflicts", "book", "chart", "events", "agents", "orders", "safety")
         parts: list[Part] = [(" ", "text")]
         for at, (name, pane) in enumerate(zip(names, ids, strict=True), 1):
@@ -210,8 +240,12 @@ class FooterBar(Bar):
 
     def inside(self, width: int, height: int) -> list[Line]:
         if self.asking:
-            left: Line = ((" y", "accent+bold"), (" yes, send it   ", "text"),
-                          ("any other key", "accent+bold"), (" no", "text"))
+            left: Line = (
+                (" y", "accent+bold"),
+                (" yes, send it   ", "text"),
+                ("any other key", "accent+bold"),
+                (" no", "text"),
+            )
             return [spread(left, (("H", "accent+bold"), (" Halt ", "quiet")), width)]
         parts: list[Part] = [(" ", "text")]
         for key, label in self._labels(self.view):
@@ -237,8 +271,15 @@ class SmallCard(Bar):
 
     def part_of(self, view: ConsoleView) -> object:
         status = view.status
-        return (status.level, status.state, status.equity, status.day_pnl, status.mode,
-                status.known, view.fault)
+        return (
+            status.level,
+            status.state,
+            status.equity,
+            status.day_pnl,
+            status.mode,
+            status.known,
+            view.fault,
+        )
 
     def inside(self, width: int, height: int) -> list[Line]:
         status = self.view.status

@@ -170,7 +170,9 @@ class Pane(Widget):
         hint = clip(f" {self.hint()} ", width - 6) if focused and self.hint() else ""
         foot = width - 3 - cells([(hint, "")])
         bottom: Line = (
-            (low_left + flat * max(0, foot), pen), (hint, "quiet"), (flat + low_right, pen)
+            (low_left + flat * max(0, foot), pen),
+            (hint, "quiet"),
+            (flat + low_right, pen),
         )
         return [top, *rows, bottom][:height]
 
@@ -273,7 +275,7 @@ class ListPane(Pane):
         self._scroll(room, len(ids))
         rows = [
             self._cursor(self.row(row_id, width), row_id, width)
-            for row_id in ids[self._offset:self._offset + room]
+            for row_id in ids[self._offset : self._offset + room]
         ]
         lines = [*head, *rows]
         return [*lines, *self.after(width, height - len(lines))]

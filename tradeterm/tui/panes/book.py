@@ -47,18 +47,28 @@ class BookPane(Pane):
         if not book.bids and not book.asks:
             return [
                 (("last ", "quiet"), (figures.price(book.last, book.tick), "text+bold")),
-                *placeholder("this feed has only bars: no depth to show; fills are estimated from "
-                             "bars and say so", width=width),
+                *placeholder(
+                    "this feed has only bars: no depth to show; fills are estimated from "
+                    "bars and say so",
+                    width=width,
+                ),
             ]
         above = max(0, (height - 1) // 2)
         below = max(0, height - 1 - above)
         asks, bids = book.asks[:above], book.bids[:below]
         deepest = max((size for _, size in (*asks, *bids)), default=1.0) or 1.0
-        wide = max(len(figures.price(level[0], book.tick)) for level in (*asks[:1], *bids[:1],
-                                                                       (book.last, 0.0))) + 1
+        wide = (
+            max(
+                len(figures.price(level[0], book.tick))
+                for level in (*asks[:1], *bids[:1], (book.last, 0.0))
+            )
+            + 1
+        )
         room = max(0, width - wide - _SIZE - 2)
         rows: list[Line] = [BLANK] * (above - len(asks))
-        rows += [_level(level, book, deepest, (wide, room), "down", "ask") for level in reversed(asks)]
+        rows += [
+            _level(level, book, deepest, (wide, room), "down", "ask") for level in reversed(asks)
+        ]
         rows.append(self._middle(book, wide))
         rows += [_level(level, book, deepest, (wide, room), "up", "bid") for level in bids]
         return rows
@@ -78,8 +88,12 @@ class BookPane(Pane):
 
 
 def _level(
-    level: tuple[float, float], book: BookView, deepest: float, widths: tuple[int, int],
-    role: str, bar_role: str,
+    level: tuple[float, float],
+    book: BookView,
+    deepest: float,
+    widths: tuple[int, int],
+    role: str,
+    bar_role: str,
 ) -> Line:
     price, size = level
     wide, room = widths

@@ -184,5 +184,5 @@ def _times(shown: list[Candle], timeframe: int, axis: int, left: int, columns: i
         word = datetime.fromtimestamp(shown[at][0] // SECOND, UTC).strftime(form)
         start = left + at - len(word) + 1
         if start >= 0:
-            text[start:start + len(word)] = word
+            text[start : start + len(word)] = word
     return ((" " * axis + "└", "faint"), ("".join(text[:columns]), "quiet"))

@@ -33,8 +33,14 @@ class ConflictsPane(ListPane):
 
     def part_of(self, view: ConsoleView) -> object:
         second = view.status.market_time // 10**9
-        return (view.cards, second, self.question, int(self.question_left), view.status.state,
-                figures.age(view.status.data_age))
+        return (
+            view.cards,
+            second,
+            self.question,
+            int(self.question_left),
+            view.status.state,
+            figures.age(view.status.data_age),
+        )
 
     def pending(self) -> list[CardView]:
         """Cards that wait."""
@@ -56,7 +62,8 @@ class ConflictsPane(ListPane):
 
     def ids(self) -> list[str]:
         return [
-            card.id for card in self.view.cards
+            card.id
+            for card in self.view.cards
             if self.passes(card.id, card.symbol, card.headline, card.state, *card.types)
         ]
 
@@ -107,12 +114,14 @@ class ConflictsPane(ListPane):
 
     def _right(self, card: CardView) -> Line:
         if card.state != "pending":
-            return ((f" {card.state} {figures.clock(card.decided)}",
-                     _STATES.get(card.state, "quiet")),)
+            return (
+                (f" {card.state} {figures.clock(card.decided)}", _STATES.get(card.state, "quiet")),
+            )
         now = self.view.status.market_time
         soon = card.expires - now < _SOON * 10**9
         return (
-            (f" {clip(card.resolution, 8)} ", "quiet"), ("expires ", "quiet"),
+            (f" {clip(card.resolution, 8)} ", "quiet"),
+            ("expires ", "quiet"),
             (fit(figures.countdown(card.expires, now), 5, ">"), "error+bold" if soon else "warn"),
         )
 
@@ -135,7 +144,8 @@ class ConflictsPane(ListPane):
             *(((line, "warn+bold"),) for line in wrap(first, width)),
             *pairs(_stake(card, self.view.status.currency), width),
             (
-                ("y", "accent+bold"), (" sends exactly this order · ", "text"),
+                ("y", "accent+bold"),
+                (" sends exactly this order · ", "text"),
                 ("any other key: No", "text"),
                 (f" · No by itself in {self.question_left:.0f} s", "quiet"),
             ),
@@ -145,15 +155,21 @@ class ConflictsPane(ListPane):
 
 def card_lines(card: CardView, view: ConsoleView, width: int) -> list[Line]:
     """A card in full: facts, evidence, what the keys do, an arbiter's prose as a quotation, rules."""
-    lines = [*_head(card, width), *pairs(
-        _stake(card, view.status.currency) + _terms(card, view), width)]
+    lines = [
+        *_head(card, width),
+        *pairs(_stake(card, view.status.currency) + _terms(card, view), width),
+    ]
     lines += _evidence(card, width)
     if card.state == "pending":
-        verb = (f"sends: {card.action}" if card.closing
-                else "sends exactly this order, once risk has checked it again")
+        verb = (
+            f"sends: {card.action}"
+            if card.closing
+            else "sends exactly this order, once risk has checked it again"
+        )
         lines += _hanging("a ", f"approves: {verb}", width, "quiet")
-        lines += _hanging("r ", "refuses: no trade; so does the countdown when it ends", width,
-                          "quiet")
+        lines += _hanging(
+            "r ", "refuses: no trade; so does the countdown when it ends", width, "quiet"
+        )
     elif card.reason:
         lines += _hanging(f"{card.state} ", card.reason, width, "quiet")
     return [*lines, *_quotation(card, width), *_passed(card, width)]
@@ -161,8 +177,12 @@ def card_lines(card: CardView, view: ConsoleView, width: int) -> list[Line]:
 
 def _reasons(card: CardView, view: ConsoleView, width: int) -> list[Line]:
     """The card under its question: all that the question does not say itself."""
-    return [*pairs(_terms(card, view), width), *_evidence(card, width), *_quotation(card, width),
-            *_passed(card, width)]
+    return [
+        *pairs(_terms(card, view), width),
+        *_evidence(card, width),
+        *_quotation(card, width),
+        *_passed(card, width),
+    ]
 
 
 def _evidence(card: CardView, width: int) -> list[Line]:
@@ -182,14 +202,19 @@ def _quotation(card: CardView, width: int) -> list[Line]:
     if not card.reasoning:
         return []
     said = wrap(card.reasoning, max(10, width - 2))
-    return [((f"{card.by} wrote, {card.confidence:.2f} sure:", "quiet"),),
-            *((("▏ ", "faint"), (part, "quiet+italic")) for part in said)]
+    return [
+        ((f"{card.by} wrote, {card.confidence:.2f} sure:", "quiet"),),
+        *((("▏ ", "faint"), (part, "quiet+italic")) for part in said),
+    ]
 
 
 def _head(card: CardView, width: int) -> list[Line]:
     lines: list[Line] = [
-        ((card.resolution, "accent+bold"), (f" by {clip(card.by, 12)}  ", "quiet"),
-         (clip(card.action, max(8, width - 24)), "text+bold")),
+        (
+            (card.resolution, "accent+bold"),
+            (f" by {clip(card.by, 12)}  ", "quiet"),
+            (clip(card.action, max(8, width - 24)), "text+bold"),
+        ),
     ]
     if card.follows:
         lines += _hanging("→ ", card.follows, width, "warn")
@@ -203,7 +228,8 @@ def _terms(card: CardView, view: ConsoleView) -> list[tuple[str, str]]:
     facts: list[tuple[str, str]] = []
     if not card.closing:
         facts += [
-            ("entry", figures.price(card.entry, tick)), ("stop", figures.price(card.stop, tick)),
+            ("entry", figures.price(card.entry, tick)),
+            ("stop", figures.price(card.stop, tick)),
             ("target", figures.price(card.target, tick)),
             ("reward/risk", "–" if card.reward_risk is None else f"{card.reward_risk:.2f}"),
             ("leverage", f"{card.leverage.normalize():f}×"),
@@ -251,7 +277,9 @@ def _rule(rule: RuleView, width: int) -> Line:
     role = {"pass": "quiet", "fail": "error", "reduced": "warn"}.get(rule.outcome, "text")
     value = f"{rule.value} / {rule.limit}" if rule.limit else rule.value
     return (
-        ("  ", "text"), (fit(rule.outcome, 8), role), (fit(rule.rule, 24) + " ", "quiet"),
+        ("  ", "text"),
+        (fit(rule.outcome, 8), role),
+        (fit(rule.rule, 24) + " ", "quiet"),
         (clip(value, max(8, width - 36)), "text" if rule.outcome != "pass" else "quiet"),
     )
 

@@ -10,8 +10,14 @@ from tradeterm.tui.ink import Line, fit
 from tradeterm.tui.panes.base import ListPane
 
 _KINDS = {
-    "FILL": "up", "POS": "up", "RISK": "warn", "LEVEL": "warn", "CONF": "accent", "CMD": "accent",
-    "ERROR": "error", "STATE": "warn",
+    "FILL": "up",
+    "POS": "up",
+    "RISK": "warn",
+    "LEVEL": "warn",
+    "CONF": "accent",
+    "CMD": "accent",
+    "ERROR": "error",
+    "STATE": "warn",
 }
 _SEVERITY = {"warning": "warn", "error": "error", "critical": "error+bold"}
 
@@ -47,7 +53,8 @@ class EventsPane(ListPane):
 
     def _kept(self) -> list[EventView]:
         return [
-            each for each in self.view.events
+            each
+            for each in self.view.events
             if (not self.errors_only or each.severity != "info")
             and self.passes(each.text, each.kind)
         ]

@@ -24,8 +24,12 @@ COLUMNS = (
     Column("AT", 8, "<", 8),
 )
 _ROLES = {
-    "filled": "up", "rejected": "error", "error": "error", "cancelled": "quiet",
-    "expired": "quiet", "partially_filled": "warn",
+    "filled": "up",
+    "rejected": "error",
+    "error": "error",
+    "cancelled": "quiet",
+    "expired": "quiet",
+    "partially_filled": "warn",
 }
 
 
@@ -53,7 +57,8 @@ class OrdersPane(ListPane):
 
     def ids(self) -> list[str]:
         return [
-            each.id for each in self.view.orders
+            each.id
+            for each in self.view.orders
             if self.passes(each.id, each.symbol, each.status, each.purpose, each.type)
         ]
 

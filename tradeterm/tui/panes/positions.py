@@ -47,7 +47,8 @@ class PositionsPane(ListPane):
 
     def ids(self) -> list[str]:
         return [
-            each.id for each in self.view.positions
+            each.id
+            for each in self.view.positions
             if self.passes(each.id, each.symbol, each.side, each.agent)
         ]
 
@@ -81,8 +82,10 @@ class PositionsPane(ListPane):
         held = max(0, self.view.status.market_time - position.opened) / 10**9
         return [
             (position.symbol, "text+bold"),
-            ("closing" if position.closing else ("▲ " if long else "▼ ") + position.side,
-             "warn" if position.closing else "up" if long else "down"),
+            (
+                "closing" if position.closing else ("▲ " if long else "▼ ") + position.side,
+                "warn" if position.closing else "up" if long else "down",
+            ),
             (figures.size(position.size), "text"),
             (figures.price(position.entry, tick), "quiet"),
             (figures.price(position.mark, tick), "text"),

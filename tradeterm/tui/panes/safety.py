@@ -29,7 +29,11 @@ class SafetyPane(Pane):
     def part_of(self, view: ConsoleView) -> object:
         status = view.status
         return (
-            view.limits, status.level, status.level_cause, status.state, status.state_reason,
+            view.limits,
+            status.level,
+            status.level_cause,
+            status.state,
+            status.state_reason,
             figures.age(status.data_age),
         )
 
@@ -48,16 +52,21 @@ class SafetyPane(Pane):
             level.append((text + " ", ROLES[name] + "+bold" if active else "quiet"))
         lines: list[Line] = [tuple(level)]
         cause = status.level_cause or MEANING.get(status.level, "–")
-        lines.append((("cause   " if status.level_cause else "means   ", "quiet"),
-                      (clip(cause, width - 8), "text")))
+        lines.append(
+            (
+                ("cause   " if status.level_cause else "means   ", "quiet"),
+                (clip(cause, width - 8), "text"),
+            )
+        )
         state = status.state.upper()
         role = {"running": "up+bold", "halted": "error+bold"}.get(status.state, "warn+bold")
         reason = f" {status.state_reason}" if status.state_reason else ""
         lines.append((("trading ", "quiet"), (state, role), (clip(reason, width - 16), "text")))
         lines.append(BLANK)
         if not self.view.limits:
-            lines += [((part, "quiet"),) for part in
-                      wrap("limits appear with the first equity", width)]
+            lines += [
+                ((part, "quiet"),) for part in wrap("limits appear with the first equity", width)
+            ]
         lines += _gauges(self.view.limits, width)
         return lines[:height]
 
@@ -76,8 +85,11 @@ def _gauge(limit: LimitView, name: int, amount: int, room: int) -> Line:
     word = " OVER" if share >= 1 else " near" if share >= 0.8 else ""
     full, empty = figures.bar(share, room)
     return (
-        (fit(limit.name, name), "quiet"), (fit(_amount(limit), amount, ">") + " ", "text"),
-        (full, role), (empty, "faint"), (word, role),
+        (fit(limit.name, name), "quiet"),
+        (fit(_amount(limit), amount, ">") + " ", "text"),
+        (full, role),
+        (empty, "faint"),
+        (word, role),
     )
 
 

@@ -37,9 +37,17 @@ class QuestionPane(Pane):
         facts: list[Line] = [
             ((part, "text"),) for fact in self._facts for part in wrap(fact, width)
         ]
-        return [BLANK, *facts, BLANK, self.answer_line,
-                (("anything else, esc and enter: ", "quiet"), ("Cancel", "text+bold"),
-                 (" · H halts", "quiet"))]
+        return [
+            BLANK,
+            *facts,
+            BLANK,
+            self.answer_line,
+            (
+                ("anything else, esc and enter: ", "quiet"),
+                ("Cancel", "text+bold"),
+                (" · H halts", "quiet"),
+            ),
+        ]
 
     def inside(self, width: int, height: int) -> list[Line]:
         lines = self.lines(width)
@@ -98,7 +106,12 @@ class TypedScreen(QuestionScreen):
     """Done only when the word is typed in full; a wrong letter changes nothing."""
 
     def __init__(
-        self, word: str, title: str, facts: Sequence[str], ink: Ink, clock: Callable[[], float],
+        self,
+        word: str,
+        title: str,
+        facts: Sequence[str],
+        ink: Ink,
+        clock: Callable[[], float],
         delay: float,
     ) -> None:
         super().__init__(title, facts, ink, clock, delay)
@@ -108,15 +121,18 @@ class TypedScreen(QuestionScreen):
 
     def _answer(self) -> None:
         self.pane.answer_line = (
-            ("type ", "text"), (self.word, "warn+bold"), (" to do it:  ", "text"),
-            (self.text, "accent+bold"), ("▏", "accent"),
+            ("type ", "text"),
+            (self.word, "warn+bold"),
+            (" to do it:  ", "text"),
+            (self.text, "accent+bold"),
+            ("▏", "accent"),
         )
 
     def typed(self, event: events.Key) -> None:
         if event.key == "backspace":
             self.text = self.text[:-1]
         elif event.character and event.character.isprintable():
-            self.text = (self.text + event.character)[-len(self.word):]
+            self.text = (self.text + event.character)[-len(self.word) :]
         self._answer()
         self.pane.rebuild()
         if self.text == self.word:

@@ -17,15 +17,21 @@ from tradeterm.tui.panes.safety import MEANING
 from tradeterm.tui.screens.text import Builder
 
 _TIERS = {
-    Tier.VIEW: "", Tier.LOWERS: "at once", Tier.RAISES: "asks, y", Tier.GLOBAL: "typed word",
+    Tier.VIEW: "",
+    Tier.LOWERS: "at once",
+    Tier.RAISES: "asks, y",
+    Tier.GLOBAL: "typed word",
 }
 
 
 def help_lines(view: ConsoleView, width: int) -> Sequence[Line]:
     """Every key by group, then what the words of the status line mean."""
     lines: list[Line] = []
-    lines += _text("PAPER: no order leaves this program. Agents propose, you approve or refuse, "
-                   "the risk engine has the last word. Nothing typed here can skip it.", width)
+    lines += _text(
+        "PAPER: no order leaves this program. Agents propose, you approve or refuse, "
+        "the risk engine has the last word. Nothing typed here can skip it.",
+        width,
+    )
     groups = dict.fromkeys(action.group for action in ACTIONS)
     for group in groups:
         lines += [BLANK, ((group, "accent+bold"),)]
@@ -34,30 +40,54 @@ def help_lines(view: ConsoleView, width: int) -> Sequence[Line]:
             for at, part in enumerate(wrap(action.help, room)):
                 keys = action.shown if at == 0 else ""
                 tier = _TIERS[action.tier] if at == 0 else ""
-                lines.append(((fit(keys, 14), "text+bold"), (fit(part, room), "text"),
-                              (fit(tier, 11, ">"), "quiet")))
+                lines.append(
+                    (
+                        (fit(keys, 14), "text+bold"),
+                        (fit(part, room), "text"),
+                        (fit(tier, 11, ">"), "quiet"),
+                    )
+                )
     lines += [BLANK, (("Levels", "accent+bold"),)]
     for level, meaning in MEANING.items():
         here = level == view.status.level
-        lines.append(((fit(level, 14), "warn+bold" if here else "text+bold"),
-                      (meaning + (" – now" if here else ""), "text")))
+        lines.append(
+            (
+                (fit(level, 14), "warn+bold" if here else "text+bold"),
+                (meaning + (" – now" if here else ""), "text"),
+            )
+        )
     lines += [BLANK, (("Good to know", "accent+bold"),)]
-    lines += _text("Countdowns run in market time. While a card waits, SIM and REPLAY run at 1×. "
-                   "Without an answer there is no trade. Stops and targets work in every state, "
-                   "halted included.", width)
+    lines += _text(
+        "Countdowns run in market time. While a card waits, SIM and REPLAY run at 1×. "
+        "Without an answer there is no trade. Stops and targets work in every state, "
+        "halted included.",
+        width,
+    )
     return lines
 
 
 def position_page(position_id: str) -> Builder:
     """Everything about a position, kept current."""
+
     def build(view: ConsoleView, width: int) -> Sequence[Line]:
         position = next((each for each in view.positions if each.id == position_id), None)
         if position is None:
-            return _text(f"{position_id} is closed; `tradeterm explain {position_id}` tells its "
-                         "story.", width)
-        return [*_position(position, view, width), BLANK, (("Its orders", "accent+bold"),),
-                *[line for order in view.orders if order.symbol == position.symbol
-                  for line in order_lines(order, view, width)[:2]][:12]]
+            return _text(
+                f"{position_id} is closed; `tradeterm explain {position_id}` tells its story.",
+                width,
+            )
+        return [
+            *_position(position, view, width),
+            BLANK,
+            (("Its orders", "accent+bold"),),
+            *[
+                line
+                for order in view.orders
+                if order.symbol == position.symbol
+                for line in order_lines(order, view, width)[:2]
+            ][:12],
+        ]
+
     return build
 
 
@@ -67,14 +97,18 @@ def _position(position: PositionView, view: ConsoleView, width: int) -> list[Lin
     currency = view.status.currency
     gain = position.unrealised - position.fees
     facts = [
-        ("side", position.side), ("size", figures.size(position.size)),
+        ("side", position.side),
+        ("size", figures.size(position.size)),
         ("entry", figures.price(position.entry, tick)),
         ("mark", figures.price(position.mark, tick)),
         ("leverage", f"{position.leverage.normalize():f}×"),
-        ("stop",
-         f"{figures.price(position.stop, tick)} ({_away(position.stop, position.mark)})"),
-        ("target", "–" if position.target is None else
-         f"{figures.price(position.target, tick)} ({_away(position.target, position.mark)})"),
+        ("stop", f"{figures.price(position.stop, tick)} ({_away(position.stop, position.mark)})"),
+        (
+            "target",
+            "–"
+            if position.target is None
+            else f"{figures.price(position.target, tick)} ({_away(position.target, position.mark)})",
+        ),
         ("unrealised", f"{figures.signed(position.unrealised)} {currency}"),
         ("fees so far", f"{figures.money(position.fees)} {currency}"),
         ("after fees", f"{figures.signed(gain)} {currency}"),
@@ -92,28 +126,35 @@ def _away(price: Decimal, mark: Decimal) -> str:
 
 def card_page(card_id: str) -> Builder:
     """A card with all its evidence and rules."""
+
     def build(view: ConsoleView, width: int) -> Sequence[Line]:
         card = next((each for each in view.cards if each.id == card_id), None)
         if card is None:
-            return _text(f"{number(card_id)} is no longer listed; `tradeterm explain {card_id}` "
-                         "tells its story.", width)
+            return _text(
+                f"{number(card_id)} is no longer listed; `tradeterm explain {card_id}` "
+                "tells its story.",
+                width,
+            )
         left = figures.countdown(card.expires, view.status.market_time)
         state = f"expires in {left}" if card.state == "pending" else card.state
-        head: list[Line] = [((part, "text+bold"),) for part in
-                            wrap(f"{card.symbol}: {card.headline}", width)]
+        head: list[Line] = [
+            ((part, "text+bold"),) for part in wrap(f"{card.symbol}: {card.headline}", width)
+        ]
         types = ", ".join(kind.replace("_", " ") for kind in card.types)
-        return [*head, ((f"{types} · {state}", "quiet"),), BLANK,
-                *card_lines(card, view, width)]
+        return [*head, ((f"{types} · {state}", "quiet"),), BLANK, *card_lines(card, view, width)]
+
     return build
 
 
 def order_page(order_id: str) -> Builder:
     """Everything about an order."""
+
     def build(view: ConsoleView, width: int) -> Sequence[Line]:
         order = next((each for each in view.orders if each.id == order_id), None)
         if order is None:
             return _text(f"{order_id} is no longer listed.", width)
         return order_lines(order, view, width)
+
     return build
 
 
@@ -121,11 +162,13 @@ def order_lines(order: OrderView, view: ConsoleView, width: int) -> list[Line]:
     """An order in two or more lines."""
     book = view.books.get(order.symbol)
     facts = [
-        ("for", order.purpose), ("size", figures.size(order.size)),
+        ("for", order.purpose),
+        ("size", figures.size(order.size)),
         ("filled", figures.size(order.filled)),
         ("price", figures.price(order.price, book.tick if book else None)),
         ("status", order.status.replace("_", " ")),
-        ("created", figures.clock(order.created)), ("updated", figures.clock(order.updated)),
+        ("created", figures.clock(order.created)),
+        ("updated", figures.clock(order.updated)),
     ]
     head = f"{order.id}  {order.side} {order.symbol} {order.type.replace('_', ' ')}"
     reason = _text(order.reason, width) if order.reason else []
@@ -134,26 +177,37 @@ def order_lines(order: OrderView, view: ConsoleView, width: int) -> list[Line]:
 
 def agent_page(name: str) -> Builder:
     """What an agent says about each symbol, and why."""
+
     def build(view: ConsoleView, width: int) -> Sequence[Line]:
         agent = next((each for each in view.agents if each.name == name), None)
         return _agent(agent, view, width) if agent else _text(f"{name} is gone", width)
+
     return build
 
 
 def _agent(agent: AgentView, view: ConsoleView, width: int) -> list[Line]:
-    lines: list[Line] = list(pairs([
-        ("state", agent.state), ("answers by", agent.by), ("runs", str(agent.runs)),
-        ("errors", str(agent.errors)),
-        ("last run", "–" if agent.last_run is None else figures.clock(agent.last_run)),
-        ("next run", "–" if agent.next_run is None else figures.clock(agent.next_run)),
-    ], width))
+    lines: list[Line] = list(
+        pairs(
+            [
+                ("state", agent.state),
+                ("answers by", agent.by),
+                ("runs", str(agent.runs)),
+                ("errors", str(agent.errors)),
+                ("last run", "–" if agent.last_run is None else figures.clock(agent.last_run)),
+                ("next run", "–" if agent.next_run is None else figures.clock(agent.next_run)),
+            ],
+            width,
+        )
+    )
     about = (WHOLE,) if WHOLE in agent.votes else (*view.symbols, *agent.votes)
     for symbol in dict.fromkeys(about):
         confidence = agent.confidences.get(symbol)
         sure = "" if confidence is None else f"  {confidence:.2f} sure"
         name = "portfolio" if symbol == WHOLE else symbol
-        lines += [BLANK, ((fit(name, 10), "text+bold"), (agent.votes.get(symbol, "–"), "text"),
-                          (sure, "quiet"))]
+        lines += [
+            BLANK,
+            ((fit(name, 10), "text+bold"), (agent.votes.get(symbol, "–"), "text"), (sure, "quiet")),
+        ]
         for part in wrap(agent.reasoning.get(symbol, ""), max(10, width - 2)):
             lines.append((("▏ ", "faint"), (part, "quiet+italic")))
     return lines
@@ -161,9 +215,14 @@ def _agent(agent: AgentView, view: ConsoleView, width: int) -> list[Line]:
 
 def event_page(event: EventView) -> Builder:
     """One event, unclipped."""
+
     def build(view: ConsoleView, width: int) -> Sequence[Line]:
-        return [((f"{iso(event.ts)}  {event.kind}  {event.severity}", "quiet"),), BLANK,
-                *_text(event.text, width)]
+        return [
+            ((f"{iso(event.ts)}  {event.kind}  {event.severity}", "quiet"),),
+            BLANK,
+            *_text(event.text, width),
+        ]
+
     return build
 
 
@@ -172,8 +231,10 @@ def flatten_facts(view: ConsoleView) -> list[str]:
     facts = ["Closes every position at market, cancels entries, then halts.", ""]
     for position in view.positions:
         side = "sell" if position.side == "long" else "buy"
-        facts.append(f"{side} {figures.size(position.size)} {position.symbol}, worst price "
-                     f"{worst_price(position, view)}")
+        facts.append(
+            f"{side} {figures.size(position.size)} {position.symbol}, worst price "
+            f"{worst_price(position, view)}"
+        )
     return facts if view.positions else [*facts, "no open positions; working entries only"]
 
 
@@ -195,9 +256,11 @@ def resume_facts(view: ConsoleView) -> list[str]:
     reason = f": {status.state_reason}" if status.state_reason else ""
     return [
         f"Trading is {status.state}{reason}.",
-        (f"Level {status.level}. Equity {figures.money(status.equity)} {status.currency}, "
-        f"day {status.day_pnl:+.2f} %, drawdown {status.drawdown:.1f} of "
-        f"{status.drawdown_limit:.0f} %."),
+        (
+            f"Level {status.level}. Equity {figures.money(status.equity)} {status.currency}, "
+            f"day {status.day_pnl:+.2f} %, drawdown {status.drawdown:.1f} of "
+            f"{status.drawdown_limit:.0f} %."
+        ),
         "After resuming, agents may propose and entries may be sent again. Limits still apply.",
     ]
 
@@ -206,8 +269,10 @@ def quit_facts(view: ConsoleView, working: int, pending: int) -> list[str]:
     """What stays behind."""
     return [
         f"{len(view.positions)} open positions, {working} working orders, {pending} cards wait.",
-        ("Everything is kept as it is: the next start continues at this very point. While the "
-        "program is not running, nothing watches the market."),
+        (
+            "Everything is kept as it is: the next start continues at this very point. While the "
+            "program is not running, nothing watches the market."
+        ),
     ]
 
 

@@ -46,7 +46,7 @@ class PagePane(Pane):
         lines = list(self.build(self.view, width))
         self._offset = max(0, min(self._offset, len(lines) - height))
         self._more = max(0, len(lines) - self._offset - height)
-        return lines[self._offset:self._offset + height]
+        return lines[self._offset : self._offset + height]
 
     def scroll_lines(self, by: int) -> None:
         """Scroll by lines; rebuilt twice so that the count in the frame is right."""
@@ -89,9 +89,21 @@ class PageScreen(ModalScreen[None]):
         event.prevent_default()
         if not self.is_active:  # answered already; this key was typed behind the last one
             return
-        steps = {"j": 1, "down": 1, "k": -1, "up": -1, "g": -10**6, "home": -10**6, "G": 10**6,
-                 "end": 10**6, "ctrl+d": 10, "pagedown": 10, "space": 10, "ctrl+u": -10,
-                 "pageup": -10}
+        steps = {
+            "j": 1,
+            "down": 1,
+            "k": -1,
+            "up": -1,
+            "g": -(10**6),
+            "home": -(10**6),
+            "G": 10**6,
+            "end": 10**6,
+            "ctrl+d": 10,
+            "pagedown": 10,
+            "space": 10,
+            "ctrl+u": -10,
+            "pageup": -10,
+        }
         if event.key in {"escape", "q", "enter", "question_mark", "f1"}:
             self.dismiss(None)
         elif event.key in steps:
