@@ -19,9 +19,10 @@ from tradeterm.errors import TradetermError, UsageError
 from tradeterm.inspecting import inspecting_commands
 from tradeterm.logs import start_logging
 from tradeterm.model.text import visible
+from tradeterm.ordering import ordering_commands
 
 if TYPE_CHECKING:
-    from tradeterm.desk import RunRequest
+    from tradeterm.sessions import RunRequest
     from tradeterm.tui.options import ConsoleOptions
 
 SIGNAL_EXITS = {signal.SIGTERM: 143, signal.SIGHUP: 129, signal.SIGINT: 130}
@@ -131,7 +132,7 @@ def run(**options: Any) -> int:
     return _start(**options)
 
 
-for _command in inspecting_commands():
+for _command in (*inspecting_commands(), *ordering_commands()):
     cli.add_command(_command)
 
 
@@ -154,7 +155,7 @@ def _request(
     **options: Any,
 ) -> RunRequest:
     """Read the settings and put the request together; raises ConfigError or UsageError."""
-    from tradeterm.desk import RunRequest
+    from tradeterm.sessions import RunRequest
     from tradeterm.settings.loading import load_settings
 
     settings = load_settings(config_dir, overrides, os.environ).settings

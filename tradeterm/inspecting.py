@@ -1,33 +1,24 @@
-"""Commands that look at the book of record, or order something, from another shell."""
+"""Commands that look at the book of record and at the settings, from another shell."""
 
 from __future__ import annotations
 
 import json
 import os
-import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from tradeterm.errors import StoreAbsent, UsageError
+from tradeterm.printing import cell, db_option, json_option, say, table, with_times
 
 if TYPE_CHECKING:
     from tradeterm.adapters.store.reader import Reader
-    from tradeterm.model.commands import Command, CommandResult
 
-_db = click.option(
-    "--db",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="The book of record (default: the platform's data directory).",
-)
-_AMOUNT = re.compile(r"-?\d+(?:\.\d+)?(?:E[+-]?\d+)?")
 #: In the story of an id these stand in the heading already.
 _HEADING = {"id", "ts", "parent", "inputs", "question_id"}
 _STORY_WIDTH = 100
 _limit = click.IntRange(min=-1)
-_json = click.option("--json", "as_json", is_flag=True, help="One JSON object on one line.")
 
 
 def inspecting_commands() -> list[click.Command]:
@@ -40,21 +31,8 @@ def inspecting_commands() -> list[click.Command]:
         journal,
         explain,
         verify,
-        halt,
-        resume,
-        task,
         config,
     ]
-
-
-def _say(as_json: bool, data: Any, lines: Iterable[str]) -> None:
-    if as_json:
-        click.echo(json.dumps(data, separators=(",", ":"), default=str))
-    else:
-        from tradeterm.model.text import visible
-
-        for line in lines:
-            click.echo(visible(line))
 
 
 def _reader(db: Path | None) -> Reader:
@@ -63,75 +41,9 @@ def _reader(db: Path | None) -> Reader:
     return Reader(db)
 
 
-def _table(columns: Sequence[str], rows: Sequence[dict[str, Any]], empty: str) -> list[str]:
-    """Aligned text; numbers to the right."""
-    if not rows:
-        return [empty]
-    cells = [[_cell(name, row.get(name)) for name in columns] for row in rows]
-    widths = [max(len(name), *(len(line[n]) for line in cells)) for n, name in enumerate(columns)]
-    head = "  ".join(name.ljust(width) for name, width in zip(columns, widths, strict=True))
-    body = (
-        "  ".join(
-            text.rjust(width) if _is_number(text) else text.ljust(width)
-            for text, width in zip(line, widths, strict=True)
-        )
-        for line in cells
-    )
-    return [head, *body]
-
-
-def _cell(name: str, value: Any) -> str:
-    from tradeterm.model.timing import iso
-
-    if value is None:
-        return "-"
-    if (
-        name in ("ts", "opened", "closed", "created", "updated", "expires", "decided", "since")
-        and value
-    ):
-        return iso(int(value))
-    if isinstance(value, list):
-        return ", ".join(map(str, value))
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return _amount(str(value))
-
-
-def _amount(text: str) -> str:
-    """Decimals without exponent or trailing zeros; other text as it is."""
-    from decimal import Decimal
-
-    from tradeterm.model.money import plain
-
-    return plain(Decimal(text)) if _AMOUNT.fullmatch(text) else text
-
-
-def _is_number(text: str) -> bool:
-    return text.replace(".", "", 1).replace("-", "", 1).isdigit()
-
-
-def _with_times(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Rows for JSON: nanoseconds as ISO-8601, amounts plainly, process columns left out."""
-    from tradeterm.model.timing import iso
-
-    stamps = {"ts", "opened", "closed", "created", "updated", "expires", "decided", "since"}
-    return [
-        {
-            name: iso(value)
-            if name in stamps and isinstance(value, int) and value
-            else _amount(value)
-            if isinstance(value, str)
-            else value
-            for name, value in row.items()
-            if name not in ("run", "seq")
-        }
-        for row in rows
-    ]
-
-
 @click.command()
-@_db
-@_json
+@db_option
+@json_option
 def status(db: Path | None, as_json: bool) -> int:
     """State, level, equity, marks and data age."""
     from tradeterm.control import ask
@@ -144,7 +56,7 @@ def status(db: Path | None, as_json: bool) -> int:
     lines = list(_standing_lines(facts))
     if facts["halt_file"]:
         lines.append(remove_first(halt_file(db)))
-    _say(as_json, facts, lines)
+    say(as_json, facts, lines)
     return 0
 
 
@@ -153,12 +65,12 @@ def _standing_lines(facts: dict[str, Any]) -> Iterable[str]:
         if isinstance(value, dict):
             yield from (f"{symbol:>12}  {price}" for symbol, price in value.items())
         else:
-            yield f"{name.replace('_', ' '):>12}  {_cell(name, value)}".rstrip()
+            yield f"{name.replace('_', ' '):>12}  {cell(name, value)}".rstrip()
 
 
 @click.command()
-@_db
-@_json
+@db_option
+@json_option
 @click.option("--all", "everything", is_flag=True, help="Closed ones too.")
 def positions(db: Path | None, as_json: bool, everything: bool) -> int:
     """Margin positions."""
@@ -180,13 +92,13 @@ def positions(db: Path | None, as_json: bool, everything: bool) -> int:
         "realised",
         "fees",
     ]
-    _say(as_json, {"positions": _with_times(rows)}, _table(columns, rows, "no open positions"))
+    say(as_json, {"positions": with_times(rows)}, table(columns, rows, "no open positions"))
     return 0
 
 
 @click.command()
-@_db
-@_json
+@db_option
+@json_option
 @click.option("--all", "everything", is_flag=True, help="Finished ones too, newest first.")
 @click.option("--limit", type=_limit, default=100, show_default=True, help="-1 for all.")
 def orders(db: Path | None, as_json: bool, everything: bool, limit: int) -> int:
@@ -207,13 +119,13 @@ def orders(db: Path | None, as_json: bool, everything: bool, limit: int) -> int:
         "created",
         "reason",
     ]
-    _say(as_json, {"orders": _with_times(rows)}, _table(columns, rows, "no working orders"))
+    say(as_json, {"orders": with_times(rows)}, table(columns, rows, "no working orders"))
     return 0
 
 
 @click.command()
-@_db
-@_json
+@db_option
+@json_option
 @click.option("--limit", type=_limit, default=50, show_default=True, help="-1 for all.")
 def conflicts(db: Path | None, as_json: bool, limit: int) -> int:
     """Conflicts with their resolutions and cards, newest first."""
@@ -221,8 +133,8 @@ def conflicts(db: Path | None, as_json: bool, limit: int) -> int:
         rows = reader.conflicts(limit)
     for row in rows:
         for part in ("resolution", "card"):
-            row[part] = _with_times([row[part]])[0] if row[part] else None
-    lines = _table(
+            row[part] = with_times([row[part]])[0] if row[part] else None
+    lines = table(
         ["id", "ts", "symbol", "types", "action", "state", "why"],
         [
             {
@@ -235,13 +147,13 @@ def conflicts(db: Path | None, as_json: bool, limit: int) -> int:
         ],
         "no conflicts yet",
     )
-    _say(as_json, {"conflicts": _with_times(rows)}, lines)
+    say(as_json, {"conflicts": with_times(rows)}, lines)
     return 0
 
 
 @click.command()
-@_db
-@_json
+@db_option
+@json_option
 @click.option("--kind", help="Only rows of this kind, e.g. fill.")
 @click.option("--id", "row_id", help="Only rows with this id or parent.")
 @click.option("--since", help="Only rows from this market time on.")
@@ -277,21 +189,21 @@ def journal(
         f"{json.dumps(row['data'], separators=(',', ':'))[:160]}"
         for row in rows
     )
-    _say(as_json, {"rows": rows}, lines)
+    say(as_json, {"rows": rows}, lines)
     return 0
 
 
 @click.command()
 @click.argument("row_id", metavar="ID")
-@_db
-@_json
+@db_option
+@json_option
 def explain(row_id: str, db: Path | None, as_json: bool) -> int:
     """The whole chain behind an order, fill, position, conflict, card or refusal."""
     from tradeterm.adapters.store.explain import explain as chain
 
     with _reader(db) as reader:
         links = [link.as_dict() for link in chain(reader, row_id)]
-    _say(as_json, {"id": row_id, "links": links}, _story(links))
+    say(as_json, {"id": row_id, "links": links}, _story(links))
     return 0
 
 
@@ -321,12 +233,12 @@ def _facts(value: Any, name: str) -> Iterable[str]:
     elif isinstance(value, list) and any(isinstance(inner, dict) for inner in value):
         yield f"{name}=({len(value)})"
     elif value not in (None, "", []):
-        yield f"{name}={_cell(name.rpartition('.')[2], value)}"
+        yield f"{name}={cell(name.rpartition('.')[2], value)}"
 
 
 @click.command()
-@_db
-@_json
+@db_option
+@json_option
 def verify(db: Path | None, as_json: bool) -> int:
     """Check the journal chain, the ledger and every invariant of the book of record."""
     from tradeterm.adapters.store.verify import verify as check
@@ -339,82 +251,8 @@ def verify(db: Path | None, as_json: bool) -> int:
         if not problems
         else [f"{problem['where']}: {problem['what']}" for problem in problems]
     )
-    _say(as_json, data, lines)
+    say(as_json, data, lines)
     return 0 if not problems else 1
-
-
-@click.command()
-@_db
-@_json
-@click.option("--reason", default="operator", show_default=True)
-def halt(db: Path | None, as_json: bool, reason: str) -> int:
-    """No new exposure: entries cancelled, protection stays. Works while a console runs or not."""
-    from tradeterm.model.commands import Halt
-
-    return _order(db, Halt(reason=reason, actor="shell"), as_json)
-
-
-@click.command()
-@_db
-@_json
-@click.option("--yes", is_flag=True, help="Confirm: this allows new exposure again.")
-def resume(db: Path | None, as_json: bool, yes: bool) -> int:
-    """Leave halted or paused."""
-    from tradeterm.model.commands import Resume
-
-    if not yes:
-        raise UsageError("resume allows new exposure again; say `tradeterm resume --yes`")
-    return _order(db, Resume(reason="shell", actor="shell"), as_json)
-
-
-@click.group()
-def task() -> None:
-    """The analysts' scheduled tasks: run one now, or switch it on or off."""
-
-
-def _task_command(name: str, explanation: str, order: Callable[[str], Command]) -> None:
-    @task.command(name, help=explanation)
-    @click.argument("name", metavar="NAME")
-    @_db
-    @_json
-    def give(name: str, db: Path | None, as_json: bool) -> int:
-        from tradeterm.model.vocabulary import AgentName
-
-        if name not in AgentName.__members__.values():
-            raise UsageError(f"no task {name!r}; there are {', '.join(AgentName)}")
-        return _order(db, order(name), as_json)
-
-
-def _force_run(name: str) -> Command:
-    from tradeterm.model.commands import ForceRun
-
-    return ForceRun(task=name, actor="shell")
-
-
-def _switched(enabled: bool) -> Callable[[str], Command]:
-    def order(name: str) -> Command:
-        from tradeterm.model.commands import EnableTask
-
-        return EnableTask(task=name, enabled=enabled, actor="shell")
-
-    return order
-
-
-_task_command("run", "Run a task now.", _force_run)
-_task_command("enable", "Switch a task on.", _switched(True))
-_task_command("disable", "Switch a task off.", _switched(False))
-
-
-def _order(db: Path | None, command: Command, as_json: bool) -> int:
-    from tradeterm.adapters.store.paths import locate
-    from tradeterm.standing import deliver
-
-    path = locate(db).db
-    if not path.exists():
-        raise StoreAbsent(f"no store at {path}; there is nothing to order")
-    result: CommandResult = deliver(path, command)
-    _say(as_json, {"accepted": result.accepted, "text": result.text}, [result.text])
-    return 0 if result.accepted else 1
 
 
 @click.group()
@@ -424,7 +262,7 @@ def config() -> None:
 
 def _config_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
-        _json,
+        json_option,
         click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE"),
         click.option("--config", "config_dir", type=click.Path(path_type=Path)),
     ):
@@ -445,7 +283,7 @@ def config_show(config_dir: Path | None, overrides: tuple[str, ...], as_json: bo
         for key, value in values.items()
     }
     lines = (f"{key} = {entry['value']}   [{entry['origin']}]" for key, entry in data.items())
-    _say(as_json, data, lines)
+    say(as_json, data, lines)
     return 0
 
 
@@ -456,7 +294,7 @@ def config_check(config_dir: Path | None, overrides: tuple[str, ...], as_json: b
     from tradeterm.settings.loading import load_settings
 
     loaded = load_settings(config_dir, overrides, os.environ)
-    _say(
+    say(
         as_json,
         {"ok": True, "keys": len(loaded.origins)},
         [f"settings are valid ({len(loaded.origins)} keys)"],

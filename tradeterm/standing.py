@@ -11,11 +11,12 @@ from tradeterm.adapters.store.lock import current_holder
 from tradeterm.adapters.store.paths import StorePaths
 from tradeterm.adapters.store.reader import Reader
 from tradeterm.control import REPLY_SECONDS, send
-from tradeterm.desk import Desk, RunRequest, engine_of, recorded_settings
+from tradeterm.desk import Desk
 from tradeterm.engine.facts import standing_facts
 from tradeterm.errors import StoreAbsent, StoreError, StoreLocked, StoreUnwritable, TradetermError
 from tradeterm.haltfile import halt_file, remove_first, write_halt_file
 from tradeterm.model.commands import Command, CommandResult, Halt, Resume, harmless
+from tradeterm.sessions import RunRequest, engine_of, recorded_settings
 
 
 def standing(reader: Reader) -> dict[str, Any]:

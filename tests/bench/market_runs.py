@@ -9,12 +9,13 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from tradeterm.desk import Desk, RunRequest
+from tradeterm.desk import Desk
 from tradeterm.engine.approver import Approver
 from tradeterm.engine.engine import Engine
 from tradeterm.model.market import BookDelta, BookSnapshot, MarketEvent
 from tradeterm.model.timing import MILLISECOND
 from tradeterm.model.vocabulary import MarketMode
+from tradeterm.sessions import RunRequest
 from tradeterm.settings.loading import load_settings
 
 DATA = Path(os.environ.get("TRADETERM_DATA", Path(__file__).parents[3] / "shared" / "data"))

@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from tradeterm.desk import Desk, RunRequest
+from tradeterm.desk import Desk
 from tradeterm.model.vocabulary import AgentName
+from tradeterm.sessions import RunRequest
 from tradeterm.settings.loading import load_settings
 
 BARS = 105_120  # 365 days of 5 minutes

@@ -16,8 +16,9 @@ from tradeterm.adapters.store.explain import Link, explain
 from tradeterm.adapters.store.reader import Reader
 from tradeterm.adapters.store.rows import StoredRow
 from tradeterm.adapters.store.verify import verify
-from tradeterm.desk import Desk, RunRequest
+from tradeterm.desk import Desk
 from tradeterm.model.timing import MINUTE, SECOND, iso
+from tradeterm.sessions import RunRequest
 from tradeterm.settings.loading import load_settings
 
 BTC, ETH, XRP, CROSS = "BTC/USDT", "ETH/USDT", "XRP/USDT", "XRP/BTC"

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tradeterm.desk import Desk, RunRequest
+from tradeterm.desk import Desk
 from tradeterm.engine.view import ConsoleView
 from tradeterm.model.timing import SECOND
+from tradeterm.sessions import RunRequest
 from tradeterm.settings.loading import load_settings
 
 

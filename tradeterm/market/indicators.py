@@ -438,9 +438,7 @@ def _choppiness(total: float | None, high: float | None, low: float | None) -> f
 
 
 def _keltner(middle: float | None, reach: float | None) -> tuple[Any, ...]:
-    """EMA20 ± 2·ATR10 of closes (C. Keltner in L. Raschke's form; TA-Lib's own KC takes the
-    typical price).
-    """
+    """EMA20 ± 2·ATR10 of closes (L. Raschke's form; TA-Lib's own KC takes the typical price)."""
     if middle is None or reach is None:
         return NOTHING
     return middle + 2.0 * reach, middle, middle - 2.0 * reach

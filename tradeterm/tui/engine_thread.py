@@ -18,7 +18,8 @@ from tradeterm.model.commands import Command
 from tradeterm.tui.options import ConsoleOptions
 
 if TYPE_CHECKING:
-    from tradeterm.desk import Desk, RunRequest
+    from tradeterm.desk import Desk
+    from tradeterm.sessions import RunRequest
 
 log = logging.getLogger(__name__)
 

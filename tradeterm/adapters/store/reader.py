@@ -100,8 +100,8 @@ class Reader:
         return [
             StoredRow(*values)
             for values in self._query(
-                f"SELECT {_ROW} FROM journal {rest}",
-                *parameters,  # noqa: S608 - own words
+                f"SELECT {_ROW} FROM journal {rest}",  # noqa: S608 - own words
+                *parameters,
             )
         ]
 

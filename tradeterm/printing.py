@@ -1,0 +1,97 @@
+"""How the commands print: one JSON line, or aligned and cleaned text."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+db_option = click.option(
+    "--db",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The book of record (default: the platform's data directory).",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object on one line.")
+_AMOUNT = re.compile(r"-?\d+(?:\.\d+)?(?:E[+-]?\d+)?")
+
+
+def say(as_json: bool, data: Any, lines: Iterable[str]) -> None:
+    """One JSON object on one line, or the lines of text."""
+    if as_json:
+        click.echo(json.dumps(data, separators=(",", ":"), default=str))
+    else:
+        from tradeterm.model.text import visible
+
+        for line in lines:
+            click.echo(visible(line))
+
+
+def table(columns: Sequence[str], rows: Sequence[dict[str, Any]], empty: str) -> list[str]:
+    """Aligned text; numbers to the right."""
+    if not rows:
+        return [empty]
+    cells = [[cell(name, row.get(name)) for name in columns] for row in rows]
+    widths = [max(len(name), *(len(line[n]) for line in cells)) for n, name in enumerate(columns)]
+    head = "  ".join(name.ljust(width) for name, width in zip(columns, widths, strict=True))
+    body = (
+        "  ".join(
+            text.rjust(width) if _is_number(text) else text.ljust(width)
+            for text, width in zip(line, widths, strict=True)
+        )
+        for line in cells
+    )
+    return [head, *body]
+
+
+def cell(name: str, value: Any) -> str:
+    """One value as people write it; times as ISO-8601."""
+    from tradeterm.model.timing import iso
+
+    if value is None:
+        return "-"
+    if (
+        name in ("ts", "opened", "closed", "created", "updated", "expires", "decided", "since")
+        and value
+    ):
+        return iso(int(value))
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return amount(str(value))
+
+
+def amount(text: str) -> str:
+    """Decimals without exponent or trailing zeros; other text as it is."""
+    from decimal import Decimal
+
+    from tradeterm.model.money import plain
+
+    return plain(Decimal(text)) if _AMOUNT.fullmatch(text) else text
+
+
+def _is_number(text: str) -> bool:
+    return text.replace(".", "", 1).replace("-", "", 1).isdigit()
+
+
+def with_times(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows for JSON: nanoseconds as ISO-8601, amounts plainly, process columns left out."""
+    from tradeterm.model.timing import iso
+
+    stamps = {"ts", "opened", "closed", "created", "updated", "expires", "decided", "since"}
+    return [
+        {
+            name: iso(value)
+            if name in stamps and isinstance(value, int) and value
+            else amount(value)
+            if isinstance(value, str)
+            else value
+            for name, value in row.items()
+            if name not in ("run", "seq")
+        }
+        for row in rows
+    ]
