@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import stat
 import subprocess
 import tempfile
 import threading
@@ -17,6 +18,7 @@ import pytest
 from tests.conftest import Shell
 from tests.shell import command, tradeterm
 from tests.terminal.screen import child_environment, no_room
+from tradeterm import errors
 from tradeterm.adapters.store.verify import verify
 from tradeterm.control import ask
 
@@ -171,6 +173,9 @@ def ordinary_user() -> Iterator[None]:
     if os.getuid() != 0:
         yield
         return
+    places = Path(errors.__file__).parents
+    if not all(place.stat().st_mode & stat.S_IXOTH for place in places):
+        pytest.skip("the program lies in a directory that only root can enter")
     os.setresuid(65534, 65534, 0)
     try:
         yield
