@@ -201,7 +201,10 @@ class Driver:
             self._dirty = True
 
     def _next_event_time(self) -> int | None:
-        return self._batch[self._index].ts if self._index < len(self._batch) else None
+        """When the next event is due: no timer or command may pass it. None at the feed's end."""
+        if self._index >= len(self._batch) and not self._refill():
+            return None
+        return self._batch[self._index].ts
 
     def _advance(self, deadline: float) -> bool:
         """Run the engine up to the pacer's time; False when there is nothing to do now."""
