@@ -149,10 +149,6 @@ class Driver:
         self._stop_asked.set()
         self._wake.set()
 
-    def wake(self) -> None:
-        """Look again at once."""
-        self._wake.set()
-
     # -- the loop --------------------------------------------------------------------------
 
     async def run(self) -> None:
