@@ -217,12 +217,12 @@ class Driver:
             stop = min(limit, self._index + CHUNK)
             self._index = engine.run(self._batch, self._index, stop)
             busy = True
-        if self._dirty_time(reached):
+        if self._run_idle_timers(reached):
             busy = True
         self._dirty |= busy
         return busy
 
-    def _dirty_time(self, reached: int | None) -> bool:
+    def _run_idle_timers(self, reached: int | None) -> bool:
         """Timers that are due although no event has come since."""
         if reached is None or self.engine.effects:
             return False

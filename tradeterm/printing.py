@@ -17,6 +17,8 @@ db_option = click.option(
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object on one line.")
 _AMOUNT = re.compile(r"-?\d+(?:\.\d+)?(?:E[+-]?\d+)?")
+#: Columns that hold a market time (ns).
+STAMPS = frozenset({"ts", "opened", "closed", "created", "updated", "expires", "decided", "since"})
 
 
 def say(as_json: bool, data: Any, lines: Iterable[str]) -> None:
@@ -53,10 +55,7 @@ def cell(name: str, value: Any) -> str:
 
     if value is None:
         return "-"
-    if (
-        name in ("ts", "opened", "closed", "created", "updated", "expires", "decided", "since")
-        and value
-    ):
+    if name in STAMPS and value:
         return iso(int(value))
     if isinstance(value, list):
         return ", ".join(map(str, value))
@@ -82,11 +81,10 @@ def with_times(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """Rows for JSON: nanoseconds as ISO-8601, amounts plainly, process columns left out."""
     from tradeterm.model.timing import iso
 
-    stamps = {"ts", "opened", "closed", "created", "updated", "expires", "decided", "since"}
     return [
         {
             name: iso(value)
-            if name in stamps and isinstance(value, int) and value
+            if name in STAMPS and isinstance(value, int) and value
             else amount(value)
             if isinstance(value, str)
             else value

@@ -24,6 +24,20 @@ from tradeterm.model.vocabulary import (
 LONG, SHORT = PositionSide.LONG, PositionSide.SHORT
 
 
+def half_filled() -> tuple[World, OrderRequest]:
+    """A limit entry of 0.01 BTC at 65,000 of which the book had only half."""
+    world = World()
+    world.book(BTC, ((64999.0, 1.0),), ((65000.0, 0.005),))
+    request = OrderRequest(
+        id="PAPER-90", symbol=BTC, side=Side.BUY, type=OrderType.LIMIT, size=D("0.01"),
+        purpose=Purpose.ENTRY, book=AccountBook.MARGIN, parent="verdict-1", limit=D("65000"),
+        position_id="pos-9", stop=D("64000"), target=D("67000"),
+    )  # fmt: skip
+    world.send(request)
+    world.wait(1)
+    return world, request
+
+
 @pytest.mark.parametrize(
     ("symbol", "size", "reason"),
     [
@@ -92,15 +106,7 @@ def test_protection_cannot_be_cancelled_while_the_position_is_open() -> None:
 
 
 def test_when_a_position_closes_the_rest_of_its_entry_is_cancelled() -> None:
-    world = World()
-    world.book(BTC, ((64999.0, 1.0),), ((65000.0, 0.005),))
-    request = OrderRequest(
-        id="PAPER-90", symbol=BTC, side=Side.BUY, type=OrderType.LIMIT, size=D("0.01"),
-        purpose=Purpose.ENTRY, book=AccountBook.MARGIN, parent="verdict-1", limit=D("65000"),
-        position_id="pos-9", stop=D("64000"), target=D("67000"),
-    )  # fmt: skip
-    world.send(request)
-    world.wait(1)
+    world, request = half_filled()
     assert world.last(request.id).status is OrderStatus.PARTIALLY_FILLED
     world.book(BTC, ((63990.0, 1.0),), ((65001.0, 1.0),))
     world.trade(BTC, 64000.0)
@@ -110,15 +116,7 @@ def test_when_a_position_closes_the_rest_of_its_entry_is_cancelled() -> None:
 
 
 def test_a_second_entry_fill_grows_the_position_and_its_protection() -> None:
-    world = World()
-    world.book(BTC, ((64999.0, 1.0),), ((65000.0, 0.005),))
-    request = OrderRequest(
-        id="PAPER-90", symbol=BTC, side=Side.BUY, type=OrderType.LIMIT, size=D("0.01"),
-        purpose=Purpose.ENTRY, book=AccountBook.MARGIN, parent="verdict-1", limit=D("65000"),
-        position_id="pos-9", stop=D("64000"), target=D("67000"),
-    )  # fmt: skip
-    world.send(request)
-    world.wait(1)
+    world, _ = half_filled()
     world.trade(BTC, 64999.0)
     stop, target = world.execution.protective("pos-9")
     assert stop is not None

@@ -30,7 +30,10 @@ class TopicCounts(msgspec.Struct):
 
 
 class StoredMessage(msgspec.Struct, frozen=True):
-    """A live message as a snapshot keeps it: agent outputs are what look-ups read."""
+    """A live message as a snapshot keeps it: agent outputs are what look-ups read.
+
+    The fields of ``Message``, in its order, with the payload's type a decoder needs.
+    """
 
     id: str
     ts: int
@@ -163,17 +166,7 @@ class Bus:
     def dump(self) -> BusState:
         """For a snapshot; called between inputs, when the queue is empty."""
         live = [
-            StoredMessage(
-                m.id,
-                m.ts,
-                m.topic,
-                m.source,
-                m.symbol,
-                m.priority,
-                m.payload,
-                m.correlation,
-                m.ttl,
-            )
+            StoredMessage(*msgspec.structs.astuple(m))
             for channel in self._channels.values()
             for m in channel.latest.values()
             if isinstance(m.payload, Published)
@@ -188,16 +181,6 @@ class Bus:
         for channel in self._channels.values():
             channel.latest.clear()
         for m in state.latest:
-            message = Message(
-                m.id,
-                m.ts,
-                m.topic,
-                m.source,
-                m.symbol,
-                m.priority,
-                m.payload,
-                m.correlation,
-                m.ttl,
-            )
+            message = Message(*msgspec.structs.astuple(m))
             self._channels[m.topic].latest[m.symbol, m.source] = message
             self.history.append(message)
