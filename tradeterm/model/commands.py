@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 import msgspec
 
@@ -33,9 +34,44 @@ class RejectAll(Command, frozen=True, tag="reject_all"):
 
 
 class ClosePosition(Command, frozen=True, tag="close"):
-    """Close a position at market."""
+    """Close a position, or part of it; at market unless a limit is named."""
 
     position_id: str
+    size: Decimal | None = None
+    """Base size; None means all that is not already being closed."""
+    limit: Decimal | None = None
+    post_only: bool = False
+
+
+class CloseLosers(Command, frozen=True, tag="close_losers"):
+    """Close every position that would lose money if closed now, costs included."""
+
+
+class MoveStop(Command, frozen=True, tag="move_stop"):
+    """Put a position's stop elsewhere; farther away only as far as risk allows."""
+
+    position_id: str
+    price: Decimal
+
+
+class MoveTarget(Command, frozen=True, tag="move_target"):
+    """Put a position's target elsewhere; None takes it away."""
+
+    position_id: str
+    price: Decimal | None
+
+
+class BreakEven(Command, frozen=True, tag="break_even"):
+    """Move a position's stop to where a close costs nothing, fees included."""
+
+    position_id: str
+
+
+class SetTrailing(Command, frozen=True, tag="trailing"):
+    """Switch the trailing stop of a position on or off; off keeps the stop where it is."""
+
+    position_id: str
+    on: bool
 
 
 class CancelOrder(Command, frozen=True, tag="cancel"):
@@ -44,8 +80,33 @@ class CancelOrder(Command, frozen=True, tag="cancel"):
     order_id: str
 
 
+class AmendOrder(Command, frozen=True, tag="amend"):
+    """Make a working limit order smaller, or change its price."""
+
+    order_id: str
+    size: Decimal | None = None
+    limit: Decimal | None = None
+
+
 class CancelEntries(Command, frozen=True, tag="cancel_entries"):
     """Cancel every working entry; protection stays."""
+
+
+class CancelPlan(Command, frozen=True, tag="cancel_plan"):
+    """End a DCA plan: what was bought stays, nothing more is."""
+
+    plan_id: str
+
+
+class Reconcile(Command, frozen=True, tag="reconcile"):
+    """Compare orders, positions and balances with the venue now."""
+
+
+class AdoptDifference(Command, frozen=True, tag="adopt"):
+    """Take the venue's word on a difference that was found; recorded as an adjustment."""
+
+    difference_id: str
+    reason: str
 
 
 class Halt(Command, frozen=True, tag="halt"):
@@ -86,7 +147,16 @@ ShellCommand = (
     RejectCard
     | RejectAll
     | ClosePosition
+    | CloseLosers
+    | MoveStop
+    | MoveTarget
+    | BreakEven
+    | SetTrailing
     | CancelOrder
+    | AmendOrder
+    | CancelPlan
+    | Reconcile
+    | AdoptDifference
     | CancelEntries
     | Halt
     | Resume

@@ -46,6 +46,8 @@ class OrderRequest:
     target: Decimal | None = None
     agent: str = ""
     exit_reason: ExitReason | None = None
+    post_only: bool = False
+    """Refused rather than filled at once: it may only add liquidity."""
 
 
 @dataclass(frozen=True, slots=True)

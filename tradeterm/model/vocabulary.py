@@ -142,6 +142,7 @@ class Purpose(StrEnum):
     TARGET = "target"
     REBALANCE = "rebalance"
     DCA = "dca"
+    HODL = "hodl"
 
 
 class ExitReason(StrEnum):
