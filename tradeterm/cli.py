@@ -17,9 +17,11 @@ import click
 from tradeterm import __version__
 from tradeterm.errors import TradetermError, UsageError
 from tradeterm.inspecting import inspecting_commands
+from tradeterm.listing import listing_commands
 from tradeterm.logs import start_logging
 from tradeterm.model.text import visible
 from tradeterm.ordering import ordering_commands
+from tradeterm.reporting import reporting_commands
 
 if TYPE_CHECKING:
     from tradeterm.sessions import RunRequest
@@ -132,7 +134,12 @@ def run(**options: Any) -> int:
     return _start(**options)
 
 
-for _command in (*inspecting_commands(), *ordering_commands()):
+for _command in (
+    *inspecting_commands(),
+    *listing_commands(),
+    *ordering_commands(),
+    *reporting_commands(),
+):
     cli.add_command(_command)
 
 

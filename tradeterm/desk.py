@@ -26,6 +26,7 @@ from tradeterm.driver import Driver
 from tradeterm.engine.afterword import afterword
 from tradeterm.engine.engine import Engine
 from tradeterm.engine.facts import standing_facts
+from tradeterm.engine.holdings import portfolio_facts
 from tradeterm.engine.summary import summarise
 from tradeterm.engine.view import ConsoleView
 from tradeterm.errors import StoreError
@@ -150,7 +151,9 @@ class Desk:
     async def run(self) -> None:
         """Drive until the feed or ``until`` ends, or ``driver.stop`` is called."""
         self._control = ControlServer(
-            socket_path(self.store.paths.db), self.submit, {"status": self.status}
+            socket_path(self.store.paths.db),
+            self.submit,
+            {"status": self.status, "portfolio": lambda: portfolio_facts(self.engine)},
         )
         await self._control.start()
         try:
@@ -279,17 +282,16 @@ async def _continue(
         engine.change_settings(recorded)
         if session["approve"] != request.approve:
             engine.change_policy()
-    rows = [
-        session_row(
-            engine,
-            "run_resumed",
-            str(recovered.started["run"]),
-            {**session_body(request), "rechecked": rerun.rechecked},
-        )
-    ]
+    resumed = session_row(
+        engine,
+        "run_resumed",
+        str(recovered.started["run"]),
+        {**session_body(request), "rechecked": rerun.rechecked},
+    )
+    engine.reconciliation.look("")
     # The snapshot makes what comes next independent of the settings that led here, and a process
     # that never lives long enough to write one still gets ahead.
     snapshot = Snapshot(engine.inputs, engine.dump(), msgspec.msgpack.encode(rerun.mark))
-    await store.append(Slice([*rows, *rerun.new_rows], snapshot))
+    await store.append(Slice([resumed, *rerun.new_rows, *engine.take_rows()], snapshot))
     log.info("continued after row %d: %d rows re-checked", recovered.last_seq, rerun.rechecked)
     return engine

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
 from pathlib import Path
@@ -91,7 +91,7 @@ class Driver:
         self._complain = complain
         self._pace_cards = pace_cards
         engine.core.journal.attended = pace_cards
-        self._batch: list[MarketEvent] = []
+        self._batch: Sequence[MarketEvent] = []
         self._index = 0
         self._ended = False
         self._inbox: deque[tuple[Command, asyncio.Future[CommandResult]]] = deque()

@@ -25,8 +25,6 @@ def inspecting_commands() -> list[click.Command]:
     """Everything this module adds to the command line."""
     return [
         status,
-        positions,
-        orders,
         conflicts,
         journal,
         explain,
@@ -66,61 +64,6 @@ def _standing_lines(facts: dict[str, Any]) -> Iterable[str]:
             yield from (f"{symbol:>12}  {price}" for symbol, price in value.items())
         else:
             yield f"{name.replace('_', ' '):>12}  {cell(name, value)}".rstrip()
-
-
-@click.command()
-@db_option
-@json_option
-@click.option("--all", "everything", is_flag=True, help="Closed ones too.")
-def positions(db: Path | None, as_json: bool, everything: bool) -> int:
-    """Margin positions."""
-    with _reader(db) as reader:
-        rows = reader.positions(everything=everything)
-    columns = [
-        "id",
-        "symbol",
-        "side",
-        "size",
-        "entry",
-        "stop",
-        "target",
-        "leverage",
-        "collateral",
-        "opened",
-        "exit",
-        "exit_reason",
-        "realised",
-        "fees",
-    ]
-    say(as_json, {"positions": with_times(rows)}, table(columns, rows, "no open positions"))
-    return 0
-
-
-@click.command()
-@db_option
-@json_option
-@click.option("--all", "everything", is_flag=True, help="Finished ones too, newest first.")
-@click.option("--limit", type=_limit, default=100, show_default=True, help="-1 for all.")
-def orders(db: Path | None, as_json: bool, everything: bool, limit: int) -> int:
-    """Orders."""
-    with _reader(db) as reader:
-        rows = reader.orders(everything=everything, limit=limit)
-    columns = [
-        "id",
-        "symbol",
-        "side",
-        "type",
-        "purpose",
-        "size",
-        "filled",
-        "average",
-        "trigger_price",
-        "status",
-        "created",
-        "reason",
-    ]
-    say(as_json, {"orders": with_times(rows)}, table(columns, rows, "no working orders"))
-    return 0
 
 
 @click.command()

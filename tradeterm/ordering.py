@@ -1,10 +1,15 @@
-"""Commands that order something from another shell, while a console runs or not."""
+"""Commands that order something from another shell, while a console runs or not.
+
+One row of ``ORDERS`` is one command: its words have the names of the command's own fields.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,36 +17,185 @@ from tradeterm.errors import StoreAbsent, UsageError
 from tradeterm.printing import db_option, json_option, say
 
 if TYPE_CHECKING:
+    from tradeterm.adapters.store.reader import Reader
     from tradeterm.model.commands import Command, CommandResult
+
+
+class Amount(click.ParamType["Decimal | None"]):
+    """A size or price: a plain decimal above zero; ``nothing`` is a word that means none."""
+
+    name = "amount"
+
+    def __init__(self, nothing: str = "") -> None:
+        self._nothing = nothing
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Decimal | None:
+        """Refuses what is no amount, naming what would be."""
+        if self._nothing and value == self._nothing:
+            return None
+        try:
+            amount = value if isinstance(value, Decimal) else Decimal(value)
+        except InvalidOperation:
+            amount = Decimal(0)
+        if not amount.is_finite() or amount <= 0:
+            other = f" or {self._nothing}" if self._nothing else ""
+            self.fail(f"{value!r} is no amount; write a number above 0{other}", param, ctx)
+        return amount
+
+
+class Subject(click.ParamType[str]):
+    """An id that must exist: ``known`` lists those that do, ``what`` says what they are."""
+
+    name = "id"
+
+    def __init__(self, what: str, known: Callable[[Reader], list[str]]) -> None:
+        self.what = what
+        self.known = known
+
+
+POSITION = Subject("open position", lambda reader: [row["id"] for row in reader.positions()])
+ORDER = Subject("working order", lambda reader: [row["id"] for row in reader.orders()])
+PLAN = Subject("open plan", lambda reader: [row["id"] for row in reader.plans()])
+DIFFERENCE = Subject("open difference", lambda reader: [r["id"] for r in reader.differences()])
+
+
+class Switch(click.Choice[str]):
+    """on or off."""
+
+    def __init__(self) -> None:
+        super().__init__(["on", "off"])
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """True or False."""
+        return value if isinstance(value, bool) else super().convert(value, param, ctx) == "on"
+
+
+def _word(name: str, kind: click.ParamType[Any], shown: str) -> click.Parameter:
+    return click.Argument([name], type=kind, metavar=shown)
+
+
+def _position() -> click.Parameter:
+    return _word("position_id", POSITION, "POSITION")
+
+
+def _reason(default: str | None) -> click.Parameter:
+    return click.Option(
+        ["--reason"], default=default, required=default is None, show_default=True,
+        help="Goes into the journal.",
+    )  # fmt: skip
+
+
+_SIZE = "In base currency; without it: {}."
+_LIMIT = "Limit price in quote currency; without it: {}."
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One command of the shell."""
+
+    name: str
+    command: str
+    """The class in ``model.commands``."""
+    help: str
+    words: Sequence[click.Parameter] = ()
+    sure: str = ""
+    """What ``--yes`` has to confirm; empty when nothing has to be."""
+
+
+ORDERS = (
+    Order(
+        "halt",
+        "Halt",
+        "No new exposure: entries cancelled, protection stays. Works while a console runs or not.",
+        [_reason("operator")],
+    ),
+    Order("resume", "Resume", "Leave halted or paused.", [_reason("shell")],
+          sure="allows new exposure again"),
+    Order("flatten", "Flatten", "Close every position at market, cancel entries, halt.",
+          sure="closes everything at market and halts"),
+    Order("close", "ClosePosition", "Close a position, or part of it, at market or at a limit.", [
+        _position(),
+        click.Option(["--size"], type=Amount(), help=_SIZE.format("all of it")),
+        click.Option(["--limit"], type=Amount(), help=_LIMIT.format("at market")),
+        click.Option(["--post-only"], is_flag=True, help="With --limit: add liquidity or nothing."),
+    ]),
+    Order("close-losers", "CloseLosers",
+          "Close every position that would lose money now, costs included."),
+    Order("move-stop", "MoveStop",
+          "Put a position's stop elsewhere; farther away only as far as risk allows.",
+          [_position(), _word("price", Amount(), "PRICE")]),
+    Order("move-target", "MoveTarget", "Put a position's target elsewhere, or take it away.",
+          [_position(), _word("price", Amount("none"), "PRICE|none")]),
+    Order("break-even", "BreakEven",
+          "Move a position's stop to where a close costs nothing, fees included.", [_position()]),
+    Order("trailing", "SetTrailing",
+          "Switch a position's trailing stop on or off; off keeps the stop where it is.",
+          [_position(), _word("on", Switch(), "on|off")]),
+    Order("cancel", "CancelOrder", "Cancel a working order; stops and targets stay.",
+          [_word("order_id", ORDER, "ORDER")]),
+    Order("cancel-entries", "CancelEntries", "Cancel every working entry; protection stays."),
+    Order("amend", "AmendOrder", "Make a working limit order smaller, or change its price.", [
+        _word("order_id", ORDER, "ORDER"),
+        click.Option(["--size"], type=Amount(), help=_SIZE.format("as it is")),
+        click.Option(["--limit"], type=Amount(), help=_LIMIT.format("as it is")),
+    ]),
+    Order("cancel-plan", "CancelPlan", "End a DCA plan: what was bought stays, nothing more is.",
+          [_word("plan_id", PLAN, "PLAN")]),
+    Order("reconcile", "Reconcile", "Compare orders, positions and balances with the venue now."),
+    Order("adopt", "AdoptDifference",
+          "Take the venue's word on a difference; recorded as an adjustment.",
+          [_word("difference_id", DIFFERENCE, "DIFFERENCE"), _reason(None)]),
+)  # fmt: skip
 
 
 def ordering_commands() -> list[click.Command]:
     """Everything this module adds to the command line."""
-    return [halt, resume, task]
+    return [*(_shell_command(order) for order in ORDERS), task]
 
 
-@click.command()
-@db_option
-@json_option
-@click.option("--reason", default="operator", show_default=True)
-def halt(db: Path | None, as_json: bool, reason: str) -> int:
-    """No new exposure: entries cancelled, protection stays. Works while a console runs or not."""
-    from tradeterm.model.commands import Halt
+def _shell_command(order: Order) -> click.Command:
+    @db_option
+    @json_option
+    def give(db: Path | None, as_json: bool, yes: bool = True, **words: Any) -> int:
+        from tradeterm.model import commands
 
-    return _order(db, Halt(reason=reason, actor="shell"), as_json)
+        if not yes:
+            raise UsageError(f"{order.name} {order.sure}; say `tradeterm {order.name} --yes`")
+        _refuse_nonsense(order.name, words)
+        _refuse_unknown(db, order, words)
+        return _order(db, getattr(commands, order.command)(**words, actor="shell"), as_json)
+
+    made = click.command(order.name, help=order.help)(give)
+    made.params[:0] = order.words
+    if order.sure:
+        made.params.append(
+            click.Option(["--yes"], is_flag=True, help=f"Confirm: this {order.sure}.")
+        )
+    return made
 
 
-@click.command()
-@db_option
-@json_option
-@click.option("--yes", is_flag=True, help="Confirm: this allows new exposure again.")
-def resume(db: Path | None, as_json: bool, yes: bool) -> int:
-    """Leave halted or paused."""
-    from tradeterm.model.commands import Resume
+def _refuse_nonsense(name: str, words: dict[str, Any]) -> None:
+    """What no position or order could make sense of."""
+    if name == "close" and words["post_only"] and words["limit"] is None:
+        raise UsageError("--post-only needs --limit: a market order always takes")
+    if name == "amend" and words["size"] is None and words["limit"] is None:
+        raise UsageError("amend what? write --size, --limit or both")
 
-    if not yes:
-        raise UsageError("resume allows new exposure again; say `tradeterm resume --yes`")
-    return _order(db, Resume(reason="shell", actor="shell"), as_json)
+
+def _refuse_unknown(db: Path | None, order: Order, words: dict[str, Any]) -> None:
+    """An id that is not there is a mistake of the caller, found before anything is sent."""
+    from tradeterm.adapters.store.reader import Reader
+
+    for word in order.words:
+        subject = word.type
+        if isinstance(subject, Subject) and word.name is not None:
+            with Reader(db) as reader:
+                known = subject.known(reader)
+            if words[word.name] not in known:
+                there = ", ".join(known) or "none"
+                raise UsageError(f"no {subject.what} {words[word.name]!r}; there are: {there}")
 
 
 @click.group()

@@ -12,27 +12,41 @@ from tradeterm.adapters.store.paths import StorePaths
 from tradeterm.adapters.store.reader import Reader
 from tradeterm.control import REPLY_SECONDS, send
 from tradeterm.desk import Desk
+from tradeterm.engine.engine import Engine
 from tradeterm.engine.facts import standing_facts
+from tradeterm.engine.holdings import portfolio_facts
 from tradeterm.errors import StoreAbsent, StoreError, StoreLocked, StoreUnwritable, TradetermError
 from tradeterm.haltfile import halt_file, remove_first, write_halt_file
 from tradeterm.model.commands import Command, CommandResult, Halt, Resume, harmless
 from tradeterm.sessions import RunRequest, engine_of, recorded_settings
 
 
-def standing(reader: Reader) -> dict[str, Any]:
-    """State, level, equity, marks and data age as of the newest snapshot in the file."""
+def _at_rest(reader: Reader) -> tuple[Engine, dict[str, Any], int]:
+    """The engine as of the newest snapshot in the file, the run, and the snapshot's row."""
     info, found = reader.run_info(), reader.snapshot()
     if info["session"] is None or found is None:
         raise StoreAbsent(f"{reader.paths.db} holds no run yet; start `tradeterm` once")
     engine = engine_of(info["started"], info["session"])
     engine.load(found[1].body)
+    return engine, info, found[0]
+
+
+def holdings(reader: Reader) -> dict[str, Any]:
+    """Allocation, bags, plans and earnings as of the newest snapshot in the file."""
+    engine, _, _ = _at_rest(reader)
+    return portfolio_facts(engine)
+
+
+def standing(reader: Reader) -> dict[str, Any]:
+    """State, level, equity, marks and data age as of the newest snapshot in the file."""
+    engine, info, seq = _at_rest(reader)
     facts = standing_facts(engine, info["started"]["run"])
     holder = reader.holder()
     return {
         **facts,
         "running": holder is not None,
         "finished": info["finished"] is not None,
-        "rows_behind": info["last_seq"] - found[0],
+        "rows_behind": info["last_seq"] - seq,
         "halt_file": halt_file(reader.paths.db).exists(),
     }
 

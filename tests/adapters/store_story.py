@@ -241,6 +241,7 @@ def _decision(story: Story) -> None:
         (RuleOutcome("leverage", "LEVERAGE", "2", "5", "pass"),),
         intent,
         intent.content_hash(),
+        "1.1",
     )
     story.tell("verdict", "ver-1", "prop-1", verdict)
     card = Card(
@@ -393,6 +394,10 @@ def trade(*, closed: bool = True, start: Iterable[Row] = ()) -> list[Row]:
 #: The schema's future, for tests of migrations.
 LATER_STEPS = (
     *MIGRATIONS,
-    Migration(2, "notes", ("CREATE TABLE notes (a)", "CREATE TABLE more (b)")),
-    Migration(3, "fill", ("INSERT INTO notes VALUES (1)", "ALTER TABLE more ADD COLUMN c")),
+    Migration(len(MIGRATIONS) + 1, "notes", ("CREATE TABLE notes (a)", "CREATE TABLE more (b)")),
+    Migration(
+        len(MIGRATIONS) + 2,
+        "fill",
+        ("INSERT INTO notes VALUES (1)", "ALTER TABLE more ADD COLUMN c"),
+    ),
 )

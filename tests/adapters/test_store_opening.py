@@ -244,7 +244,7 @@ CASES: list[tuple[Callable[[Path], None], str]] = [
     (_text, "not a SQLite database"),
     (_truncated, "truncated"),
     (_truncated_header, "truncated"),
-    (_newer, r"schema 99 \(warp drive\), this version knows up to 1"),
+    (_newer, rf"schema 99 \(warp drive\), this version knows up to {MIGRATIONS[-1].number}"),
     (_tail_cut, "rows 151 to 201 had been confirmed and are gone"),
     (_row_changed, "journal row 190"),
     (_gone, "the file is gone but book.db.head is still there"),
@@ -307,19 +307,43 @@ async def test_missing_log_of_a_killed_process_is_noticed(file: Path) -> None:
 
 def test_migrations_are_recorded_and_taken_once(file: Path) -> None:
     with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as db:
-        assert migrate(db, file) == ["journal, snapshots and projections"]
+        assert migrate(db, file) == [step.name for step in MIGRATIONS]
         assert migrate(db, file, LATER_STEPS) == ["notes", "fill"]
         assert migrate(db, file, LATER_STEPS) == []
-        assert list(applied(db)) == [1, 2, 3]
-        assert db.execute("PRAGMA user_version").fetchone() == (3,)
+        assert list(applied(db)) == [step.number for step in LATER_STEPS]
+        assert db.execute("PRAGMA user_version").fetchone() == (len(LATER_STEPS),)
+
+
+def test_file_that_kept_outputs_in_tables_reads_them_off_the_journal(file: Path) -> None:
+    with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as db:
+        migrate(db, file, MIGRATIONS[:1])
+        db.execute("CREATE TABLE agent_outputs (run)")
+        db.execute("CREATE TABLE equity_marks (run)")
+        db.execute("INSERT INTO runs VALUES (1, 1, 5)")
+        body = (
+            '{"agent":"a","by":"RULES","inputs":["out-0"],'
+            '"output":{"symbol":"BTC/USDT","action":"BUY","confidence":0.5}}'
+        )
+        said = (2, 7, "agent_output", "out-1", body)
+        marks = (3, 9, "equity", "eq-1", '{"marks":[[8,"1.5"],[9,"2.5"]]}')
+        db.executemany("INSERT INTO journal VALUES (?, ?, ?, ?, '', 1, ?, x'00')", (said, marks))
+        migrate(db, file)
+        assert db.execute("SELECT * FROM agent_outputs").fetchall() == [
+            (1, "out-1", 7, "a", "RULES", "BTC/USDT", "BUY", 0.5, '["out-0"]', 2)
+        ]
+        assert db.execute("SELECT * FROM equity_marks WHERE run = 1").fetchall() == [
+            (1, 8, 3, 0, "1.5"),
+            (1, 9, 3, 1, "2.5"),
+        ]
 
 
 def test_failing_migration_leaves_the_schema_before_it(file: Path) -> None:
-    broken = (*MIGRATIONS, Migration(2, "half", ("CREATE TABLE notes (a)", "CREATE nonsense")))
+    steps = ("CREATE TABLE notes (a)", "CREATE nonsense")
+    broken = (*MIGRATIONS, Migration(len(MIGRATIONS) + 1, "half", steps))
     with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as db:
         with pytest.raises(sqlite3.OperationalError):
             migrate(db, file, broken)
-        assert list(applied(db)) == [1]
+        assert list(applied(db)) == [step.number for step in MIGRATIONS]
         assert db.execute("SELECT * FROM sqlite_master WHERE name = 'notes'").fetchone() is None
 
 
@@ -352,7 +376,7 @@ def test_migration_killed_at_any_statement_is_whole_or_absent(tmp_path: Path) ->
             assert list(done) == list(range(1, len(done) + 1))
             assert db.execute("PRAGMA user_version").fetchone() == (len(done),)
             migrate(db, file, LATER_STEPS)
-            assert list(applied(db)) == [1, 2, 3]
+            assert list(applied(db)) == [step.number for step in LATER_STEPS]
             assert db.execute("SELECT count(*) FROM notes").fetchone() == (1,)
 
 
@@ -367,7 +391,7 @@ async def test_store_with_an_older_schema_is_brought_up_to_date(
     async with await Store.open(file) as store:
         await store.append(Slice(filler(1)))
     with contextlib.closing(sqlite3.connect(file)) as db:
-        assert list(applied(db)) == [1, 2, 3]
+        assert list(applied(db)) == [step.number for step in LATER_STEPS]
 
 
 def test_half_created_store_is_started_over(file: Path) -> None:

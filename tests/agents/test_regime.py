@@ -9,7 +9,7 @@ import pytest
 
 from tests.agents.world import SETTINGS, context, drift, market, snapshot
 from tradeterm.agents.regime import ADVICE, RegimeAgent, RegimeMemory
-from tradeterm.market.indicators import IndicatorSet
+from tradeterm.market.recipes import IndicatorSet
 from tradeterm.model.outputs import RegimeView
 from tradeterm.model.vocabulary import Bias, Regime, VolatilityClass
 

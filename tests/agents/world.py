@@ -73,7 +73,8 @@ def account(
         ts=START, currency="USDT", equity=Decimal(10_000), cash=cash, reserved=Decimal(0),
         margin_used=Decimal(margin), unrealised=Decimal(0), positions=tuple(positions),
         entries=(), holdings=held, rates=rates, bids=quoted, asks=quoted,
-        day_start_equity=Decimal(10_000), peak_equity=Decimal(10_000), loss_streak=0,
+        day_start_equity=Decimal(10_000), high_equity=Decimal(10_000),
+        week_start_equity=Decimal(10_000), peak_equity=Decimal(10_000), loss_streak=0,
         state=RunState.RUNNING, level=Level.NORMAL,
     )  # fmt: skip
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.bench import console_runs, market_runs, replay_bars, store_commits
+from tests.bench import console_runs, market_runs, matching, replay_bars, store_commits
 
 QUICK_BARS = 20_000
 
@@ -37,6 +37,7 @@ BENCHES: dict[str, Bench] = {
     "sim_day": lambda d, q: market_runs.sim_day(d, 1 if q else 3),
     "tape": lambda d, q: market_runs.tape(d, 1 if q else 3),
     "book_updates": lambda d, q: market_runs.book_updates(d, 1 if q else 3),
+    "matching": lambda _, q: matching.matching(1 if q else 3),
     "commits": _commits,
     "first_paint": lambda d, q: console_runs.first_paint(d, 2 if q else 5),
     "ui_cpu": lambda d, q: console_runs.ui_cpu(d, 3.0 if q else 6.0),

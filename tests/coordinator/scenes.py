@@ -168,6 +168,8 @@ def account(*positions: Position, entries: tuple[Order, ...] = ()) -> AccountVie
         none,
         D(10000),
         D(10000),
+        D(10000),
+        D(10000),
         0,
         RunState.RUNNING,
         Level.NORMAL,
@@ -201,6 +203,7 @@ def answer(action: ResolutionAction = ResolutionAction.PROCEED, **changes: Any) 
 
 def verdict(intent: Any, **changes: Any) -> Verdict:
     plain = Verdict(
-        "v-1", NOW, "proposal-1", VerdictStatus.APPROVED, (), (), intent, intent.content_hash()
+        "v-1", NOW, "proposal-1", VerdictStatus.APPROVED, (), (), intent, intent.content_hash(),
+        "1.1",
     )
     return replace(plain, **changes)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import overload
 
 from tradeterm.adapters.advisors.rules import RulesAdvisor
 from tradeterm.adapters.feeds.opening import open_feed
@@ -22,14 +25,36 @@ def settings(*overrides: str) -> Settings:
     return load_settings(None, overrides).settings
 
 
-def events_of(feed: Feed, until: int | None = None) -> list[MarketEvent]:
-    """Everything up to a market time."""
-    found: list[MarketEvent] = []
-    while batch := feed.take():
-        found += batch
-        if until is not None and batch[-1].ts > until:
-            break
-    return [event for event in found if until is None or event.ts <= until]
+class Events(Sequence[MarketEvent]):
+    """Everything a feed has up to a market time; ``at`` gives its own batches back."""
+
+    def __init__(self, feed: Feed, until: int) -> None:
+        self._batches: list[Sequence[MarketEvent]] = []
+        self._begins = [0]
+        while batch := feed.take():
+            count = bisect_right(batch, until, key=attrgetter("ts"))
+            self._batches.append(batch if count == len(batch) else batch[:count])
+            self._begins.append(self._begins[-1] + count)
+            if count < len(batch):
+                break
+
+    def at(self, index: int) -> tuple[Sequence[MarketEvent], int]:
+        """The batch that holds a position, and where it begins."""
+        number = bisect_right(self._begins, index) - 1
+        return self._batches[number], self._begins[number]
+
+    def __len__(self) -> int:
+        return self._begins[-1]
+
+    @overload
+    def __getitem__(self, index: int) -> MarketEvent: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[MarketEvent]: ...
+    def __getitem__(self, index: int | slice) -> MarketEvent | Sequence[MarketEvent]:
+        if isinstance(index, slice):
+            return [self[at] for at in range(*index.indices(len(self)))]
+        batch, begin = self.at(index)
+        return batch[index - begin]
 
 
 @dataclass
@@ -38,7 +63,7 @@ class Market:
 
     chosen: Settings
     feed: Feed
-    events: Sequence[MarketEvent]
+    events: Events
     approve_all: bool = True
 
     @classmethod
@@ -46,7 +71,7 @@ class Market:
         cls, name: str, hours: float, chosen: Settings, *, seed: int = 7, approve_all: bool = True
     ) -> Market:
         feed = open_feed(name, chosen.market, seed=seed, symbols=None, on_bad="skip")
-        return cls(chosen, feed, events_of(feed, feed.start + int(hours * 3_600e9)), approve_all)
+        return cls(chosen, feed, Events(feed, feed.start + int(hours * 3_600e9)), approve_all)
 
     def instruments(self) -> dict[str, Instrument]:
         derived = {one.symbol: one for one in self.feed.derived()}
@@ -101,19 +126,25 @@ class Machine:
             self._ordered = self.index
             engine.command(self.commands[self.index], engine.now + 1)
         else:
-            self.index = engine.run(self.market.events, self.index, self.index + 1)
+            self._take(self.index + 1)
         self.rows += engine.take_rows()
+
+    def _take(self, stop: int) -> None:
+        """Events up to ``stop``, or to the end of the batch they came in."""
+        batch, begin = self.market.events.at(self.index)
+        end = min(stop - begin, len(batch))
+        self.index = begin + self.engine.run(batch, self.index - begin, end)
 
     def run(self, until: int) -> None:
         """Steps until the event at ``until`` is next and nothing is asked."""
-        engine, events = self.engine, self.market.events
+        engine = self.engine
         commands = sorted(self.commands)
         while self.index < until or engine.effects:
             if engine.effects or self.index in self.commands:
                 self.step()
                 continue
             stop = next((c for c in commands if c > self.index), until)
-            self.index = engine.run(events, self.index, min(stop, until))
+            self._take(min(stop, until))
             self.rows += engine.take_rows()
 
     def plain(self) -> list[tuple[int, str, str, str, int, bytes]]:

@@ -103,7 +103,7 @@ class Venue(RuleBasedStateMachine):
     @rule(symbol=st.sampled_from([BTC, CROSS]), side=st.sampled_from(Side), lots=st.integers(1, 30))
     def spot(self, symbol: str, side: Side, lots: int) -> None:
         size = D("0.001") * lots if symbol == BTC else D(150) * lots
-        self.world.send(self.world.execution.spot_request(
+        self.world.send(self.world.execution.requests.spot(
             symbol, side, size, Purpose.REBALANCE, self.world.now, "verdict-1"
         ))  # fmt: skip
 

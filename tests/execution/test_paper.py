@@ -56,7 +56,11 @@ def send(exchange: PaperExchange, request: OrderRequest) -> list[VenueReport]:
     ("request_", "reason"),
     [
         (replace(BUY, symbol="DOGE/USDT"), "unknown symbol DOGE/USDT"),
-        (replace(BUY, type=OrderType.STOP_LOSS_LIMIT), "is not offered"),
+        (replace(BUY, type=OrderType.STOP_LOSS_LIMIT), "stop_loss_limit without a price"),
+        (replace(BUY, tif=TimeInForce.GTD), "GTD without a time of expiry"),
+        (replace(BUY, post_only=True, tif=TimeInForce.IOC), "post-only is for limit orders"),
+        (replace(BUY, post_only=True, limit=D(65000)), "post-only would take at 65000"),
+        (replace(BUY, limit=D("68250.1")), "limit 68250.1 is beyond the collar at 68250"),
         (replace(BUY, limit=None), "limit without a price"),
         (replace(BUY, limit=D("64000.05")), "not on the tick of 0.1"),
         (replace(BUY, size=D(0)), "not on the lot"),
@@ -72,15 +76,18 @@ def test_refusals(request_: OrderRequest, reason: str) -> None:
     assert reason in report.reason
 
 
-def test_an_id_is_taken_once_and_only_held_orders_can_be_amended() -> None:
+def test_an_id_is_taken_once_and_amended_once_at_a_time() -> None:
     exchange = venue()
     send(exchange, BUY)
     approved = ApprovedOrder(BUY, "verdict-1", START)
     with pytest.raises(InvalidOrder, match="already has an order"):
         exchange.submit(approved, START)
-    with pytest.raises(InvalidOrder, match="not a protective order"):
-        exchange.amend(approved)
-    exchange.cancel("PAPER-77", START)
+    exchange.amend(approved, START)
+    with pytest.raises(InvalidOrder, match="already being amended"):
+        exchange.amend(approved, START)
+    exchange.advance(START + 2 * SECOND)
+    exchange.amend(replace(approved, request=replace(BUY, id="PAPER-77")), START)
+    exchange.cancel(("PAPER-77",), START)
     assert exchange.advance(START + 2 * SECOND) == []
     assert exchange.on_market(News(START, "wire", "hello")) == []
     assert exchange.on_market(Trade(START, "DOGE/USDT", 1.0, 1.0, "buy")) == []
@@ -136,7 +143,7 @@ def test_candles_beside_a_book_are_only_prices() -> None:
     assert isinstance(fill, OrderFilled)
 
 
-def test_a_half_done_stop_is_replaced_when_something_else_shrinks_the_position() -> None:
+def test_a_half_done_stop_goes_on_with_what_something_else_left_of_the_position() -> None:
     world = World(latency={"least": 0.1, "most": 0.1})
     world.book(BTC, ((64999.0, 1.0),), ((65000.0, 1.0),))
     world.enter(BTC, PositionSide.LONG, "0.01", "64000", "67000")
@@ -152,12 +159,11 @@ def test_a_half_done_stop_is_replaced_when_something_else_shrinks_the_position()
     new, target = world.execution.protective(world.position.id)
     assert new is not None
     assert target is not None
-    assert world.last(old.id).status is OrderStatus.CANCELLED
-    assert world.last(old.id).reason == "resized"
-    assert new.id != old.id
+    assert new.id == old.id
+    assert (new.request.size, new.filled) == (D("0.007"), D("0.002"))
     assert new.remaining == target.remaining == world.position.size == D("0.005")
     world.delta(BTC, bids=((64000.0, 1.0),))
-    world.trade(BTC, 63990.0)
+    world.wait(1)  # it was set off; it tries again until it is done
     assert not world.execution.positions
     assert not world.execution.working
 

@@ -42,7 +42,7 @@ def fill(side: Side, price: object, size: object, fee: str = "0") -> Fill:
 
 
 def opened(price: object = 100, size: object = 1) -> Position:
-    return positions.opened(fill(Side.BUY, price, size), REQUEST)
+    return positions.opened(fill(Side.BUY, price, size), REQUEST, ZERO, trailing=False)
 
 
 @given(st.lists(st.tuples(PRICES, SIZES), min_size=1, max_size=6))
@@ -51,7 +51,7 @@ def test_the_entry_is_the_mean_and_lies_between_the_fills(
 ) -> None:
     position = opened(*entries[0])
     for price, size in entries[1:]:
-        position = positions.increased(position, fill(Side.BUY, price, size))
+        position = positions.increased(position, fill(Side.BUY, price, size), ZERO)
     prices, sizes = zip(*((D(str(p)), D(str(s))) for p, s in entries), strict=True)
     assert min(prices) <= position.entry <= max(prices)
     mean = sum((p * s for p, s in zip(prices, sizes, strict=True)), ZERO) / sum(sizes)
@@ -79,7 +79,7 @@ def test_what_would_flip_a_position_is_refused() -> None:
     with pytest.raises(InvalidOrder, match="would flip"):
         positions.reduced(opened(), fill(Side.BUY, 100, "0.1"), ExitReason.SIGNAL)
     with pytest.raises(InvalidOrder, match="needs a position id and a stop"):
-        positions.opened(fill(Side.BUY, 100, 1), replace(REQUEST, stop=None))
+        positions.opened(fill(Side.BUY, 100, 1), replace(REQUEST, stop=None), ZERO, trailing=False)
 
 
 def test_a_venue_that_overfills_a_close_is_reported_and_not_booked() -> None:

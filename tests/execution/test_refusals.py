@@ -19,6 +19,7 @@ from tradeterm.model.vocabulary import (
     PositionSide,
     Purpose,
     Side,
+    TimeInForce,
 )
 
 LONG, SHORT = PositionSide.LONG, PositionSide.SHORT
@@ -89,6 +90,7 @@ def test_an_entry_expires_after_a_day() -> None:
         id="PAPER-90", symbol=BTC, side=Side.BUY, type=OrderType.LIMIT, size=D("0.01"),
         purpose=Purpose.ENTRY, book=AccountBook.MARGIN, parent="verdict-1", limit=D("60000"),
         position_id="pos-9", stop=D("59000"),
+            tif=TimeInForce.GTD, expires=world.now + 24 * HOUR,
     )  # fmt: skip
     world.send(request)
     world.wait(86_390)
@@ -129,26 +131,10 @@ def test_a_second_entry_fill_grows_the_position_and_its_protection() -> None:
     assert set(protective) == {stop.id}
 
 
-def test_time_and_liquidation_exits_are_signalled_once() -> None:
-    world = long_btc(leverage=5)
-    execution = world.execution
-    marks = {BTC: D(65000)}
-    assert execution.due_exits(world.now, marks) == []
-    assert execution.next_exit == world.position.opened + 48 * HOUR
-    assert [r for _, r in execution.due_exits(execution.next_exit, marks)] == [ExitReason.TIME]
-    # collateral 130; 40 % left = 52, so a loss of 78 = 7,800 per BTC
-    assert execution.due_exits(world.now, {BTC: D("57200.1")}) == []
-    due = execution.due_exits(world.now, {BTC: D("57200")})
-    assert [reason for _, reason in due] == [ExitReason.LIQUIDATION]
-    world.close(world.position)
-    assert execution.due_exits(world.now, {BTC: D("57200")}) == []
-
-
 def test_a_loss_never_exceeds_the_isolated_margin() -> None:
     world = long_btc(leverage=5)
     before = world.balance(TRADING)
-    world.book(BTC, ((40000.0, 1.0),), ((40001.0, 1.0),))
-    world.trade(BTC, 40000.0)
+    world.book(BTC, ((40000.0, 1.0),), ((40001.0, 1.0),))  # the mid alone liquidates
     # collateral 130; raw loss 250; fee 400 × 0.4 % = 1.60; so 128.40 lost, 1.60 fee, 0 back
     assert world.balance(TRADING) == before
     assert world.balance(PNL) == D("128.4")
@@ -159,7 +145,7 @@ def test_a_loss_never_exceeds_the_isolated_margin() -> None:
 
 def test_refusals_of_requests_nobody_should_send() -> None:
     world = long_btc()
-    good = world.execution.close_request(world.position, world.now, ExitReason.OPERATOR, "cmd-1")
+    good = world.execution.requests.close(world.position, ExitReason.OPERATOR, "cmd-1")
     with pytest.raises(InvalidOrder, match="is not open"):
         world.send(_changed(good, position_id="pos-77"))
     with pytest.raises(InvalidOrder, match="does not reduce"):
@@ -170,7 +156,7 @@ def test_refusals_of_requests_nobody_should_send() -> None:
         world.send(_changed(good, purpose=Purpose.STOP))
     with pytest.raises(InvalidOrder, match="needs a stop"):
         world.send(_changed(good, purpose=Purpose.ENTRY))
-    spot = World().execution.spot_request(CROSS, Side.BUY, D(10), Purpose.DCA, 0, "verdict-1")
+    spot = World().execution.requests.spot(CROSS, Side.BUY, D(10), Purpose.DCA, 0, "verdict-1")
     with pytest.raises(LedgerError, match="no price for BTC in USDT"):
         World().send(spot)
     with pytest.raises(InvalidOrder, match="nothing to cancel"):

@@ -43,7 +43,7 @@ def _act(world: World, script: random.Random, mid: float) -> None:
     elif choice < 0.4:
         world.enter(XRP, PositionSide.LONG, "100", "0.525", "0.555")
     elif choice < 0.5:
-        world.send(world.execution.spot_request(
+        world.send(world.execution.requests.spot(
             BTC, Side.BUY, D("0.004"), Purpose.REBALANCE, world.now, "verdict-1"
         ))  # fmt: skip
     elif choice < 0.6 and world.execution.positions:
@@ -69,8 +69,8 @@ def test_a_cut_run_ends_like_the_uncut_one(seed: int) -> None:
 def test_a_dump_is_a_copy() -> None:
     world = play(1, frozenset())
     state = world.execution.dump()
-    before = len(state.orders.finished), dict(state.venue.held)
+    before = len(state.orders.finished), dict(state.venue.floor.held)
     world.book(BTC, ((65000.0, 1.0),), ((65001.0, 1.0),))
     world.enter(BTC, PositionSide.LONG, "0.01", "60000")
     world.wait(2)
-    assert (len(state.orders.finished), state.venue.held) == before
+    assert (len(state.orders.finished), state.venue.floor.held) == before

@@ -15,6 +15,7 @@ from tradeterm.model.vocabulary import ExitReason, OrderStatus, PositionSide
 from tradeterm.settings.execution import ExecutionSettings
 from tradeterm.settings.portfolio import PortfolioSettings
 
+ENTRY: dict[str, object] = {"type": "market", "post_only": False, "expiry": 86_400}
 CONFIG = Path(__file__).parents[2] / "config"
 
 
@@ -51,22 +52,25 @@ def test_latency_decides_when_an_order_arrives() -> None:
 
 
 def test_entry_expiry_bounds_an_entry_waiting_at_the_venue() -> None:
-    world, request = entered(entry_expiry=5, latency={"least": 1.0, "most": 1.0})
+    world, request = entered(entry=ENTRY | {"expiry": 5}, latency={"least": 1.0, "most": 1.0})
     assert request.expires == world.now + 5 * SECOND
     world.wait(10)
     assert world.last(request.id).status is OrderStatus.CANCELLED  # its rest had no depth
 
 
-def test_time_exit_and_liquidation_decide_what_is_due() -> None:
-    world, _ = entered(time_exit=10, liquidation=D(90))
-    world.wait(5)
-    # collateral 130; 90 % left = a loss of 13 = 1,300 per BTC
-    assert world.execution.due_exits(world.now, {BTC: D("63700.1")}) == []
-    due = world.execution.due_exits(world.now, {BTC: D("63700")})
-    assert [reason for _, reason in due] == [ExitReason.LIQUIDATION]
-    world.wait(10)
-    due = world.execution.due_exits(world.now, {BTC: D("65000")})
-    assert [reason for _, reason in due] == [ExitReason.TIME]
+def test_time_exit_and_liquidation_decide_what_is_closed() -> None:
+    world, _ = entered(time_exit=100, liquidation=D(90))
+    world.wait(1)
+    # collateral 130; 90 % left = a loss of 13 = 1,300 per BTC: a mid of 63,700
+    world.book(BTC, ((63699.2, 9.0),), ((63701.0, 9.0),))
+    assert world.position.stop_kind is ExitReason.STOP
+    world.book(BTC, ((63699.0, 9.0),), ((63701.0, 9.0),))
+    assert world.fills[-1].exit_reason is ExitReason.LIQUIDATION
+    world, _ = entered(time_exit=10)
+    world.wait(9)
+    assert world.execution.positions
+    world.wait(2)
+    assert world.fills[-1].exit_reason is ExitReason.TIME
 
 
 @pytest.mark.parametrize(
@@ -77,8 +81,9 @@ def test_time_exit_and_liquidation_decide_what_is_due() -> None:
     ],
 )
 def test_targets_must_add_up(targets: dict[str, int], message: str) -> None:
+    shipped = yaml.safe_load((CONFIG / "portfolio.yaml").read_text())
     with pytest.raises(ValidationError, match=message):
-        PortfolioSettings(targets=targets, rebalance_threshold=5, min_order=10)
+        PortfolioSettings.model_validate(shipped | {"targets": targets})
 
 
 def test_latency_must_be_a_range() -> None:

@@ -281,7 +281,7 @@ def test_spot_fees_on_a_cross_are_in_btc() -> None:
     world = btc_world()
     world.book(CROSS, ((0.00000839, 50_000.0),), ((0.00000840, 50_000.0),))
     for symbol, side, size in ((BTC, Side.BUY, "0.1"), (CROSS, Side.BUY, "1000")):
-        world.send(world.execution.spot_request(
+        world.send(world.execution.requests.spot(
             symbol, side, D(size), Purpose.REBALANCE, world.now, "verdict-1"
         ))  # fmt: skip
         world.wait(1)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from pathlib import Path
 
 import msgspec
+import yaml
 
 from tradeterm.execution.execution import Execution, ExecutionState
 from tradeterm.market.book import BookState, OrderBook
@@ -14,7 +16,9 @@ from tradeterm.model.instruments import Instrument
 from tradeterm.model.market import BookDelta, BookSnapshot, Candle, Levels, Trade
 from tradeterm.model.orders import (
     ApprovedOrder,
+    Charged,
     ExecutionEvent,
+    ExitDue,
     Filled,
     Order,
     OrderChanged,
@@ -27,9 +31,13 @@ from tradeterm.model.vocabulary import ExitReason, Level, PositionSide, RunState
 from tradeterm.portfolio.portfolio import Portfolio, PortfolioState
 from tradeterm.risk import permits
 from tradeterm.settings.execution import ExecutionSettings, LatencySettings
+from tradeterm.settings.market import FeeSchedule
 
 D = Decimal
 BTC, XRP, CROSS = "BTC/USDT", "XRP/USDT", "XRP/BTC"
+FREE = {"long": 0, "short": 0}
+"""Borrowing that costs nothing."""
+CONFIG = Path(__file__).parents[2] / "config"
 START = 1_748_822_400 * SECOND  # 2025-06-02T00:00:00Z
 
 
@@ -49,13 +57,20 @@ INSTRUMENTS = {
 }
 
 
+#: The entry tier for ever, so that a story's fees do not depend on what it traded before.
+FEES = FeeSchedule.model_validate({"tiers": [{"volume": 0, "maker": "0.25", "taker": "0.40"}]})
+
+
 def settings(**changes: object) -> ExecutionSettings:
+    """The shipped settings, with the figures these stories were worked out by."""
+    shipped = yaml.safe_load((CONFIG / "execution.yaml").read_text(encoding="utf-8"))
     values: dict[str, object] = {
         "latency": LatencySettings(least=0.04, most=0.6), "max_slippage": D(1),
-        "bar_slippage": D("0.05"), "entry_expiry": 86_400, "time_exit": 172_800,
-        "liquidation": D(40),
+        "bar_slippage": D("0.05"), "time_exit": 172_800,
+        "liquidation": D(40), "trailing": shipped["trailing"] | {"enabled": False},
+        "margin": shipped["margin"] | {"opening": FREE, "rollover": FREE},
     }  # fmt: skip
-    return ExecutionSettings.model_validate(values | changes)
+    return ExecutionSettings.model_validate(shipped | values | changes)
 
 
 class Ids:
@@ -80,15 +95,20 @@ class WorldState(msgspec.Struct):
 class World:
     """Real parts wired like the engine wires them; every approval is granted."""
 
-    def __init__(self, deposit: str = "10000", seed: int = 7, **changes: object) -> None:
+    def __init__(
+        self, deposit: str = "10000", seed: int = 7, ladder: FeeSchedule | None = None,
+        **changes: object,
+    ) -> None:  # fmt: skip
         self.now = START
         self.ids = Ids()
         self.books = {symbol: OrderBook(symbol) for symbol in INSTRUMENTS}
         self.lasts: dict[str, float] = {}
         self.portfolio = Portfolio("USDT", INSTRUMENTS, self.ids, self.quote)
         self.execution = Execution(
-            settings(**changes), INSTRUMENTS, self.books, seed, self.ids, currency="USDT",
-            rate=self.portfolio.rate, protect=self.protect, funds=self.portfolio.funds,
+            settings(**changes), INSTRUMENTS, self.books, seed, self.ids,
+            fees=FEES if ladder is None else ladder, currency="USDT",
+            rate=self.portfolio.rate, priced_by=self.portfolio.priced_by, mid=self.portfolio.mid,
+            protect=self.protect, funds=self.portfolio.funds,
         )  # fmt: skip
         self.events: list[ExecutionEvent] = []
         self.entries: list[Entry] = [self.portfolio.deposit(self.now, D(deposit), "run")]
@@ -100,16 +120,23 @@ class World:
     def protect(self, request: OrderRequest, verdict_id: str, now: int) -> ApprovedOrder:
         position = self.execution.positions[request.position_id or ""]
         assert request.side is position.side.exit
-        assert request.size == position.size
+        order = self.execution.order(request.id)
+        assert request.size - (order.filled if order is not None else 0) == position.size
         return permits.protect(request, verdict_id, now)
 
     # -- market ------------------------------------------------------------------------------
 
     def book(self, symbol: str, bids: Levels, asks: Levels) -> None:
         self.books[symbol].snapshot(BookSnapshot(self.now, symbol, bids, asks))
+        self._mid_moved(symbol)
 
     def delta(self, symbol: str, bids: Levels = (), asks: Levels = ()) -> None:
         self.books[symbol].delta(BookDelta(self.now, symbol, bids, asks))
+        self._mid_moved(symbol)
+
+    def _mid_moved(self, symbol: str) -> None:
+        if symbol in self.execution.guarded:
+            self.take(self.execution.on_mid(symbol, self.now))
 
     def trade(self, symbol: str, price: float, size: float = 1.0) -> list[ExecutionEvent]:
         self.lasts[symbol] = price
@@ -155,13 +182,16 @@ class World:
             symbol, side, D(size), D(entry), D(stop), None if target is None else D(target),
             D(leverage), D("0.7"),
         )  # fmt: skip
-        request = self.execution.entry_request(intent, self.now, "verdict-1", "trading_decision")
+        request = self.execution.requests.entry(intent, self.now, "verdict-1", "trading_decision")
         self.send(request)
         return request
 
-    def close(self, position: Position, size: str | None = None) -> OrderRequest:
-        request = self.execution.close_request(
-            position, self.now, ExitReason.OPERATOR, "cmd-1", None if size is None else D(size)
+    def close(
+        self, position: Position, size: str | None = None,
+        reason: ExitReason = ExitReason.OPERATOR,
+    ) -> OrderRequest:  # fmt: skip
+        request = self.execution.requests.close(
+            position, reason, "cmd-1", None if size is None else D(size)
         )
         positions = self.execution.positions.values()
         approved = permits.reduce(request, positions, self.now, "")
@@ -169,11 +199,16 @@ class World:
         return request
 
     def take(self, events: list[ExecutionEvent]) -> list[ExecutionEvent]:
-        """What the engine does with events: book fills, at once."""
+        """What the engine does with events: book fills and fees, close what is due, at once."""
         for event in events:
             if isinstance(event, Filled):
                 self.entries.append(self.portfolio.book(event))
+            elif isinstance(event, Charged):
+                self.entries.append(self.portfolio.charge(event))
         self.events += events
+        for event in list(events):
+            if isinstance(event, ExitDue) and not self.execution.closing(event.position.id):
+                self.close(self.execution.positions[event.position.id], reason=event.reason)
         return events
 
     # -- looking -----------------------------------------------------------------------------

@@ -9,7 +9,8 @@ from talipp.ohlcv import OHLCV
 
 from tests.market.samples import walk
 from tradeterm.market.candles import CandleWindow, WindowState
-from tradeterm.market.indicators import Indicators, IndicatorSet
+from tradeterm.market.indicators import Indicators
+from tradeterm.market.recipes import IndicatorSet
 from tradeterm.model.market import Candle
 
 BARS = walk(700, seed=11)
@@ -94,6 +95,25 @@ def test_the_squeeze_is_seen_when_bands_are_narrow() -> None:
         for i, bar in enumerate(BARS)
     ]
     assert figures(quiet).squeeze is True
+
+
+@pytest.mark.parametrize("known", [0, 30, 500])
+def test_figures_do_not_depend_on_what_was_known_ahead(known: int) -> None:
+    """Neither when it comes true nor when every hundredth candle turns out otherwise."""
+    plain, ahead = CandleWindow(60, 300), CandleWindow(60, 300)
+    number = 0
+
+    def coming() -> list[Candle]:
+        return BARS[number + 1 : number + 1 + min(known, ahead.room)]
+
+    carried, foreseen = Indicators(plain), Indicators(ahead, coming)
+    for number, bar in enumerate(BARS):
+        if number % 100 == 99:
+            bar = msgspec.structs.replace(bar, high=bar.high * 1.001)
+        plain.append(bar)
+        ahead.append(bar)
+        if number % 7 != 3:  # not everybody looks at every bar
+            assert carried.current() == foreseen.current()
 
 
 def test_what_is_not_warm_is_absent_and_never_nan() -> None:

@@ -45,7 +45,7 @@ def test_equity_counts_positions_at_the_exit_side() -> None:
 
 def test_equity_values_holdings_at_mid_and_leaves_what_has_no_price_out() -> None:
     a = world()
-    a.send(a.execution.spot_request(XRP, Side.BUY, D(1000), Purpose.DCA, a.now, "verdict-1"))
+    a.send(a.execution.requests.spot(XRP, Side.BUY, D(1000), Purpose.DCA, a.now, "verdict-1"))
     a.wait(1)
     # 540.1 + 0.4 % = 542.2604 paid; 1,000 at mid 0.54 = 540
     assert a.view().equity == D(10_000) - D("542.2604") + 540
@@ -57,8 +57,8 @@ def test_working_orders_reserve_what_they_may_cost() -> None:
     a = world()
     a.enter(BTC, LONG, "0.01", "64000", leverage=5)
     a.enter(CROSS, SHORT, "1000", "0.00000850", leverage=2)
-    a.send(a.execution.spot_request(XRP, Side.BUY, D(1000), Purpose.DCA, a.now, "verdict-1"))
-    a.send(a.execution.spot_request(XRP, Side.SELL, D(1000), Purpose.DCA, a.now, "verdict-1"))
+    a.send(a.execution.requests.spot(XRP, Side.BUY, D(1000), Purpose.DCA, a.now, "verdict-1"))
+    a.send(a.execution.requests.spot(XRP, Side.SELL, D(1000), Purpose.DCA, a.now, "verdict-1"))
     view = a.view()
     long = D("650.01") / 5 + D("2.60004")
     short = D("539.5") / 2 + D("2.158")
@@ -74,7 +74,7 @@ def test_looking_changes_nothing_and_a_restart_sees_the_same() -> None:
     a, b = world(), world()
     for each in (a, b):
         each.send(
-            each.execution.spot_request(BTC, Side.BUY, D("0.1"), Purpose.DCA, each.now, "verdict-1")
+            each.execution.requests.spot(BTC, Side.BUY, D("0.1"), Purpose.DCA, each.now, "verdict-1")
         )
         each.wait(1)
         each.trade(BTC, 65000.0)

@@ -30,6 +30,7 @@ from tradeterm.settings.risk import RiskSettings
 D = Decimal
 CONFIG = Path(__file__).parents[2] / "config"
 NOW = 1_750_000_000_000_000_000
+STATE = "1.1"
 
 
 def settings(**changes: Any) -> RiskSettings:
@@ -73,6 +74,8 @@ def account(**changes: Any) -> AccountView:
         bids=PRICES,
         asks=PRICES,
         day_start_equity=D(10000),
+        high_equity=D(10000),
+        week_start_equity=D(10000),
         peak_equity=D(10000),
         loss_streak=0,
         state=RunState.RUNNING,
@@ -171,4 +174,5 @@ def judge(
         verdict_id="v-1",
         parent="p-1",
         now=NOW,
+        state=STATE,
     )

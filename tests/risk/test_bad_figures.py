@@ -12,13 +12,14 @@ from tests.risk.accounts import PRICES, D, account, entry, facts, judge, long, p
 from tradeterm.model.proposals import TradeIntent
 from tradeterm.model.vocabulary import VerdictStatus
 from tradeterm.risk.codes import RiskCode
+from tradeterm.risk.facts import Standing
 from tradeterm.risk.rules import RULES
 
 REJECTED = VerdictStatus.REJECTED
 
 
 BAD = [D("NaN"), D("sNaN"), D("Infinity"), D("-Infinity"), D(0), D(-1), D("1e30")]
-INTENT_FIELDS = ["size", "entry", "stop", "target", "leverage"]
+INTENT_FIELDS = ["size", "entry", "stop", "target", "leverage", "wished"]
 
 
 @pytest.mark.parametrize("bad", BAD, ids=str)
@@ -52,7 +53,40 @@ def test_a_crossed_book_is_never_a_pass() -> None:
     assert RiskCode.BAD_MARKET in judge(market=facts(bid=D(50001), ask=D(50000))).codes
 
 
-ACCOUNT_FIELDS = ["equity", "cash", "reserved", "margin_used", "day_start_equity", "peak_equity"]
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), -0.1], ids=str)
+def test_a_bad_move_is_never_a_pass(bad: float) -> None:
+    assert RiskCode.UNUSUAL_MOVE in judge(market=facts(move=bad)).codes
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), -1.0], ids=str)
+def test_a_bad_volatility_is_never_a_pass(bad: float) -> None:
+    assert RiskCode.VOLATILITY in judge(market=facts(volatility=bad)).codes
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), -1.0, 0.0], ids=str)
+def test_a_bad_atr_sets_no_stop(bad: float) -> None:
+    verdict = judge(long(stop=None), market=facts(atr=bad))
+    assert not verdict.allows
+    assert RiskCode.STOP_MISSING in verdict.codes
+
+
+@pytest.mark.parametrize("bad", [D("NaN"), D("sNaN")], ids=str)
+def test_a_bad_measured_correlation_is_never_a_pass(bad: Decimal) -> None:
+    measured = {("BTC/USDT", "XRP/USDT"): bad, ("XRP/USDT", "BTC/USDT"): bad}
+    held = account(positions=(position(symbol="XRP/USDT", size=D(100)),))
+    assert RiskCode.BAD_ACCOUNT in judge(view=held, market=facts(measured=measured)).codes
+
+
+@pytest.mark.parametrize("bad", [float("nan"), -1.0], ids=str)
+def test_a_bad_stamp_of_the_last_entry_is_never_a_pass(bad: float) -> None:
+    standing = Standing(since_same=(bad, None))
+    assert RiskCode.REPEATED in judge(market=facts(standing=standing)).codes
+
+
+ACCOUNT_FIELDS = [
+    "equity", "cash", "reserved", "margin_used", "day_start_equity", "high_equity",
+    "week_start_equity", "peak_equity",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("bad", [D("NaN"), D("sNaN"), D("Infinity"), D("-Infinity")], ids=str)

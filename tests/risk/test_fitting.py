@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.risk.accounts import INSTRUMENTS, NOW, PRICES, D, account, entry, facts, position
+from tests.risk.accounts import INSTRUMENTS, NOW, STATE, PRICES, D, account, entry, facts, position
 from tests.risk.accounts import settings as shipped
 from tradeterm.model.account import AccountView
 from tradeterm.model.proposals import TradeIntent
@@ -60,6 +60,8 @@ def accounts(draw: st.DrawFn) -> AccountView:
         positions=tuple(held),
         entries=tuple(working),
         day_start_equity=equity * draw(amounts("0.9", "1.06")),
+        high_equity=equity * draw(amounts("1", "1.06")),
+        week_start_equity=equity * draw(amounts("0.9", "1.12")),
         loss_streak=draw(st.integers(0, 6)),
         peak_equity=max(equity, equity * draw(amounts("1", "1.2"))),
     )
@@ -127,6 +129,22 @@ def broken_limits(intent: TradeIntent, view: AccountView, market: MarketFacts) -
     ]
     caps += [cap for at, cap in ((5, D(3)), (10, D(2)), (15, D(1))) if drawdown >= at]
     caps += [cap for at, cap in ((3, D(2)), (5, D(1))) if view.loss_streak >= at]
+    caps += [cap for at, cap in ((D("0.7"), D(2)), (D("0.8"), D(3))) if intent.confidence < at]
+    regime = market.regime
+    wild = regime in (None, Regime.CHOPPY, Regime.VOLATILE_BULL, Regime.VOLATILE_BEAR)
+    sure = D("0.63") if wild else D("0.6")
+    sure += D("0.05") if view.loss_streak >= 5 else D("0.03") if view.loss_streak >= 3 else D(0)
+    part = (
+        D(100) if intent.confidence >= D("0.8") else D(75 if intent.confidence >= D("0.7") else 50)
+    )
+    calm = {
+        Regime.TRENDING_BULL: 100, Regime.TRENDING_BEAR: 100, Regime.RANGING: 80,
+        Regime.BREAKOUT_POTENTIAL: 80, Regime.VOLATILE_BULL: 60, Regime.VOLATILE_BEAR: 60,
+    }  # fmt: skip
+    budget = 2 * part / 100 * (50 if regime is None else calm.get(regime, 50)) / 100
+    way = sign * (intent.target - fill)
+    slip = D("0.0005")
+    costs = market.ask - market.bid + (market.taker_fee + slip) * (fill + intent.target)
 
     def stacked(symbol: str, trades: list[tuple[str, int, Decimal, Decimal]]) -> Decimal:
         return sum((LIMITS.correlation(symbol, s) * g * n for s, g, n, _ in trades), D(0))
@@ -138,19 +156,22 @@ def broken_limits(intent: TradeIntent, view: AccountView, market: MarketFacts) -
     ]
     checks = {
         "collateral": notional / intent.leverage <= equity * 20 / 100,
-        "risk": intent.size * per_unit * market.rate <= equity * 2 / 100,
+        "risk": intent.size * per_unit * market.rate <= equity * budget / 100,
         "exposure": sum((n for _, _, n, _ in after), D(0)) <= equity * 80 / 100,
         "correlated": not worse,
         "margin": view.margin_used + pending <= equity * 50 / 100,
         "cash": notional / intent.leverage + notional * market.taker_fee
         <= view.cash - view.reserved,
         "leverage": 1 <= intent.leverage <= min(caps),
-        "confidence": intent.confidence >= D("0.6"),
+        "confidence": intent.confidence >= sure,
+        "costs": costs * 2 <= way,
         "reward": reward >= D("1.5") * per_unit,
         "symbol": sum(s == intent.symbol for s, *_ in after) <= 2,
         "count": len(after) <= 5,
         "hedged": all(g == sign for s, g, *_ in book if s == intent.symbol),
         "daily": (view.day_start_equity - equity) * 20 < view.day_start_equity,
+        "24 hours": (view.high_equity - equity) * 20 < view.high_equity,
+        "weekly": (view.week_start_equity - equity) * 10 < view.week_start_equity,
         "drawdown": drawdown < 20,
         "minimum": INSTRUMENTS[intent.symbol].meets_minimum(
             intent.size, min(intent.entry, market.bid)
@@ -166,7 +187,9 @@ def test_an_approved_trade_fits_every_limit_and_one_lot_more_would_not(
     view: AccountView, wish: tuple[TradeIntent, MarketFacts]
 ) -> None:
     intent, market = wish
-    verdict = ENGINE.evaluate(intent, view, market, verdict_id="v", parent="p", now=NOW)
+    verdict = ENGINE.evaluate(
+        intent, view, market, verdict_id="v", parent="p", now=NOW, state=STATE
+    )
     if not verdict.allows:
         assert verdict.codes
         return
@@ -186,7 +209,9 @@ def test_a_refusal_is_right_no_smallest_order_would_have_fitted(
     view: AccountView, wish: tuple[TradeIntent, MarketFacts]
 ) -> None:
     intent, market = wish
-    verdict = ENGINE.evaluate(intent, view, market, verdict_id="v", parent="p", now=NOW)
+    verdict = ENGINE.evaluate(
+        intent, view, market, verdict_id="v", parent="p", now=NOW, state=STATE
+    )
     if verdict.allows:
         return
     instrument = INSTRUMENTS[intent.symbol]
@@ -219,7 +244,9 @@ def test_two_that_fit_alone_but_not_together_never_both_pass(
     second: tuple[TradeIntent, MarketFacts],
 ) -> None:
     """The first one's order is in the account when the second is judged."""
-    verdict = ENGINE.evaluate(first[0], view, first[1], verdict_id="a", parent="p", now=NOW)
+    verdict = ENGINE.evaluate(
+        first[0], view, first[1], verdict_id="a", parent="p", now=NOW, state=STATE
+    )
     if verdict.intent is None:
         return
     sent = verdict.intent
@@ -228,6 +255,8 @@ def test_two_that_fit_alone_but_not_together_never_both_pass(
     )
     cost = sent.size * PRICES[sent.symbol] * RATE[sent.symbol] / sent.leverage
     after = replace(view, entries=(*view.entries, order), reserved=view.reserved + cost)
-    other = ENGINE.evaluate(second[0], after, second[1], verdict_id="b", parent="p", now=NOW)
+    other = ENGINE.evaluate(
+        second[0], after, second[1], verdict_id="b", parent="p", now=NOW, state=STATE
+    )
     if other.intent is not None:
         assert broken_limits(other.intent, after, second[1]) == []

@@ -19,7 +19,11 @@ from tests.risk.accounts import D, settings
             {"regime_leverage": {**settings().model_dump()["regime_leverage"], "choppy": 6}},
             "regime_leverage.choppy is 6",
         ),
-        ({"max_stop_by_asset": {"BTC": 9}}, "max_stop_by_asset.BTC is 9"),
+        ({"by_symbol": {"BTC": {"max_stop": 9}}}, "by_symbol.BTC.max_stop is 9, looser than"),
+        ({"by_symbol": {"BTC": {"min_stop": "0.1"}}}, "by_symbol.BTC.min_stop is 0.1, looser"),
+        ({"by_symbol": {"BTC": {"max_stop": "0.2"}}}, "by_symbol.BTC.max_stop is 0.2; write 0.5"),
+        ({"regime_strictness": {"choppy": "strict"}}, "regime_strictness lacks trending_bull"),
+        ({"strictness": {"normal": 0}}, "strictness.strict is missing"),
         ({"correlations": {"A/B": {"C/D": 2}}}, "correlations.A/B.C/D is 2"),
         (
             {"correlations": {"A/B": {"C/D": "0.5"}, "C/D": {"A/B": "0.4"}}},

@@ -11,6 +11,7 @@ import pytest
 from tests.risk.accounts import (
     INSTRUMENTS,
     NOW,
+    STATE,
     D,
     account,
     facts,
@@ -37,18 +38,20 @@ ENGINE = RiskEngine(settings(), INSTRUMENTS)
 
 
 def verdict(**changes: Any) -> Verdict:
-    given = ENGINE.evaluate(long(), account(), facts(), verdict_id="v-1", parent="p-1", now=NOW)
+    given = ENGINE.evaluate(
+        long(), account(), facts(), verdict_id="v-1", parent="p-1", now=NOW, state=STATE
+    )
     return replace(given, **changes)
 
 
 def test_the_very_order_of_the_verdict_is_approved() -> None:
-    approved = ENGINE.approve(verdict(), request(), NOW)
+    approved = ENGINE.approve(verdict(), request(), NOW, STATE)
     assert (approved.request, approved.verdict_id, approved.approved_at) == (request(), "v-1", NOW)
 
 
 def test_a_limit_order_at_the_entry_is_approved() -> None:
     order = request(type=OrderType.LIMIT, limit=D(50000))
-    assert ENGINE.approve(verdict(), order, NOW).request is order
+    assert ENGINE.approve(verdict(), order, NOW, STATE).request is order
 
 
 @pytest.mark.parametrize(
@@ -79,26 +82,38 @@ def test_a_limit_order_at_the_entry_is_approved() -> None:
 )
 def test_any_other_order_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises(InvalidOrder, match="ord-9"):
-        ENGINE.approve(verdict(), request(**change), NOW)
+        ENGINE.approve(verdict(), request(**change), NOW, STATE)
 
 
 def test_a_verdict_of_another_moment_is_refused() -> None:
-    with pytest.raises(InvalidOrder, match="another moment"):
-        ENGINE.approve(verdict(), request(), NOW + 1)
+    with pytest.raises(InvalidOrder, match="evaluate again"):
+        ENGINE.approve(verdict(), request(), NOW + 1, STATE)
+
+
+def test_a_verdict_on_another_state_is_refused() -> None:
+    """Something was booked since: the account is not the one that was judged."""
+    with pytest.raises(InvalidOrder, match=r"is of state 1\.1, not 1\.2 at"):
+        ENGINE.approve(verdict(), request(), NOW, "1.2")
 
 
 def test_a_verdict_altered_afterwards_is_refused() -> None:
     larger = long(size=D(1))
     with pytest.raises(InvalidOrder, match="altered"):
-        ENGINE.approve(verdict(intent=larger), request(size=D(1)), NOW)
+        ENGINE.approve(verdict(intent=larger), request(size=D(1)), NOW, STATE)
 
 
 def test_a_refusal_is_no_permit() -> None:
     no = ENGINE.evaluate(
-        long(), account(state=RunState.HALTED), facts(), verdict_id="v-1", parent="p-1", now=NOW
+        long(),
+        account(state=RunState.HALTED),
+        facts(),
+        verdict_id="v-1",
+        parent="p-1",
+        now=NOW,
+        state=STATE,
     )
     with pytest.raises(InvalidOrder, match="halted"):
-        ENGINE.approve(no, request(), NOW)
+        ENGINE.approve(no, request(), NOW, STATE)
 
 
 def close(**changes: Any) -> OrderRequest:
@@ -191,5 +206,5 @@ def test_what_does_not_protect_is_refused(change: dict[str, Any]) -> None:
 
 
 def test_amounts_compare_by_value_not_by_spelling() -> None:
-    approved = ENGINE.approve(verdict(), request(size=Decimal("0.0200")), NOW)
+    approved = ENGINE.approve(verdict(), request(size=Decimal("0.0200")), NOW, STATE)
     assert approved.verdict_id == "v-1"

@@ -10,6 +10,7 @@ import pytest
 from tests.risk.accounts import (
     INSTRUMENTS,
     NOW,
+    STATE,
     D,
     account,
     entry,
@@ -20,6 +21,7 @@ from tests.risk.accounts import (
     settings,
     short,
 )
+from tests.risk.test_lately import CODES
 from tradeterm.model.vocabulary import (
     Level,
     OrderType,
@@ -64,6 +66,7 @@ REFUSED: dict[str, tuple[RiskCode, dict[str, Any]]] = {
     "stale": (RiskCode.STALE_DATA, {"market": facts(stale=True)}),
     "age unknown": (RiskCode.STALE_DATA, {"market": facts(data_age_seconds=float("nan"))}),
     "age endless": (RiskCode.STALE_DATA, {"market": facts(data_age_seconds=float("inf"))}),
+    "unreconciled": (RiskCode.UNRECONCILED, {"market": facts(unreconciled="diff-1")}),
     "no stop": (RiskCode.STOP_MISSING, {"intent": long(stop=None)}),
     "long stop at entry": (RiskCode.STOP_SIDE, {"intent": long(stop=D(50000))}),
     "long stop above": (RiskCode.STOP_SIDE, {"intent": long(stop=D(51000))}),
@@ -94,6 +97,15 @@ REFUSED: dict[str, tuple[RiskCode, dict[str, Any]]] = {
     "drawdown": (
         RiskCode.DRAWDOWN,
         {"view": account(equity=D(8000), day_start_equity=D(8000)), "intent": long(size=D("0.01"))},
+    ),
+    "below the high of 24 hours": (
+        RiskCode.DAILY_LOSS_24H,
+        {"view": account(high_equity=D("10526.32"))},
+    ),
+    "weekly loss": (RiskCode.WEEKLY_LOSS, {"view": account(week_start_equity=D("11111.12"))}),
+    "costs eat the way to the target": (
+        RiskCode.COST,
+        {"intent": long(stop=D(49600), target=D(50800)), "market": FEE, "min_reward_risk": "0.1"},
     ),
     "opposite position": (
         RiskCode.OPPOSITE,
@@ -149,6 +161,8 @@ def test_it_is_refused_with_its_code(case: tuple[RiskCode, dict[str, Any]]) -> N
         RiskCode.EMERGENCY,
         RiskCode.DAILY_LOSS,
         RiskCode.DRAWDOWN,
+        RiskCode.DAILY_LOSS_24H,
+        RiskCode.WEEKLY_LOSS,
     }
     assert verdict.status is (HALTED if code in halting else REJECTED)
 
@@ -164,6 +178,8 @@ AT_THE_LIMIT: dict[str, dict[str, Any]] = {
     },
     "reward/risk 1.5": {"intent": long(target=D(51500))},
     "confidence 0.60": {"intent": long(confidence=D("0.60"))},
+    "a cent above the weekly loss": {"view": account(week_start_equity=D("11111.10"))},
+    "a cent above the loss of 24 hours": {"view": account(high_equity=D("10526.30"))},
     "collar 1 %": {"intent": long(entry=D(50500), stop=D(49500), target=D(54000))},
     "one cent above the daily loss": {"view": account(equity=D("9500.01"))},
     "level LIMITED": {"view": account(level=Level.LIMITED)},
@@ -208,6 +224,30 @@ REDUCED: dict[str, tuple[RiskCode, Decimal, dict[str, Any]]] = {
         RiskCode.RISK_AT_STOP,
         D("0.04"),
         {"intent": long(size=D("0.0401")), "max_risk": D("0.4"), "max_position": D(30)},
+    ),
+    "confidence leaves half of the risk": (
+        RiskCode.SIZING,
+        D("0.02"),
+        {"intent": long(size=D("0.0201"), confidence=D("0.69")), "max_risk": D("0.4")},
+    ),
+    "three quarters": (
+        RiskCode.SIZING,
+        D("0.03"),
+        {"intent": long(size=D("0.0301"), confidence=D("0.79")), "max_risk": D("0.4")},
+    ),
+    "a wild regime leaves 60 %": (
+        RiskCode.SIZING,
+        D("0.024"),
+        {
+            "intent": long(size=D("0.0241")),
+            "max_risk": D("0.4"),
+            "market": facts(regime=Regime.VOLATILE_BULL),
+        },
+    ),
+    "a regime nobody knows leaves half": (
+        RiskCode.SIZING,
+        D("0.02"),
+        {"intent": long(size=D("0.0201")), "max_risk": D("0.4"), "market": facts(regime=None)},
     ),
     "exposure": (
         RiskCode.EXPOSURE,
@@ -286,12 +326,15 @@ LEVERAGE = [
     (RiskCode.LEVERAGE_STREAK, D(2), {"view": account(loss_streak=3)}),
     (RiskCode.LEVERAGE_STREAK, D(2), {"view": account(loss_streak=4)}),
     (RiskCode.LEVERAGE_STREAK, D(1), {"view": account(loss_streak=5)}),
+    (RiskCode.LEVERAGE_CONFIDENCE, D(3), {"confidence": D("0.79")}),
+    (RiskCode.LEVERAGE_CONFIDENCE, D(2), {"confidence": D("0.69")}),
 ]
 
 
 @pytest.mark.parametrize(("code", "cap", "given"), LEVERAGE)
 def test_leverage_is_cut_to_its_cap(code: RiskCode, cap: Decimal, given: dict[str, Any]) -> None:
-    small = {"size": D("0.01")}
+    given = dict(given)
+    small = {"size": D("0.01"), "confidence": given.pop("confidence", D("0.8"))}
     verdict = judge(long(leverage=cap + D("0.01"), **small), **given)
     assert verdict.status is MODIFIED
     assert code in verdict.codes
@@ -303,7 +346,8 @@ def test_leverage_is_cut_to_its_cap(code: RiskCode, cap: Decimal, given: dict[st
 def test_leverage_steps_begin_exactly_where_they_say() -> None:
     wish = long(leverage=D(5), size=D("0.01"))
     assert judge(wish, account(equity=D(9501), peak_equity=D(10000))).status is APPROVED
-    cut = judge(wish, account(equity=D(9500), day_start_equity=D(9500), peak_equity=D(10000)))
+    today = {"day_start_equity": D(9500), "high_equity": D(9500)}
+    cut = judge(wish, account(equity=D(9500), peak_equity=D(10000), **today))
     assert cut.codes == (RiskCode.LEVERAGE_DRAWDOWN,)
     assert judge(wish, account(loss_streak=2)).status is APPROVED
 
@@ -317,12 +361,15 @@ def test_a_card_leaves_headroom_so_that_small_drift_does_not_void_it() -> None:
         verdict_id="v-1",
         parent="p",
         now=NOW,
+        state=STATE,
         for_card=True,
     )
     assert first.intent is not None
     assert first.intent.size == D("0.0396")
     moved = facts(bid=D(50200), ask=D(50200))
-    again = engine.evaluate(first.intent, account(), moved, verdict_id="v-2", parent="p", now=NOW)
+    again = engine.evaluate(
+        first.intent, account(), moved, verdict_id="v-2", parent="p", now=NOW, state=STATE
+    )
     assert again.status is APPROVED
     assert again.content_hash == first.content_hash
 
@@ -365,6 +412,7 @@ def test_every_code_has_a_test() -> None:
         RiskCode.BAD_MARKET,
         RiskCode.NOT_JUDGED,
         RiskCode.RULE_ERROR,
+        *CODES,
     }
     assert seen | elsewhere == set(RiskCode)
 

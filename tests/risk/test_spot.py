@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.risk.accounts import INSTRUMENTS, NOW, D, account, facts, request, settings
+from tests.risk.accounts import INSTRUMENTS, NOW, STATE, D, account, facts, request, settings
 from tradeterm.errors import InvalidOrder
 from tradeterm.model.orders import OrderRequest
 from tradeterm.model.proposals import Verdict
@@ -32,7 +32,7 @@ FEE = facts(taker_fee=D("0.004"))
 
 
 def judge(wish: SpotWish = BUY, view: Any = OWNER, market: Any = FEE) -> Verdict:
-    return ENGINE.spot(wish, view, market, verdict_id="v-1", parent="plan-1", now=NOW)
+    return ENGINE.spot(wish, view, market, verdict_id="v-1", parent="plan-1", now=NOW, state=STATE)
 
 
 def spot_order(given: Verdict, **changes: Any) -> OrderRequest:
@@ -58,7 +58,7 @@ def test_it_needs_no_stop_and_becomes_an_order(wish: SpotWish, purpose: Purpose)
     assert verdict.status is VerdictStatus.APPROVED
     order = spot_order(verdict, purpose=purpose)
     assert order.side is wish.side
-    assert ENGINE.approve(verdict, order, NOW).request is order
+    assert ENGINE.approve(verdict, order, NOW, STATE).request is order
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_it_needs_no_stop_and_becomes_an_order(wish: SpotWish, purpose: Purpose)
 )
 def test_a_spot_verdict_permits_nothing_else(change: dict[str, Any]) -> None:
     with pytest.raises(InvalidOrder):
-        ENGINE.approve(judge(), spot_order(judge(), **change), NOW)
+        ENGINE.approve(judge(), spot_order(judge(), **change), NOW, STATE)
 
 
 def test_breakers_and_the_lack_of_a_stop_do_not_touch_spot() -> None:

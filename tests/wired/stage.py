@@ -35,6 +35,10 @@ PLAIN = (
     "agents.trading_decision.slow=3",
     "agents.trading_decision.risk_per_trade=0.3",
     "risk.regime_leverage.choppy=2",
+    # Their stories have tests of their own; here signals follow one another every few minutes.
+    "risk.cooldown={trade: 0, loss: 0, volatility: 0, unusual_move: 0, rebalance: 0}",
+    "risk.streak_cooldown=[]",
+    "risk.confidence_leverage=[]",
     *(f"orchestration.schedule.{name}.enabled=false" for name in ANALYSTS),
 )
 EVERY = "orchestration.approval.mode=all"

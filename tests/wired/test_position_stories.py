@@ -15,6 +15,8 @@ STEP = D("0.00000001")
 SIZE, STOP, TARGET = D("0.03332963"), D("59109.9"), D("62709.3")
 ASK, BID = D("60010.1"), D("60009.9")
 FEE = D("0.004")
+# What borrowing costs at opening, as a fraction of notional: the long borrows USDT (leverage 2).
+LONG_OPENING, SHORT_OPENING = D("0.00025"), D("0.0001")
 
 
 def cost(value: Decimal) -> Decimal:
@@ -42,23 +44,24 @@ def closed_at(record: Record, price: Decimal) -> None:
     """The whole account after one long that was sold at ``price``, to the last digit."""
     entry_fee, exit_fee = cost(SIZE * ASK * FEE), cost(SIZE * price * FEE)
     moved = gain((price - ASK) * SIZE)
-    fees, cash = entry_fee + exit_fee, 10_000 + moved - entry_fee - exit_fee
+    carry = cost(SIZE * ASK * LONG_OPENING)
+    cash = 10_000 + moved - entry_fee - exit_fee - carry
     assert balances(record) == {
         "external": {"USDT": D(-10_000)},
-        "fees": {"USDT": fees},
+        "fees": {"USDT": entry_fee + exit_fee + carry},
         "pnl": {"USDT": -moved},
         "trading": {"USDT": cash},
     }
     (position,) = record.positions()
-    assert (D(position["realised"]), D(position["fees"])) == (moved, fees)
+    assert (D(position["realised"]), D(position["fees"])) == (moved, entry_fee + exit_fee)
     assert D(position["exit"]) == price
     summary = record.summary
     assert D(summary["equity"]) == cash
-    assert D(summary["realised_pnl"]) == moved - fees
-    assert D(summary["fees"]) == fees
+    assert D(summary["realised_pnl"]) == moved - entry_fee - exit_fee - carry
+    assert D(summary["fees"]) == entry_fee + exit_fee + carry
     assert D(summary["unrealised_pnl"]) == 0
     (settled,) = record.bodies("settled")
-    assert D(settled["pnl"]) == moved - fees
+    assert D(settled["pnl"]) == moved - entry_fee - exit_fee - carry
 
 
 async def test_a_signal_becomes_a_protected_position(stage: Stage) -> None:
@@ -90,7 +93,7 @@ async def test_the_fill_can_be_explained_from_signal_to_protection(stage: Stage)
     opened(stage)
     record = await stage.play()
     links = record.explain("fill-1")
-    story = [link for link in links if link.kind not in ("run_started", "run_finished")]
+    story = [link for link in links if link.kind not in ("run_started", "run_finished", "fidelity")]
     assert kinds_of(story) == [
         "agent_output",
         "proposal",
@@ -112,7 +115,8 @@ async def test_the_fill_can_be_explained_from_signal_to_protection(stage: Stage)
 async def test_an_open_position_is_worth_what_the_bid_pays(stage: Stage) -> None:
     opened(stage)
     record = await stage.play()
-    collateral, fee = cost(SIZE * ASK / 2), cost(SIZE * ASK * FEE)
+    collateral = cost(SIZE * ASK / 2)
+    fee = cost(SIZE * ASK * FEE) + cost(SIZE * ASK * LONG_OPENING)
     held = balances(record)
     assert held["margin:pos-1"] == {"USDT": collateral}
     assert held["trading"] == {"USDT": 10_000 - collateral - fee}
@@ -140,8 +144,8 @@ async def test_the_stop_closes_to_the_cent(stage: Stage) -> None:
     assert position["exit_reason"] == "stop"
     assert record.summary["exits"]["stop"] == 1
     assert [o["status"] for o in record.orders("target")] == ["cancelled"]
-    # 10,000 − 30.16998108 lost − 8.00045772 and 7.87977780 of fees.
-    assert D(record.summary["equity"]) == D("9953.94978340")
+    # 10,000 − 30.16998108 lost − 8.00045772 and 7.87977780 of fees − 0.50002861 for borrowing.
+    assert D(record.summary["equity"]) == D("9953.44975479")
 
 
 async def test_a_gap_goes_through_the_stop(stage: Stage) -> None:
@@ -187,7 +191,7 @@ async def test_a_short_is_the_mirror_image(stage: Stage) -> None:
     assert (position["side"], position["exit_reason"]) == ("short", "stop")
     assert D(position["stop"]) == D("60889.8")  # 59990 + 1.5 % = 60889.85, floored to the tick
     moved = gain((entry - leave) * size)
-    fees = cost(entry * size * FEE) + cost(leave * size * FEE)
+    fees = cost(entry * size * FEE) + cost(leave * size * FEE) + cost(entry * size * SHORT_OPENING)
     assert D(record.summary["equity"]) == 10_000 + moved - fees
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 from tradeterm.agents.context import AgentContext
@@ -23,19 +24,19 @@ class RebalanceAgent:
     def run(self, ctx: AgentContext) -> AllocationView | None:
         """None while a holding has no price or there is nothing to allocate."""
         account = ctx.account
-        values = _values(account)
+        values = values_by_asset(account)
         if values is None:
             return None
         whole = total(values.values())
         if whole <= 0:
             return None
-        targets = self._reachable(account)
+        targets = reachable(self._settings.targets, account)
         assets = sorted({*values, *targets})
         weights = {a: (100 * values.get(a, ZERO) / whole).quantize(POINT) for a in assets}
         off = {a: weights[a] - targets.get(a, ZERO) for a in assets}
         deviation = max(abs(points) for points in off.values())
         legs: tuple[RebalanceLeg, ...] = ()
-        if deviation > self._settings.rebalance_threshold:
+        if deviation >= self._settings.rebalance_threshold:
             legs = self._legs(ctx, {a: -off[a] * whole / 100 for a in assets if a in targets})
         worst = max(assets, key=lambda asset: abs(off[asset]))
         return AllocationView(
@@ -48,16 +49,6 @@ class RebalanceAgent:
             f"{worst} is {plain(off[worst].quantize(CENT))} points off its target, "
             f"{plain(self._settings.rebalance_threshold)} allowed; {len(legs)} orders due",
         )
-
-    def _reachable(self, account: AccountView) -> dict[str, Decimal]:
-        """The targets; an asset that cannot be traded against cash here stays cash."""
-        cash = account.currency
-        targets = {cash: ZERO}
-        for asset, percent in self._settings.targets.items():
-            tradable = asset == cash or account.mid(f"{asset}/{cash}") is not None
-            key = asset if tradable else cash
-            targets[key] = targets.get(key, ZERO) + percent
-        return targets
 
     def _legs(self, ctx: AgentContext, wanted: dict[str, Decimal]) -> tuple[RebalanceLeg, ...]:
         """Sells first; buys are cut alike to what cash and sells can pay, fees included."""
@@ -83,8 +74,19 @@ class RebalanceAgent:
         return tuple(legs)
 
 
-def _values(account: AccountView) -> dict[str, Decimal] | None:
-    """Account currency by asset, collateral counted as cash; None when a price is missing."""
+def reachable(targets: Mapping[str, Decimal], account: AccountView) -> dict[str, Decimal]:
+    """The targets; an asset that cannot be traded against cash here stays cash."""
+    cash = account.currency
+    found = {cash: ZERO}
+    for asset, percent in targets.items():
+        tradable = asset == cash or account.mid(f"{asset}/{cash}") is not None
+        key = asset if tradable else cash
+        found[key] = found.get(key, ZERO) + percent
+    return found
+
+
+def values_by_asset(account: AccountView) -> dict[str, Decimal] | None:
+    """Worth by asset in account currency, collateral as cash; None when a price is missing."""
     values = {account.currency: account.margin_used}
     for asset, amount in account.holdings.items():
         rate = ONE if asset == account.currency else account.rates.get(asset)

@@ -7,8 +7,8 @@ from typing import Final
 import msgspec
 
 from tradeterm.agents.context import AgentContext
-from tradeterm.market.indicators import IndicatorSet
 from tradeterm.market.market import Snapshot
+from tradeterm.market.recipes import IndicatorSet
 from tradeterm.model.outputs import RegimeView
 from tradeterm.model.timing import timeframe_text
 from tradeterm.model.vocabulary import Bias, Regime, VolatilityClass

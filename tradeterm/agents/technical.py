@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from tradeterm.agents.context import AgentContext
-from tradeterm.market.indicators import IndicatorSet
+from tradeterm.market.recipes import IndicatorSet
 from tradeterm.model.outputs import TechnicalView
 from tradeterm.model.timing import timeframe_text
 from tradeterm.model.vocabulary import Bias

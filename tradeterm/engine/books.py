@@ -13,17 +13,29 @@ from tradeterm.model.account import AccountView
 from tradeterm.model.money import ZERO, plain
 from tradeterm.model.orders import (
     ApprovedOrder,
+    Charged,
     ExecutionEvent,
+    ExitDue,
+    Fill,
     Filled,
     Order,
     OrderChanged,
     Position,
+    PositionAlarm,
     PositionChanged,
 )
 from tradeterm.model.pnl import price_gain
 from tradeterm.model.timing import HOUR, MINUTE, day_start
-from tradeterm.model.vocabulary import ExitReason, PositionSide, Priority, Topic
+from tradeterm.model.vocabulary import (
+    AccountBook,
+    ExitReason,
+    PositionSide,
+    Priority,
+    Purpose,
+    Topic,
+)
 from tradeterm.portfolio.portfolio import Portfolio, PortfolioState
+from tradeterm.risk.conduct import Conduct, ConductState
 from tradeterm.risk.engine import RiskEngine
 
 NO_QUOTE = (None, None)
@@ -38,6 +50,8 @@ class BooksState(msgspec.Struct):
     unwritten: list[tuple[int, Decimal]]
     hour: int
     marked: int
+    conduct: ConductState
+    revision: int
 
 
 class Books:
@@ -52,6 +66,15 @@ class Books:
         self._quotes = {symbol: market.symbol(symbol).quote for symbol in market.symbols}
         self.on_closed: Callable[[Position, str], None] = _nobody
         """Told about every position that closed, and the fill that did it."""
+        self.on_spot_ended: Callable[[Order], None] = _no_order
+        """Told about every spot order that came to its end, when all of it is posted."""
+        self.on_filled: Callable[[Fill], None] = _no_one
+        """Told about every fill."""
+        self.on_mark: Callable[[], None] = _no_breaker
+        """Called after every equity mark, when all of it is posted."""
+        self.conduct = Conduct(settings.risk)
+        self.revision = 0
+        """Grows with every order, report and cancel: what a verdict was given on."""
         self._unwritten: list[tuple[int, Decimal]] = []
         """Equity marks not journaled yet: they go out an hour at a time."""
         self._hour = 0
@@ -70,8 +93,11 @@ class Books:
             core.market.books,
             core.seed,
             core.journal.new_id,
+            fees=settings.market.fees,
             currency=settings.market.account.currency,
             rate=self.portfolio.rate,
+            priced_by=self.portfolio.priced_by,
+            mid=self.portfolio.mid,
             protect=risk.protect,
             funds=self.portfolio.funds,
         )
@@ -83,20 +109,29 @@ class Books:
 
     # -- reading ---------------------------------------------------------------------------
 
-    def account(self) -> AccountView:
-        """The truth about the account now."""
+    def account(self, without: str = "") -> AccountView:
+        """The truth about the account now; ``without`` leaves one working order out."""
+        working = self.execution.committed()
+        if without:
+            working = {key: order for key, order in working.items() if key != without}
         return self.portfolio.account_view(
             self._core.now,
             self.execution.positions,
-            self.execution.working,
+            working,
             self._core.state,
             self._core.level,
         )
 
     def is_closing(self, position_id: str) -> bool:
-        """Whether a close order for all of it is out."""
+        """Whether close orders at market for all of it are out: nothing more can be done."""
         position = self.execution.positions.get(position_id)
-        return position is not None and self.execution.closing(position_id) >= position.size
+        if position is None:
+            return False
+        if position.stop_kind is ExitReason.LIQUIDATION:
+            return True
+        exits = self.execution.exits(position_id)
+        sizes = (order.remaining for order in exits if order.request.limit is None)
+        return sum(sizes, ZERO) >= position.size
 
     def unrealised(self, position: Position, account: AccountView) -> Decimal:
         """P&L at the exit side of the book, account currency."""
@@ -111,16 +146,48 @@ class Books:
 
     def place(self, approved: ApprovedOrder) -> None:
         """Send an approved order."""
+        self.revision += 1
+        self.conduct.sent(approved.request, self._core.now)
         self.booked(self.execution.place(approved, self._core.now))
 
-    def close(self, position: Position, reason: ExitReason, parent: str) -> None:
-        """Close what is left of a position at market; never refused."""
-        size = position.size - self.execution.closing(position.id)
-        request = self.execution.close_request(position, self._core.now, reason, parent, size)
+    def close(
+        self, position: Position, reason: ExitReason, parent: str, size: Decimal | None = None
+    ) -> None:
+        """Close a position at market, all of it or ``size``; never refused.
+
+        Closing all of it takes limit closes back: a resting order must not keep a position open
+        that has to go. Whichever of both is faster, the venue never reduces more than there is.
+        """
+        if size is None:
+            for order in self.execution.exits(position.id):
+                if order.request.limit is not None:
+                    self.cancel(order.id, f"replaced: {reason}")
+        free = position.size - self.execution.closing(position.id)
+        size = free if size is None else min(size, free)
+        if size > 0:
+            self.reduce(position, size, reason, parent)
+
+    def reduce(
+        self, position: Position, size: Decimal, reason: ExitReason, parent: str,
+        limit: Decimal | None = None, *, post_only: bool = False,
+    ) -> Order:  # fmt: skip
+        """Send a close order of exactly this size, at market or at a limit."""
+        request = self.execution.requests.close(
+            position, reason, parent, size, limit, post_only=post_only
+        )
         self.place(self._risk.reduce(request, self.account(), self._core.now))
+        order = self.execution.order(request.id)
+        assert order is not None, "just placed"
+        return order
+
+    def refusal_to_loosen(self, position: Position, stop: Decimal) -> str:
+        """Risk's reason why a stop may not move away from the market to ``stop``, if any."""
+        return self._risk.refusal_to_loosen(position, stop, self.account())
 
     def cancel(self, order_id: str, reason: str) -> None:
         """Send a cancel."""
+        self.revision += 1
+        self.conduct.cancelled(self._core.now)
         self.booked(self.execution.cancel(order_id, self._core.now, reason))
 
     def cancel_entries(self, reason: str) -> int:
@@ -128,6 +195,14 @@ class Books:
         entries = len(self.account().entries)
         self.booked(self.execution.cancel_entries(self._core.now, reason))
         return entries
+
+    def watch_mid(self, symbol: str) -> bool:
+        """The book of a guarded symbol changed: judge what rests on its mid, when it matters."""
+        band, (bid, ask) = self.execution.guarded[symbol], self._quotes[symbol]()
+        if bid <= 0 or band.floor < (bid + ask) / 2 < band.ceiling:
+            return False
+        self.booked(self.execution.on_mid(symbol, self._core.now))
+        return True
 
     # -- what happened ---------------------------------------------------------------------
 
@@ -137,24 +212,55 @@ class Books:
         Whoever looks at the account waits until all of it is posted: ``execution`` already holds
         the whole batch, the ledger only what came before in the loop.
         """
+        self.revision += bool(events)
         closed: list[tuple[Position, str]] = []
+        ended: list[Order] = []
+        due: list[ExitDue] = []
         for event in events:
             if isinstance(event, Filled):
                 self._filled(event)
             elif isinstance(event, OrderChanged):
                 self._order_changed(event.order)
+                if event.order.request.book is AccountBook.SPOT and not event.order.working:
+                    ended.append(event.order)
+            elif isinstance(event, Charged):
+                self._charged(event)
+            elif isinstance(event, PositionAlarm):
+                self._alarm(event.position, event.code, event.text)
+            elif isinstance(event, ExitDue):
+                due.append(event)
             else:
                 self._position_changed(event)
                 if event.what == "closed":
                     closed.append((event.position, event.parent))
         for notice in self.execution.take_notices():
             self._core.risk_alert(notice.code, notice.severity, notice.text)
-        if any(isinstance(event, Filled) for event in events):
+        if any(isinstance(event, Filled | Charged) for event in events):
             self.mark()
         for position, fill in closed:
             self.on_closed(position, fill)
+        for order in ended:
+            self.on_spot_ended(order)
+        for exit_due in due:
+            self._exit(exit_due)
         if self._core.flattening:
             self._close_late_arrivals()
+
+    def _exit(self, due: ExitDue) -> None:
+        """What its time has come for is closed, unless that is under way."""
+        position = self.execution.positions.get(due.position.id)
+        if position is None or self.is_closing(position.id):
+            return
+        self._alarm(position, f"R-{due.reason.upper()}", f"is closed: {due.reason}")
+        self.close(position, due.reason, position.id)
+
+    def _alarm(self, position: Position, code: str, text: str) -> None:
+        name = f"{position.id} {position.symbol} {plain(position.size)}"
+        self._core.risk_alert(code, "warning", f"{name} {text}", position.id)
+
+    def _charged(self, event: Charged) -> None:
+        entry = self.portfolio.charge(event)
+        self._core.journal.write("entry", entry.id, entry.parent, entry)
 
     def _close_late_arrivals(self) -> None:
         """An entry was faster than its cancel: flatten means that, too."""
@@ -181,19 +287,34 @@ class Books:
         core.counters.fills += 1
         entry = self.portfolio.book(event)
         core.journal.write("entry", entry.id, fill.id, entry)
+        order = self.execution.order(fill.order_id)
+        if order is not None and order.request.purpose is Purpose.HODL:
+            kept = self.portfolio.keep(fill)
+            core.journal.write("entry", kept.id, fill.id, kept)
+        self.on_filled(fill)
 
     def _position_changed(self, event: PositionChanged) -> None:
         core, position = self._core, event.position
         body = {"what": event.what, "position": position}
         core.journal.write("position", position.id, event.parent, body)
         core.bus.publish(Topic.PORTFOLIO_UPDATES, "execution", position.symbol, position, core.now)
+        if event.what in ("opened", "increased"):
+            self.conduct.entered(position.symbol, core.now)
         if event.what != "closed":
             return
         settled = self.portfolio.marks.settle(position)
         core.journal.write("settled", core.journal.new_id("set"), position.id, settled)
+        self.conduct.settled(position, self.portfolio.marks.loss_streak, core.now)
         core.counters.realised += position.pnl
+        core.counters.carry += position.carry
         assert position.exit_reason is not None
         core.count(core.counters.exits, position.exit_reason.value)
+
+    def keep_cash(self, parent: str) -> None:
+        """The account currency's own share of profits goes into the bag."""
+        entry = self.portfolio.keep_cash(self._core.now, parent)
+        self._core.journal.write("entry", entry.id, parent, entry)
+        self.mark()
 
     # -- marks -----------------------------------------------------------------------------
 
@@ -206,7 +327,7 @@ class Books:
         self._core.timers.set("day", day_start(self._core.now) + 24 * HOUR)
 
     def mark(self) -> None:
-        """Note the equity, and close what time or liquidation says must be closed."""
+        """Note the equity."""
         now = self._core.now
         equity = self.portfolio.equity(self.execution.positions)
         notable = self.portfolio.marks.note(now, equity)
@@ -214,9 +335,8 @@ class Books:
         self._marked = self._core.stamp.input
         if (notable and now % (24 * HOUR) == 0) or now // HOUR > self._hour:
             self.write_marks()
-        if self.execution.positions:
-            self._due_exits()
         self._plan_mark()
+        self.on_mark()
 
     def mark_run(self, marks: Sequence[tuple[int, Decimal]]) -> None:
         """``mark`` for a run of (time, equity) inside a day, one input apart, nothing to close.
@@ -233,22 +353,6 @@ class Books:
                 stamp.now, stamp.input = mark[0], number
                 self.write_marks()
                 turn = (self._hour + 1) * HOUR
-
-    def _due_exits(self) -> None:
-        marks = {
-            position.symbol: mid
-            for position in self.execution.positions.values()
-            if (mid := self.portfolio.mid(position.symbol)) is not None
-        }
-        for position, reason in self.execution.due_exits(self._core.now, marks):
-            parent = position.id
-            self._core.risk_alert(
-                f"R-{reason.upper()}",
-                "warning",
-                f"{position.id} {position.symbol} {plain(position.size)} is closed: {reason}",
-                parent,
-            )
-            self.close(position, reason, parent)
 
     def minute_timer(self) -> None:
         """A market minute (or bar, when bars are longer) is over."""
@@ -276,13 +380,16 @@ class Books:
         self.mark()
         self._core.timers.set("day", day_start(self._core.now) + 24 * HOUR)
 
-    def write_marks(self) -> None:
-        """Journal the equity marks since the last time."""
+    def write_marks(self) -> str:
+        """Journal the equity marks since the last time; the row's id, ``""`` without any."""
         self._hour = self._core.now // HOUR
-        if self._unwritten:
-            marks, self._unwritten = self._unwritten, []
-            journal = self._core.journal
-            journal.write("equity", journal.new_id("eq"), "", {"marks": marks})
+        if not self._unwritten:
+            return ""
+        marks, self._unwritten = self._unwritten, []
+        journal = self._core.journal
+        row_id = journal.new_id("eq")
+        journal.write("equity", row_id, "", {"marks": marks})
+        return row_id
 
     # -- snapshot --------------------------------------------------------------------------
 
@@ -294,6 +401,8 @@ class Books:
             list(self._unwritten),
             self._hour,
             self._marked,
+            self.conduct.dump(),
+            self.revision,
         )
 
     def load(self, state: BooksState) -> None:
@@ -302,7 +411,21 @@ class Books:
         self.portfolio.load(state.portfolio)
         self._unwritten = list(state.unwritten)
         self._hour, self._marked = state.hour, state.marked
+        self.conduct.load(state.conduct)
+        self.revision = state.revision
 
 
 def _nobody(_position: Position, _fill: str) -> None:
     """Before the trading pipeline is attached."""
+
+
+def _no_order(_order: Order) -> None:
+    """Before the trading pipeline is attached."""
+
+
+def _no_one(_fill: Fill) -> None:
+    """Before the observer of fills is attached."""
+
+
+def _no_breaker() -> None:
+    """Before the breakers are attached."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import heapq
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -13,7 +12,6 @@ from tradeterm.model.messages import Message
 from tradeterm.model.outputs import Published
 from tradeterm.model.vocabulary import Priority, Topic
 
-HISTORY = 1000
 NORMAL = Priority.NORMAL
 Handler = Callable[[Message], None]
 #: Told when a handler raised: (message, handler name, error).
@@ -68,7 +66,6 @@ class Bus:
 
     def __init__(self, ttl: Mapping[Topic, int], on_failure: FailureSink) -> None:
         """``ttl``: nanoseconds per topic."""
-        self.history: deque[Message] = deque(maxlen=HISTORY)
         self.counts = {topic: TopicCounts() for topic in Topic}
         self._on_failure = on_failure
         self._channels = {topic: _Channel(ttl[topic]) for topic in Topic}
@@ -113,32 +110,31 @@ class Bus:
             correlation,
             channel.ttl,
         )
-        self.history.append(message)
         channel.latest[symbol, source] = message
         if not channel.handlers:
             return
         if self._delivering:
             heapq.heappush(self._queue, (-priority, self._sequence, message))
-        else:
-            self._deliver(message, now)
-
-    def _deliver(self, first: Message, now: int) -> None:
-        """Hand over a message and whatever its handlers publish meanwhile."""
+            return
         self._delivering = True
         try:
-            self._hand_over(first, now)
+            self._hand_over(message, channel, counts)
             while self._queue:
-                _, _, message = heapq.heappop(self._queue)
-                self._hand_over(message, now)
+                self._hand_over_next(now)
         finally:
             self._delivering = False
 
-    def _hand_over(self, message: Message, now: int) -> None:
+    def _hand_over_next(self, now: int) -> None:
+        """What a handler published meanwhile, unless it grew too old in the queue."""
+        _, _, message = heapq.heappop(self._queue)
         counts = self.counts[message.topic]
-        if not message.alive(now):
+        if message.alive(now):
+            self._hand_over(message, self._channels[message.topic], counts)
+        else:
             counts.expired += 1
-            return
-        for name, handler in self._channels[message.topic].handlers:
+
+    def _hand_over(self, message: Message, channel: _Channel, counts: TopicCounts) -> None:
+        for name, handler in channel.handlers:
             try:
                 handler(message)
                 counts.delivered += 1
@@ -183,4 +179,3 @@ class Bus:
         for m in state.latest:
             message = Message(*msgspec.structs.astuple(m))
             self._channels[m.topic].latest[m.symbol, m.source] = message
-            self.history.append(message)

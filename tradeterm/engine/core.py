@@ -5,6 +5,9 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping
+from decimal import Decimal
+
+import msgspec
 
 from tradeterm.engine.bus import Bus
 from tradeterm.engine.counters import Counters, bump
@@ -17,10 +20,19 @@ from tradeterm.model.instruments import Instrument
 from tradeterm.model.messages import Message, SystemEvent
 from tradeterm.model.ports import ArbiterQuestion
 from tradeterm.model.timing import SECOND
-from tradeterm.model.vocabulary import Level, MarketMode, Priority, RunState, Topic
+from tradeterm.model.vocabulary import Breaker, Level, MarketMode, Priority, RunState, Topic
 from tradeterm.settings.settings import Settings
 
 log = logging.getLogger(__name__)
+
+
+class Tripped(msgspec.Struct, frozen=True):
+    """A breaker that tripped: when, by which figure against which limit, and its row."""
+
+    id: str
+    ts: int
+    used: Decimal
+    limit: Decimal
 
 
 class Core:
@@ -52,9 +64,15 @@ class Core:
         self.state_reason = ""
         self.flattening = False
         """Whatever still opens (an entry that was faster than its cancel) is closed at once."""
+        self.tripped: dict[Breaker, Tripped] = {}
+        """Breakers that were neither lifted nor reset; kept by ``engine/breaking.py``."""
         self.level = Level.NORMAL
         self.on_trading_failure: Callable[[str], None] = _nobody
         """Halts the engine; set by it."""
+        self.on_state_changed: Callable[[str], None] = _nobody
+        """Told the id of the row that says so; set by the plans."""
+        self.unreconciled: Callable[[str], str] = _agreed
+        """The difference with the venue that stands open on a symbol; set by the engine."""
 
     @property
     def now(self) -> int:
@@ -81,7 +99,9 @@ class Core:
             return
         self.state, self.state_reason = state, reason
         body = {"state": state.value, "reason": reason}
-        self.journal.write("state", self.journal.new_id("state"), parent, body)
+        row_id = self.journal.new_id("state")
+        self.journal.write("state", row_id, parent, body)
+        self.on_state_changed(row_id)
 
     def failed(self, name: str, error: Exception) -> None:
         """Record a failure of a part."""
@@ -99,6 +119,11 @@ class Core:
     def count(self, table: dict[str, int], key: str) -> None:
         """Add one."""
         bump(table, key)
+
+
+def _agreed(_symbol: str) -> str:
+    """Before the venue is compared with."""
+    return ""
 
 
 def _nobody(_text: str) -> None:

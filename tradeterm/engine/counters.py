@@ -13,6 +13,7 @@ from tradeterm.model.vocabulary import (
     CardState,
     ExitReason,
     OrderStatus,
+    PlanStatus,
     VerdictStatus,
 )
 
@@ -57,6 +58,18 @@ class LevelChange(msgspec.Struct, frozen=True):
     cause: str
 
 
+class BreakerChange(msgspec.Struct, frozen=True):
+    """What became of a breaker: percent lost (or losses in a row) against its limit."""
+
+    ts: int
+    breaker: str
+    what: str
+    used: Decimal
+    limit: Decimal
+    words: str
+    """What was done, or why it was reset."""
+
+
 class Counters(msgspec.Struct):
     """Plain numbers, all of them consequences of journaled inputs."""
 
@@ -85,9 +98,19 @@ class Counters(msgspec.Struct):
     fills: int = 0
     exits: dict[str, int] = msgspec.field(default_factory=lambda: {r.value: 0 for r in ExitReason})
     rebalances: int = 0
+    plans: dict[str, int] = msgspec.field(
+        default_factory=lambda: {
+            "created": 0,
+            **{s.value: 0 for s in PlanStatus if s.is_terminal},
+        }
+    )
+    """DCA plans drawn up, and by how they ended."""
     realised: Decimal = ZERO
     """Realised P&L of margin positions net of fees, account currency."""
+    carry: Decimal = ZERO
+    """Opening and rollover fees of closed positions, account currency."""
     degradation: list[LevelChange] = msgspec.field(default_factory=list)
+    breakers: list[BreakerChange] = msgspec.field(default_factory=list)
     failures: int = 0
     """Handlers that raised."""
     notices: list[Noticed] = msgspec.field(default_factory=list)

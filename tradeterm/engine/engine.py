@@ -11,9 +11,13 @@ import msgspec
 from tradeterm.engine.analysis import Analysis
 from tradeterm.engine.approver import Approver
 from tradeterm.engine.books import Books
+from tradeterm.engine.breaking import BREAKER_TIMER, Breaking
 from tradeterm.engine.core import Core
+from tradeterm.engine.fidelity import FIDELITY_TIMER, Fidelity
+from tradeterm.engine.gap import Gap
 from tradeterm.engine.operator import Operator
 from tradeterm.engine.quiet import Quiet
+from tradeterm.engine.reconciliation import RECONCILE_TIMER, Reconciliation
 from tradeterm.engine.state import EngineState
 from tradeterm.engine.trading import Trading
 from tradeterm.market.market import Market
@@ -56,9 +60,19 @@ class Engine:
         self.books = Books(core, risk)
         self.trading = Trading(core, self.books, risk, approver)
         self.analysis = Analysis(core, self.books, self.trading)
-        self.operator = Operator(core, self.books, self.trading, self.analysis)
-        self._quiet = Quiet(core, self.books, self.trading, self.analysis)
+        self.reconciliation = Reconciliation(core, self.books)
+        self.breaking = Breaking(core, self.books, self.trading)
+        self.operator = Operator(
+            core, self.books, self.trading, self.analysis, self.reconciliation, self.breaking
+        )
+        self.fidelity = Fidelity(core)
+        self.books.on_filled = self.fidelity.filled
+        self._quiet = Quiet(
+            core, self.books, self.trading, self.analysis, self.reconciliation, self.breaking
+        )
         core.on_trading_failure = self._halt_on_failure
+        core.unreconciled = self.reconciliation.blocks
+        self._guarded = self.books.execution.guarded
         self._approver = approver
         self._answers: dict[str, ArbiterAnswer] = {}
         self._market = market
@@ -67,6 +81,7 @@ class Engine:
         self._inputs = dict.fromkeys(
             ("trade", "snapshot", "delta", "candle", "news", "notice", "command", "answer"), 0
         )
+        self.gap = Gap(core, self.books, self._inputs)
         self._handlers: dict[type, Callable[..., None]] = {
             Trade: self._trade,
             BookDelta: self._delta,
@@ -130,6 +145,7 @@ class Engine:
         self.books.deposit(parent)
         self.analysis.schedule(start)
         self.trading.plan_watch()
+        self.reconciliation.schedule()
         self._approver.begin(self.core.timers)
         self._plan()
 
@@ -138,6 +154,7 @@ class Engine:
 
         Stops early when a question must be carried out or the slice is full.
         """
+        self._market.expect(events, start)
         if not self._quiet.possible:
             return self._run_each(events, start, stop)
         index = start
@@ -201,6 +218,8 @@ class Engine:
     def _trade(self, event: Trade) -> None:
         self._inputs["trade"] += 1
         closed = self._market.on_trade(event)
+        if (prints := self.fidelity.watched.get(event.symbol)) is not None:
+            prints.take(event)
         if event.symbol in self.books.execution.interested:
             self._execute(event)
         if self.trading.watching:
@@ -222,18 +241,22 @@ class Engine:
     def _delta(self, event: BookDelta) -> None:
         self._inputs["delta"] += 1
         self._market.on_delta(event)
-        if self._market.notices:
-            self._tell()
+        self._book_moved(event.symbol)
         if self.trading.watching:
             self.trading.tick()
 
     def _snapshot(self, event: BookSnapshot) -> None:
         self._inputs["snapshot"] += 1
         self._market.on_snapshot(event)
-        if self._market.notices:
-            self._tell()
+        self._book_moved(event.symbol)
         if self.trading.watching:
             self.trading.tick()
+
+    def _book_moved(self, symbol: str) -> None:
+        if self._market.notices:
+            self._tell()
+        if symbol in self._guarded and self.books.watch_mid(symbol):
+            self._plan()
 
     def _candle(self, event: Candle) -> None:
         self._inputs["candle"] += 1
@@ -312,7 +335,7 @@ class Engine:
     def _tick(self, _due: int) -> None:
         self.trading.tick()
 
-    def _run_named(self, _due: int) -> None:
+    def _run_named(self, due: int) -> None:
         name = self.core.timers.pop()
         kind, _, rest = name.partition(":")
         if kind == "task":
@@ -322,6 +345,16 @@ class Engine:
             self._inputs["answer"] += 1
             self.core.journal.write("answer", answer_id, rest, answer)
             self.trading.answered(answer, answer_id)
+        elif kind == FIDELITY_TIMER:
+            self.fidelity.due(due)
+        elif kind == BREAKER_TIMER:
+            self.breaking.timer()
+        elif kind == RECONCILE_TIMER:
+            self.reconciliation.timer()
+        elif kind == "plan":
+            self.trading.rebalancing.plans.due()
+        elif kind == "hodl":
+            self.trading.hodling.buy()
         elif kind == "mark":
             self.books.minute_timer()
         elif kind == "watch":
@@ -373,6 +406,9 @@ class Engine:
             books=self.books.dump(),
             trading=self.trading.dump(),
             analysis=self.analysis.dump(),
+            fidelity=self.fidelity.dump(),
+            reconciliation=self.reconciliation.dump(),
+            breaking=self.breaking.dump(),
             answers=dict(self._answers),
             effects=list(self.core.effects),
         )
@@ -383,7 +419,7 @@ class Engine:
         state = msgspec.msgpack.decode(data, type=EngineState)
         core = self.core
         core.stamp.now, core.stamp.input = state.now, state.input
-        self._inputs = dict(state.inputs)
+        self._inputs.update(state.inputs)
         core.journal.load(state.journal)
         core.bus.load(state.bus)
         core.timers.load(state.timers)
@@ -395,6 +431,9 @@ class Engine:
         self.books.load(state.books)
         self.trading.load(state.trading)
         self.analysis.load(state.analysis)
+        self.fidelity.load(state.fidelity)
+        self.reconciliation.load(state.reconciliation)
+        self.breaking.load(state.breaking)
         self._answers = dict(state.answers)
         core.effects.clear()
         core.effects.extend(state.effects)

@@ -129,6 +129,21 @@ def _system(_: str, event: SystemEvent) -> Line:
     return kind, event.severity, f"{event.code} {event.text}"
 
 
+def _plan(row_id: str, body: dict[str, Any]) -> Line:
+    plan, what = body["plan"], body["what"].replace("_", " ")
+    failed = what in ("batch failed", "expired", "short of cash", "failed")
+    of = f" {plan.batch} of {plan.batches}" if what.startswith("batch") else ""
+    said = plan.reason or "; ".join(
+        f"{leg.symbol} {leg.reason}" for leg in plan.legs if leg.reason and leg.failures
+    )
+    return "PLAN", "warning" if failed else "info", f"{row_id} {what}{of}{said and f': {said}'}"
+
+
+def _hodl(row_id: str, body: dict[str, Any]) -> Line:
+    parts = ", ".join(f"{plain(amount)} for {asset}" for asset, amount in body["shares"].items())
+    return "HODL", "info", f"{row_id} {parts} of a profit of {plain(body['profit'])}"
+
+
 def _state(_: str, body: dict[str, str]) -> Line:
     severity = "warning" if body["state"] != "running" else "info"
     return "STATE", severity, f"{body['state']}: {body['reason']}"
@@ -148,6 +163,9 @@ _DESCRIBE: dict[str, Callable[[str, Any], Line]] = {
     "card": _card,
     "verdict": _verdict,
     "system": _system,
+    "plan": _plan,
+    "rebalance": _plan,
+    "hodl": _hodl,
     "state": _state,
     "level": _level,
 }

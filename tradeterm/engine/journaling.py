@@ -25,6 +25,11 @@ TRADING_KINDS = frozenset(
         "position",
         "entry",
         "settled",
+        "plan",
+        "rebalance",
+        "hodl",
+        "difference",
+        "breaker",
         "state",
         "level",
     }
@@ -58,6 +63,11 @@ class Journal:
         number = self._counters.get(prefix, 0) + 1
         self._counters[prefix] = number
         return f"{prefix}-{number}"
+
+    def last_id(self, prefix: str) -> str:
+        """The newest id with this prefix; ``""`` before the first."""
+        number = self._counters.get(prefix)
+        return f"{prefix}-{number}" if number else ""
 
     def write(self, kind: str, row_id: str, parent: str, body: object) -> None:
         """Add a row that follows from ``parent`` (``""`` for roots)."""

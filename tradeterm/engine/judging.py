@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from decimal import Decimal
+
 from tradeterm.engine.books import Books
 from tradeterm.engine.core import Core
+from tradeterm.engine.correlations import Correlations
 from tradeterm.engine.hearing import Hearing
+from tradeterm.market.turbulence import Turbulence, turbulence
 from tradeterm.model.account import AccountView
 from tradeterm.model.money import ZERO
-from tradeterm.model.orders import OrderRequest
+from tradeterm.model.orders import Order, OrderRequest
 from tradeterm.model.outputs import RegimeView
 from tradeterm.model.proposals import TradeIntent, Verdict
-from tradeterm.model.vocabulary import AgentName
+from tradeterm.model.timing import SECOND
+from tradeterm.model.vocabulary import AccountBook, AgentName, PositionSide, Side
 from tradeterm.risk.engine import RiskEngine
-from tradeterm.risk.facts import MarketFacts
+from tradeterm.risk.facts import MarketFacts, Standing
 from tradeterm.risk.spot import SpotWish
+
+#: ATR for stops is taken from the longest warm timeframe up to this one (seconds).
+ATR_TIMEFRAME = 3600
 
 
 class Judging:
@@ -24,21 +33,56 @@ class Judging:
         self._books = books
         self._risk = risk
         self._hearing = hearing
+        self._correlations = Correlations(core.market, core.settings.risk.measured_correlation)
+        self._turbulence: dict[str, tuple[int, Turbulence]] = {}
+        """Symbol → its closes then, and what they said: worked out once per candle."""
 
     def margin(self, intent: TradeIntent, parent: str, *, for_card: bool = False) -> Verdict:
         """Judge an entry in its final form; ``for_card`` leaves headroom until the key is hit."""
+        verdict_id = self._core.journal.new_id("verdict")
+        return self._written(self._judged(intent, verdict_id, parent, for_card=for_card))
+
+    def at_another_price(self, order: Order, size: Decimal, limit: Decimal, parent: str) -> Verdict:
+        """Judge the open rest of a working order at another limit, as if it were sent anew."""
+        request, now = order.request, self._core.now
+        rest = size - order.filled
+        account = self._books.account(without=order.id)
+        verdict_id = self._core.journal.new_id("verdict")
+        facts = self.facts(request.symbol, account)
+        if request.book is AccountBook.SPOT:
+            wish = SpotWish(request.symbol, request.side, rest, limit)
+            return self._written(self._risk.spot(
+                wish, account, facts, verdict_id=verdict_id, parent=parent, now=now,
+                state=self.state,
+            ))  # fmt: skip
+        side = PositionSide.LONG if request.side is Side.BUY else PositionSide.SHORT
+        intent = TradeIntent(
+            request.symbol, side, rest, limit, request.stop, request.target, request.leverage,
+            request.confidence,
+        )  # fmt: skip
+        return self._written(self._risk.evaluate(
+            intent, account, facts, verdict_id=verdict_id, parent=parent, now=now,
+            state=self.state,
+        ))  # fmt: skip
+
+    def amend(self, order: Order, request: OrderRequest, verdict: Verdict | None) -> None:
+        """Send other terms for a working order; InvalidOrder when nobody allowed them."""
+        core = self._core
+        approved = self._risk.amend(order, request, verdict, core.now, self.state)
+        self._books.booked(self._books.execution.amend(approved, core.now))
+
+    def what_if(self, intent: TradeIntent) -> Verdict:
+        """The verdict an entry would get now; nothing is written and nothing changes."""
+        return self._judged(intent, "what-if", "", for_card=False)
+
+    def _judged(
+        self, intent: TradeIntent, verdict_id: str, parent: str, *, for_card: bool
+    ) -> Verdict:
         account = self._books.account()
-        return self._written(
-            self._risk.evaluate(
-                intent,
-                account,
-                self._facts(intent.symbol, account),
-                verdict_id=self._core.journal.new_id("verdict"),
-                parent=parent,
-                now=self._core.now,
-                for_card=for_card,
-            )
-        )
+        return self._risk.evaluate(
+            intent, account, self.facts(intent.symbol, account), verdict_id=verdict_id,
+            parent=parent, now=self._core.now, state=self.state, for_card=for_card,
+        )  # fmt: skip
 
     def spot(self, wish: SpotWish, parent: str) -> Verdict:
         """Judge a spot order by its own rules."""
@@ -47,12 +91,18 @@ class Judging:
             self._risk.spot(
                 wish,
                 account,
-                self._facts(wish.symbol, account),
+                self.facts(wish.symbol, account),
                 verdict_id=self._core.journal.new_id("verdict"),
                 parent=parent,
                 now=self._core.now,
+                state=self.state,
             )
         )
+
+    @property
+    def state(self) -> str:
+        """The version of account and market: the inputs taken, and the bookings they led to."""
+        return f"{self._core.stamp.input}.{self._books.revision}"
 
     def _written(self, verdict: Verdict) -> Verdict:
         """Every verdict is journaled and counted: each decided something."""
@@ -65,13 +115,19 @@ class Judging:
 
     def send(self, verdict: Verdict, request: OrderRequest) -> None:
         """Send what the verdict allows; InvalidOrder when the request is anything else."""
-        self._books.place(self._risk.approve(verdict, request, self._core.now))
+        self._books.place(self._risk.approve(verdict, request, self._core.now, self.state))
 
-    def _facts(self, symbol: str, account: AccountView) -> MarketFacts:
+    # -- facts ---------------------------------------------------------------------------------
+
+    def facts(self, symbol: str, account: AccountView) -> MarketFacts:
+        """What a verdict on this symbol goes by; a symbol that is not of this run has no price."""
         core = self._core
-        instrument = core.instruments[symbol]
+        instrument = core.instruments.get(symbol)
+        if instrument is None or symbol not in core.market.symbols:
+            return _NOWHERE
         regime = self._hearing.last(AgentName.REGIME, symbol)
         view = regime.output if regime is not None else None
+        wild = self._wildness(symbol)
         return MarketFacts(
             bid=account.bids.get(symbol, ZERO),
             ask=account.asks.get(symbol, ZERO),
@@ -81,4 +137,48 @@ class Judging:
             data_age_limit=core.market.patience(symbol),
             stale=core.market.stale(symbol, core.now),
             regime=view.regime if isinstance(view, RegimeView) else None,
+            atr=self._atr(symbol),
+            volatility=wild.ratio,
+            move=wild.move_to(core.market.symbol(symbol).price),
+            standing=self.standing(symbol),
+            measured=self._correlations.measured(),
+            unreconciled=core.unreconciled(symbol),
         )
+
+    def standing(self, symbol: str) -> Standing:
+        """What was done lately, and what the market did to this symbol."""
+        core, settings = self._core, self._core.settings.risk.cooldown
+        tripped = tuple(core.tripped)
+        found, wild = (
+            self._books.conduct.standing(symbol, core.now, tripped),
+            self._wildness(symbol),
+        )
+        ends = tuple(
+            (cause, began + seconds * SECOND)
+            for cause, began, seconds in (
+                ("volatility", wild.spike, settings.volatility),
+                ("unusual move", wild.moved, settings.unusual_move),
+            )
+            if began and seconds and began + seconds * SECOND > core.now
+        )
+        return replace(found, cooldowns=found.cooldowns + ends) if ends else found
+
+    def _wildness(self, symbol: str) -> Turbulence:
+        m, risk = self._core.market.symbol(symbol), self._core.settings.risk
+        seen = self._turbulence.get(symbol)
+        if seen is None or seen[0] != m.closes:
+            move = risk.unusual_move
+            found = turbulence(m, float(risk.volatility.ratio), float(move.percent), move.within)
+            seen = self._turbulence[symbol] = (m.closes, found)
+        return seen[1]
+
+    def _atr(self, symbol: str) -> float | None:
+        m = self._core.market.symbol(symbol)
+        known = [timeframe for timeframe in m.windows if timeframe <= ATR_TIMEFRAME]
+        return next((atr for tf in reversed(known) if (atr := m.atr(tf)) is not None), None)
+
+
+_NOWHERE = MarketFacts(
+    bid=ZERO, ask=ZERO, rate=ZERO, taker_fee=ZERO, data_age_seconds=float("inf"),
+    data_age_limit=0.0, stale=True, regime=None,
+)  # fmt: skip

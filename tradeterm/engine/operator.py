@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from tradeterm.engine.amending import Amending
 from tradeterm.engine.analysis import Analysis
 from tradeterm.engine.books import Books
+from tradeterm.engine.breaking import Breaking
 from tradeterm.engine.core import Core
+from tradeterm.engine.protecting import Protecting
+from tradeterm.engine.reconciliation import Reconciliation
 from tradeterm.engine.trading import Trading
 from tradeterm.model.commands import (
+    AdoptDifference,
+    AmendOrder,
     ApproveCard,
     CancelEntries,
     CancelOrder,
-    ClosePosition,
+    CancelPlan,
     Command,
     CommandResult,
     EnableTask,
@@ -21,11 +27,13 @@ from tradeterm.model.commands import (
     ForceRun,
     Halt,
     Pause,
+    Reconcile,
     RejectAll,
     RejectCard,
+    ResetBreaker,
     Resume,
 )
-from tradeterm.model.vocabulary import AgentName, ExitReason, Priority, RunState, Topic
+from tradeterm.model.vocabulary import AgentName, ExitReason, Priority, Purpose, RunState, Topic
 
 _Handler = Callable[[Any, str], CommandResult]
 
@@ -33,25 +41,39 @@ _Handler = Callable[[Any, str], CommandResult]
 class Operator:
     """Carries out commands; every one is journaled before its consequences."""
 
-    def __init__(self, core: Core, books: Books, trading: Trading, analysis: Analysis) -> None:
+    def __init__(
+        self,
+        core: Core,
+        books: Books,
+        trading: Trading,
+        analysis: Analysis,
+        reconciliation: Reconciliation,
+        breaking: Breaking,
+    ) -> None:
         """The parts a command can reach."""
         self._core = core
         self._books = books
         self._trading = trading
         self._analysis = analysis
+        self._breaking = breaking
         self._handlers: dict[type[Command], _Handler] = {
             ApproveCard: self._approve,
             RejectCard: self._reject,
             RejectAll: self._reject_all,
-            ClosePosition: self._close,
             CancelOrder: self._cancel,
             CancelEntries: self._cancel_entries,
+            CancelPlan: self._cancel_plan,
+            ResetBreaker: breaking.reset,
             Halt: self._halt,
             Resume: self._resume,
             Pause: self._pause,
             Flatten: self._flatten,
             ForceRun: self._force_run,
             EnableTask: self._enable_task,
+            Reconcile: reconciliation.reconcile,
+            AdoptDifference: reconciliation.adopt,
+            AmendOrder: Amending(core, books, trading.judging).amend,
+            **Protecting(core, books).handlers,
         }
 
     def carry_out(self, command: Command, kind: str = "command") -> CommandResult:
@@ -86,20 +108,11 @@ class Operator:
             self._trading.reject(card.id, command.actor, command_id)
         return CommandResult(bool(cards), f"{len(cards)} card(s) rejected")
 
-    def _close(self, command: ClosePosition, command_id: str) -> CommandResult:
-        position = self._books.execution.positions.get(command.position_id)
-        if position is None:
-            return CommandResult(False, f"no open position {command.position_id}")
-        if self._books.is_closing(position.id):
-            return CommandResult(False, f"{position.id} is already being closed")
-        self._books.close(position, ExitReason.OPERATOR, command_id)
-        return CommandResult(True, f"closing {position.id} {position.symbol} at market")
-
     def _cancel(self, command: CancelOrder, command_id: str) -> CommandResult:
         order = self._books.execution.working.get(command.order_id)
         if order is None:
             return CommandResult(False, f"no working order {command.order_id}")
-        if order.request.reduce_only:
+        if order.request.purpose in (Purpose.STOP, Purpose.TARGET):
             return CommandResult(
                 False, f"{order.id} protects {order.request.position_id}; close the position"
             )
@@ -108,6 +121,9 @@ class Operator:
 
     def _cancel_entries(self, command: CancelEntries, command_id: str) -> CommandResult:
         return CommandResult(True, f"cancelling {self._books.cancel_entries('operator')} entries")
+
+    def _cancel_plan(self, command: CancelPlan, command_id: str) -> CommandResult:
+        return self._trading.rebalancing.plans.cancel(command.plan_id, command_id)
 
     def _halt(self, command: Halt, command_id: str) -> CommandResult:
         already = self._core.state is RunState.HALTED
@@ -124,6 +140,7 @@ class Operator:
 
     def halt(self, reason: str, parent: str) -> tuple[int, int]:
         """No new exposure from here on: (entries cancelled, cards voided)."""
+        self._breaking.taken_over()
         self._core.set_state(RunState.HALTED, reason, parent)
         cancelled = self._books.cancel_entries("halt")
         voided = self._trading.void_all("halted", parent)
@@ -132,6 +149,9 @@ class Operator:
     def _resume(self, command: Resume, command_id: str) -> CommandResult:
         if self._core.state is RunState.RUNNING:
             return CommandResult(False, "already running")
+        if refusal := self._breaking.refusal():
+            return CommandResult(False, refusal)
+        self._breaking.taken_over()
         self._core.set_state(RunState.RUNNING, command.reason or command.actor, command_id)
         self._core.flattening = False
         return CommandResult(True, "running")
@@ -139,6 +159,7 @@ class Operator:
     def _pause(self, command: Pause, command_id: str) -> CommandResult:
         if self._core.state is RunState.HALTED:
             return CommandResult(False, "halted; a pause would loosen that")
+        self._breaking.taken_over()
         self._core.set_state(RunState.PAUSED, command.actor, command_id)
         return CommandResult(True, "paused: no new proposals, analysis goes on")
 
@@ -156,7 +177,12 @@ class Operator:
         agent = _agent(command.task)
         if agent is None:
             return _unknown_task(command.task)
+        plan = self._trading.rebalancing.plans.current
+        if agent is AgentName.PORTFOLIO:
+            self._trading.rebalancing.allow()
         self._analysis.run_task(agent)
+        if agent is AgentName.PORTFOLIO and plan is not None:
+            return CommandResult(True, f"{agent} ran; {plan.id} goes on: one plan at a time")
         return CommandResult(True, f"{agent} ran")
 
     def _enable_task(self, command: EnableTask, command_id: str) -> CommandResult:

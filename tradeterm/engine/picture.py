@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from tradeterm.engine.engine import Engine
+from tradeterm.engine.holdings import portfolio_view
 from tradeterm.engine.view import (
     AgentView,
     BookView,
@@ -66,6 +67,7 @@ def build_view(engine: Engine, pacing: PacingFacts, version: int) -> ConsoleView
         agents=tuple(_agent(engine, name) for name in AgentName),
         orders=_orders(engine),
         limits=_limits(engine, account),
+        portfolio=portfolio_view(engine, account),
         balances={
             name: dict(assets) for name, assets in engine.books.portfolio.ledger.balances().items()
         },
@@ -151,6 +153,10 @@ def _position(engine: Engine, position: Position, account: AccountView) -> Posit
         opened=position.opened,
         fees=position.fees,
         closing=engine.books.is_closing(position.id),
+        carry=position.carry,
+        realised=position.realised,
+        stop_kind=position.stop_kind.value,
+        trailing=position.trailing,
     )
 
 
@@ -352,6 +358,10 @@ def _order(order: Order) -> OrderView:
         created=order.created,
         updated=order.updated,
         reason=order.reason,
+        position=request.position_id or "",
+        limit=request.limit,
+        post_only=request.post_only,
+        expires=request.expires,
     )
 
 

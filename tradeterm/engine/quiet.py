@@ -7,10 +7,11 @@ bar (``tests/engine/test_quiet.py`` compares both). Why that is safe:
 - Only one symbol is in the run, it knows bars only, and each bar is exactly one interval after
   the one before. So the data is never stale, no candle falls due by itself, nothing is rejected.
 - Nobody waits: no question is open, no card is pending, every bar stays strictly inside the band
-  of the resting orders and on the safe side of liquidation.
+  of the resting orders and of the guards of positions (trailing, margin call, liquidation).
 - The averages keep their order, by the very arithmetic of the rule: it says nothing.
-- No timer runs in between but two whose work is known: ``watch:data``, which finds the data
-  fresh and moves on, and ``mark:minute``, which notes the equity at the last close. Any other
+- No timer runs in between but three whose work is known: ``watch:data``, which finds the data
+  fresh and moves on, ``reconcile``, which finds the venue agreeing (nothing moves there) and
+  moves on, and ``mark:minute``, which notes the equity at the last close. Any other
   timer, order under way, expiry or time exit ends the run before it.
 - The base window has room and stays in its day: nothing is dropped or begun anew.
 
@@ -24,25 +25,25 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-import msgspec
-
 from tradeterm.agents.cross import CrossRule
 from tradeterm.engine.analysis import TRADING_NAME, Analysis
 from tradeterm.engine.books import MARK_TIMER, Books
+from tradeterm.engine.breaking import Breaking
 from tradeterm.engine.core import Core
+from tradeterm.engine.reconciliation import RECONCILE_TIMER, Reconciliation
 from tradeterm.engine.timers import NEVER
 from tradeterm.engine.trading import WATCH_TIMER, Trading
+from tradeterm.market.bars import Bars
 from tradeterm.market.indicators import Ema
-from tradeterm.market.symbol import BARS, Columns
-from tradeterm.model.market import Candle, MarketEvent
+from tradeterm.market.symbol import BARS
+from tradeterm.model.market import MarketEvent
+from tradeterm.model.money import exact
 from tradeterm.model.timing import SECOND
-from tradeterm.model.vocabulary import PositionSide
 
-#: Shorter runs are not worth the look; longer ones would look too far ahead for nothing.
+#: Shorter runs are not worth the look.
 LEAST: Final = 4
-MOST: Final = 144
-#: Relative distance kept from liquidation: far more than a float can be off.
-MARGIN: Final = 1e-9
+#: Above this multiple of the last price the quiet ends: a breaker's base must stay near.
+MOST_RISE: Final = 1.25
 
 
 @dataclass(slots=True)
@@ -54,6 +55,8 @@ class _Prospect:
     slow: Ema
     watch: int
     """When ``watch:data`` is due."""
+    look: int
+    """When ``reconcile`` is due."""
     mark: int
     """When ``mark:minute`` is due; NEVER while nothing is held."""
     until: int
@@ -66,8 +69,13 @@ class _Prospect:
 class Quiet:
     """Looks ahead and, where nothing can happen, moves the whole engine on."""
 
-    def __init__(self, core: Core, books: Books, trading: Trading, analysis: Analysis) -> None:
+    def __init__(
+        self, core: Core, books: Books, trading: Trading, analysis: Analysis,
+        reconciliation: Reconciliation, breaking: Breaking,
+    ) -> None:  # fmt: skip
         self._core = core
+        self._breaking = breaking
+        self._reconciliation = reconciliation
         self._books = books
         self._trading = trading
         self._analysis = analysis
@@ -86,26 +94,23 @@ class Quiet:
         """How many of ``events[start:stop]`` were taken; 0 leaves the next one to the engine."""
         if stop - start < LEAST or self._trading.watching or self._core.effects:
             return 0
+        if not isinstance(events, Bars) or not self._fits(events, start):
+            return 0
         rule = self._analysis.bar_rule()
         prospect = None if rule is None else self._prospect(rule)
         if prospect is None:
             return 0
-        room = min(MOST, self._m.window.room, (prospect.until - self._m.ts) // self._span)
+        room = min(self._m.window.room, (prospect.until - self._m.ts) // self._span)
         if room < LEAST:
             return 0
-        bars = self._regular(events[start : min(stop, start + room)])
-        if len(bars) < LEAST:
+        end = _inside(prospect, events, start, min(stop, start + room))
+        count, fast, slow = _calm(prospect, events.columns.closes[start:end])
+        end = start + count
+        last = events.columns.stamps[end - 1]
+        if not count or (prospect.look < last and not self._reconciliation.agrees()):
             return 0
-        stamps, _, _, *figures = zip(*map(msgspec.structs.astuple, bars), strict=True)
-        opens, highs, lows, closes, volumes = figures
-        count, fast, slow = _calm(prospect, highs, lows, closes)
-        if not count:
-            return 0
-        part = slice(count)
-        self._move_time(prospect, stamps[part], closes[part])
-        self._move_market(bars[part], (
-            stamps[part], opens[part], highs[part], lows[part], closes[part], volumes[part],
-        ))  # fmt: skip
+        self._move_time(prospect, last, events.columns.closes[start:end])
+        self._move_market(events, start, end)
         prospect.fast.moved(fast, count)
         prospect.slow.moved(slow, count)
         return count
@@ -122,17 +127,18 @@ class Quiet:
         above, watch = rule.side(m.symbol), core.timers.due(WATCH_TIMER)
         averages = m.indicators[m.base].standing(rule.fast, rule.slow)
         rest = books.execution.interested.get(m.symbol)
-        if above is None or averages is None or rest is None or watch is None:
+        look = core.timers.due(RECONCILE_TIMER)
+        if above is None or averages is None or rest is None or watch is None or look is None:
             return None
         now = core.stamp.now
         settled = now < m.ts + self._span and m.ts <= now <= watch and m.window.last_ts == m.ts
         if not settled or m.book.ready or trading.coordinator.degradation.holds:
             return None
         prospect = _Prospect(
-            above, *averages, watch=watch, mark=NEVER, until=m.window.session_end,
+            above, *averages, watch=watch, look=look, mark=NEVER, until=m.window.session_end,
             floor=max(rest.low, 0.0), ceiling=rest.high,
         )  # fmt: skip
-        handled = [WATCH_TIMER]
+        handled = [WATCH_TIMER, RECONCILE_TIMER]
         if books.execution.positions:
             if not self._hold(prospect):
                 return None
@@ -153,56 +159,61 @@ class Quiet:
             return False
         if due == m.ts and books.marked:
             return False
-        for position in books.execution.positions.values():
-            level = float(books.execution.liquidation_level(position))
-            if position.side is PositionSide.LONG:
-                prospect.floor = max(prospect.floor, level * (1 + MARGIN))
-            else:
-                prospect.ceiling = min(prospect.ceiling, level * (1 - MARGIN))
         prospect.mark = due
-        prospect.until = min(prospect.until, books.execution.next_exit)
-        return prospect.floor < m.price < prospect.ceiling
+        return prospect.floor < m.price < prospect.ceiling and self._bears(prospect)
 
-    def _regular(self, events: Sequence[MarketEvent]) -> list[Candle]:
-        """The leading bars that follow one another as they should."""
-        m, bars = self._m, []
-        symbol, base, due = m.symbol, m.base, m.ts
-        span = self._span
-        for event in events:
-            due += span
-            if event.__class__ is not Candle or event.ts != due:
-                break
-            if event.timeframe != base or event.symbol != symbol:
-                break
-            bars.append(event)
-        return bars
+    def _bears(self, prospect: _Prospect) -> bool:
+        """Whether no price of the band brings the equity near a breaker."""
+        books, m = self._books, self._m
+        prospect.ceiling = min(prospect.ceiling, m.price * MOST_RISE)
+        band = [exact(max(prospect.floor, 0.0)), exact(prospect.ceiling)]
+        rate = books.portfolio.rate(m.symbol.partition("/")[2])
+        worth = books.portfolio.equities(books.execution.positions.values(), band, rate)
+        return self._breaking.quiet_between(min(worth), max(worth))
+
+    def _fits(self, bars: Bars, start: int) -> bool:
+        """Whether the bars from ``start`` on continue the market's, the first setting nothing off.
+
+        Cheap: most looks that come to nothing end here.
+        """
+        m, columns = self._m, bars.columns
+        rest = self._books.execution.interested.get(m.symbol)
+        if rest is None or not (rest.low < columns.lows[start] and columns.highs[start] < rest.high):
+            return False
+        if m.window.room < LEAST or columns.stamps[start] != m.ts + self._span:
+            return False
+        return bars.timeframe == m.base and bars.symbol == m.symbol
 
     # -- moving on -------------------------------------------------------------------------
 
-    def _move_time(
-        self, prospect: _Prospect, stamps: Sequence[int], closes: Sequence[float]
-    ) -> None:
-        """The timers between the bars, then the clock, the input count and the rule's runs.
+    def _move_time(self, prospect: _Prospect, last: int, closes: Sequence[float]) -> None:
+        """The timers up to the bar of ``last``, then the clock, the input count and the runs.
 
         A timer runs before the first bar later than it, so with the bars up to its own time.
         """
         core, inputs = self._core, self._core.stamp.input
-        marked = self._marks(prospect, closes) if prospect.mark < stamps[-1] else 0
-        watched, watch, last = 0, prospect.watch, stamps[-1]
+        marked = self._marks(prospect, closes) if prospect.mark < last else 0
+        watched, watch = 0, prospect.watch
         opened, span, step = self._m.ts, self._span, core.market.step
+        if step == span and not (opened % step or watch % step):  # it moves on by as much
+            watch += max(0, last - 1 - watch) // (3 * step) * (3 * step)
         while watch < last:  # as Market.next_watch plans it with the bars there are by then
             watched, seen = watch, opened + (watch - opened) // span * span
             watch = (max(watch, seen + 2 * span) // step + 1) * step
         moved = [(watched, WATCH_TIMER, watch)] if watched else []
+        if prospect.look < last:
+            every = self._reconciliation.every
+            looked = prospect.look + (last - 1 - prospect.look) // every * every
+            moved.append((looked, RECONCILE_TIMER, looked + every))
         if marked:
             moved.append((marked - self._span, MARK_TIMER, marked))
         for _, name, due in sorted(moved):  # in the order they last ran, as timers are dumped
             core.timers.cancel(name)
             core.timers.set(name, due)
-        core.stamp.now, core.stamp.input = stamps[-1], inputs + len(stamps)
+        core.stamp.now, core.stamp.input = last, inputs + len(closes)
         counts = core.counters.agents[TRADING_NAME]
-        counts.runs += len(stamps)
-        counts.last = stamps[-1]
+        counts.runs += len(closes)
+        counts.last = last
 
     def _marks(self, prospect: _Prospect, closes: Sequence[float]) -> int:
         """Note the equity at every close that the next bar makes final; the next mark's time."""
@@ -218,31 +229,40 @@ class Quiet:
         books.mark_run(list(zip(range(prospect.mark, end, self._span), worth, strict=True)))
         return end
 
-    def _move_market(self, bars: list[Candle], columns: Columns) -> None:
-        m, last = self._m, bars[-1]
-        m.close_run(bars, columns)
-        m.ts, m.price = last.ts, last.close
+    def _move_market(self, bars: Bars, start: int, stop: int) -> None:
+        m = self._m
+        m.close_run(bars, start, stop)
+        m.ts, m.price = m.window.last_ts, m.window.newest
         rest = self._books.execution.interested[m.symbol]
-        rest.last, rest.seen = last.close, last.ts
+        rest.last, rest.seen = m.price, m.ts
 
 
-def _calm(
-    prospect: _Prospect, highs: Sequence[float], lows: Sequence[float], closes: Sequence[float]
-) -> tuple[int, float, float]:
-    """How many bars stay inside and leave the averages as they stand, and both averages then."""
-    above, floor, ceiling = prospect.above, prospect.floor, prospect.ceiling
+def _inside(prospect: _Prospect, bars: Bars, start: int, stop: int) -> int:
+    """Where the bars from ``start`` on leave the band, at most ``stop``."""
+    floor, ceiling = prospect.floor, prospect.ceiling
+    highs, lows = bars.columns.highs[start:stop], bars.columns.lows[start:stop]
+    if floor < min(lows) and max(highs) < ceiling:
+        return stop
+    for index, (high, low) in enumerate(zip(highs, lows, strict=True), start):
+        if not (floor < low and high < ceiling):
+            return index
+    return stop
+
+
+def _calm(prospect: _Prospect, closes: Sequence[float]) -> tuple[int, float, float]:
+    """How many bars leave the averages in their order, and both averages then."""
+    way = 1.0 if prospect.above else -1.0
     fast, slow = prospect.fast.value or 0.0, prospect.slow.value or 0.0
     fast_share, slow_share = prospect.fast.share, prospect.slow.share
     count = 0
-    for high, low, close in zip(highs, lows, closes, strict=True):
+    for close in closes:
         new_slow = (close - slow) * slow_share + slow
         new_fast = (close - fast) * fast_share + fast
-        crossed = (new_fast > new_slow) is not above and new_fast != new_slow
-        if crossed or not floor < low <= close <= high < ceiling:
+        if (new_fast - new_slow) * way < 0.0:
             break
         fast, slow = new_fast, new_slow
         count += 1
     return count, fast, slow
 
 
-__all__ = ["LEAST", "MOST", "Quiet"]
+__all__ = ["LEAST", "Quiet"]

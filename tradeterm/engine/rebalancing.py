@@ -1,57 +1,73 @@
-"""Carries out a rebalance: spot orders towards the targets, each with a verdict of its own."""
+"""Decides whether a rebalance is carried out now: trading goes first, one at a time, once a day."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Set
+
+import msgspec
+
 from tradeterm.engine.books import Books
 from tradeterm.engine.core import Core
-from tradeterm.engine.judging import Judging
+from tradeterm.engine.plans import RETRY, Plans, PlansState
+from tradeterm.engine.spotting import Spotting
 from tradeterm.engine.timers import task_timer
-from tradeterm.model.outputs import AllocationView, RebalanceLeg
-from tradeterm.model.timing import MINUTE
-from tradeterm.model.vocabulary import AgentName, ConflictType, Purpose, Side
-from tradeterm.risk.spot import SpotWish
+from tradeterm.model.outputs import AllocationView
+from tradeterm.model.timing import SECOND
+from tradeterm.model.vocabulary import AgentName, ConflictType
+from tradeterm.risk.conduct import REBALANCE
 
-#: A rebalance that gave way to trading looks again after this (a card lives two minutes).
-RETRY = 5 * MINUTE
+
+class RebalancingState(msgspec.Struct):
+    """What waits, since when, and the plans."""
+
+    waits: bool
+    earliest: int
+    plans: PlansState
 
 
 class Rebalancing:
-    """Acts on the portfolio agent's legs; trading on the same symbols goes first."""
+    """Acts on the portfolio agent's legs."""
 
-    def __init__(self, core: Core, books: Books, judging: Judging) -> None:
-        self._core = core
-        self._books = books
-        self._judging = judging
+    def __init__(
+        self, core: Core, books: Books, spotting: Spotting, busy: Callable[[], Set[str]]
+    ) -> None:
+        """``busy``: symbols on which a trading decision is pending."""
+        self.plans = Plans(core, books, spotting, busy)
         self.waits = False
         """Whether one is due and gave way."""
+        self._core = core
+        self._conduct = books.conduct
+        self._busy = busy
+        self._earliest = 0
+        """When the next one may begin."""
 
-    def act(self, allocation: AllocationView, busy: set[str], parent: str) -> None:
-        """Send every leg, or none while a decision on one of its symbols is under way."""
+    def act(self, allocation: AllocationView, parent: str) -> None:
+        """Begin a rebalance, or none while a decision on one of its symbols is under way."""
         core = self._core
-        self.waits = any(leg.symbol in busy for leg in allocation.legs)
-        if self.waits:
+        self.waits = False
+        earliest = max(self._earliest, self._conduct.until(REBALANCE))
+        if not allocation.legs or self.plans.current is not None or core.now < earliest:
+            return
+        if not self._busy().isdisjoint(leg.symbol for leg in allocation.legs):
+            self.waits = True
             core.timers.set(task_timer(AgentName.PORTFOLIO), core.now + RETRY)
             core.count(core.counters.detected, ConflictType.REBALANCE.value)
             core.alert("C-REBALANCE-WAITS", "info", "rebalance waits: trading goes first", parent)
-        elif allocation.legs:
-            core.counters.rebalances += 1
-            for leg in allocation.legs:
-                self._send(leg, parent)
+            return
+        self._earliest = core.now + core.settings.portfolio.rebalance_interval * SECOND
+        self._conduct.rebalanced(core.now)
+        core.counters.rebalances += 1
+        self.plans.start(allocation.legs, parent)
 
-    def _send(self, leg: RebalanceLeg, parent: str) -> None:
-        core, account = self._core, self._books.account()
-        side = Side.BUY if leg.notional > 0 else Side.SELL
-        quotes = account.asks if side is Side.BUY else account.bids
-        instrument = core.instruments[leg.symbol]
-        price, rate = quotes.get(leg.symbol), account.rates.get(instrument.quote)
-        if price is None or rate is None:
-            core.alert("C-NO-PRICE", "warning", f"{leg.symbol} has no price: leg left out", parent)
-            return
-        size = instrument.size(abs(leg.notional) / rate / price)
-        verdict = self._judging.spot(SpotWish(leg.symbol, side, size, price), parent)
-        if verdict.intent is None:
-            return
-        request = self._books.execution.spot_request(
-            leg.symbol, side, verdict.intent.size, Purpose.REBALANCE, core.now, verdict.id
-        )
-        self._judging.send(verdict, request)
+    def allow(self) -> None:
+        """The operator forces the portfolio task: the next rebalance need not wait its day."""
+        self._earliest = 0
+
+    def dump(self) -> RebalancingState:
+        """For a snapshot."""
+        return RebalancingState(self.waits, self._earliest, self.plans.dump())
+
+    def load(self, state: RebalancingState) -> None:
+        """Continue as the dumped one would."""
+        self.waits, self._earliest = state.waits, state.earliest
+        self.plans.load(state.plans)

@@ -6,9 +6,12 @@ import msgspec
 
 from tradeterm.engine.analysis import AnalysisState
 from tradeterm.engine.books import BooksState
+from tradeterm.engine.breaking import BreakingState
 from tradeterm.engine.bus import BusState
 from tradeterm.engine.counters import Counters
+from tradeterm.engine.fidelity import Prints
 from tradeterm.engine.journaling import JournalState
+from tradeterm.engine.reconciliation import ReconciliationState
 from tradeterm.engine.timers import TimersState
 from tradeterm.engine.trading import TradingState
 from tradeterm.engine.view import EventView
@@ -35,5 +38,8 @@ class EngineState(msgspec.Struct):
     books: BooksState
     trading: TradingState
     analysis: AnalysisState
+    fidelity: dict[str, Prints]
+    reconciliation: ReconciliationState
+    breaking: BreakingState
     answers: dict[str, ArbiterAnswer]
     effects: list[ArbiterQuestion]

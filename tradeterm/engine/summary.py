@@ -5,11 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+from tradeterm.engine.counters import BreakerChange
 from tradeterm.engine.engine import Engine
 from tradeterm.model.money import ZERO, plain
 from tradeterm.model.orders import Position
 from tradeterm.model.timing import iso
-from tradeterm.model.vocabulary import AgentName
+from tradeterm.model.vocabulary import AgentName, Purpose
 
 
 def summarise(engine: Engine, *, run: str, feed: str, start: int, seconds: float) -> dict[str, Any]:
@@ -31,7 +32,7 @@ def summarise(engine: Engine, *, run: str, feed: str, start: int, seconds: float
         "fills": counters.fills,
         "exits": counters.exits,
         "positions": [_position(p) for p in engine.books.execution.positions.values()],
-        "plans": {"created": 0, "completed": 0, "cancelled": 0, "open": 0},
+        "plans": {**counters.plans, "open": int(_has_plan(engine))},
         "rebalances": counters.rebalances,
         "balances": _balances(engine),
         "equity": plain(account.equity),
@@ -43,11 +44,27 @@ def summarise(engine: Engine, *, run: str, feed: str, start: int, seconds: float
             {"ts": iso(change.ts), "level": change.level, "cause": change.cause}
             for change in counters.degradation
         ],
-        "breakers": [],
+        "breakers": [_breaker(change) for change in counters.breakers],
         "state": engine.core.state.value,
         "failures": counters.failures,
         "state_hash": engine.state_hash(),
     }
+
+
+def _breaker(change: BreakerChange) -> dict[str, Any]:
+    return {
+        "ts": iso(change.ts),
+        "breaker": change.breaker,
+        "what": change.what,
+        "used": plain(change.used),
+        "limit": plain(change.limit),
+        "words": change.words,
+    }
+
+
+def _has_plan(engine: Engine) -> bool:
+    plan = engine.trading.rebalancing.plans.current
+    return plan is not None and plan.purpose is Purpose.DCA
 
 
 def _agent_counts(engine: Engine, name: AgentName) -> dict[str, int]:

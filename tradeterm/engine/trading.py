@@ -14,11 +14,13 @@ from tradeterm.engine.books import Books
 from tradeterm.engine.core import Core
 from tradeterm.engine.counters import LevelChange
 from tradeterm.engine.hearing import ANALYSTS, Hearing
+from tradeterm.engine.hodling import Hodling, HodlingState
 from tradeterm.engine.judging import Judging
-from tradeterm.engine.rebalancing import Rebalancing
+from tradeterm.engine.rebalancing import Rebalancing, RebalancingState
+from tradeterm.engine.spotting import Spotting
 from tradeterm.model.commands import CommandResult
 from tradeterm.model.messages import Message
-from tradeterm.model.orders import Position
+from tradeterm.model.orders import Order, Position
 from tradeterm.model.outputs import AllocationView, Published, TradeSignal
 from tradeterm.model.ports import ArbiterAnswer, ArbiterQuestion
 from tradeterm.model.proposals import Card, Conflict, Proposal, Resolution, Verdict
@@ -29,6 +31,7 @@ from tradeterm.model.vocabulary import (
     CardState,
     ExitReason,
     Level,
+    Purpose,
     ResolutionAction,
     RunState,
     Topic,
@@ -44,7 +47,8 @@ class TradingState(msgspec.Struct):
     coordinator: CoordinatorState
     questions: dict[str, ArbiterQuestion]
     reopen: dict[str, str]
-    rebalance_waits: bool
+    rebalancing: RebalancingState
+    hodling: HodlingState
 
 
 class Trading:
@@ -55,8 +59,10 @@ class Trading:
         self._core = core
         self._books = books
         self.hearing = Hearing(core)
-        self._judging = Judging(core, books, risk, self.hearing)
-        self._rebalancing = Rebalancing(core, books, self._judging)
+        self.judging = Judging(core, books, risk, self.hearing)
+        spotting = Spotting(core, books, self.judging)
+        self.rebalancing = Rebalancing(core, books, spotting, self._busy_symbols)
+        self.hodling = Hodling(core, books, spotting)
         self._approver = approver
         self.coordinator = Coordinator(
             core.settings.orchestration, core.journal.new_id, core.settings.risk.correlation
@@ -67,6 +73,7 @@ class Trading:
         self._reopen: dict[str, str] = {}
         """Position being closed → id of the signal that opens the other side afterwards."""
         books.on_closed = self._position_closed
+        books.on_spot_ended = self._spot_ended
         for topic in ANALYSTS.values():
             core.bus.subscribe(topic, "coordinator", self._on_view)
         core.bus.subscribe(Topic.TRADING_SIGNALS, "coordinator", self._on_signal)
@@ -118,7 +125,8 @@ class Trading:
         if signal.action is Action.HOLD:
             return
         self._core.counters.signals += 1
-        if self._core.state is RunState.RUNNING:
+        # Under a breaker the proposal is made and vetoed, so that the refusal can be explained.
+        if self._core.state is RunState.RUNNING or self._core.tripped:
             self._consider(published, signal.symbol)
 
     def _consider(self, published: Published, symbol: str, closed: str = "") -> None:
@@ -138,7 +146,7 @@ class Trading:
 
     def _evidence(self, symbol: str) -> Evidence:
         held = (position.symbol for position in self._books.execution.positions.values())
-        return self.hearing.evidence(symbol, held, rebalance_pending=self._rebalancing.waits)
+        return self.hearing.evidence(symbol, held, rebalance_pending=self.rebalancing.waits)
 
     # -- the argument ----------------------------------------------------------------------
 
@@ -147,7 +155,7 @@ class Trading:
         core = self._core
         proposal, verdict = considered.proposal, None
         if proposal.intent is not None:
-            verdict = self._judging.margin(proposal.intent, proposal.id)
+            verdict = self.judging.margin(proposal.intent, proposal.id)
             considered = self.coordinator.weigh(considered, verdict, core.now)
             if not verdict.allows:
                 return
@@ -191,7 +199,7 @@ class Trading:
         core = self._core
         intent, verdict = self.coordinator.apply(resolution, proposal), None
         if intent is not None:
-            verdict = self._judging.margin(intent, resolution.id, for_card=True)
+            verdict = self.judging.margin(intent, resolution.id, for_card=True)
             if not verdict.allows:
                 return
             intent = verdict.intent
@@ -217,7 +225,7 @@ class Trading:
         card = self.coordinator.card(card_id)
         verdict = None
         if card is not None and card.intent is not None:
-            verdict = self._judging.margin(card.intent, card.id)
+            verdict = self.judging.margin(card.intent, card.id)
         mid = None if card is None else self._mids().get(card.proposal.symbol)
         decision = self.coordinator.approve(card_id, content_hash, core.now, actor, verdict, mid)
         if decision.card is not None:
@@ -272,11 +280,12 @@ class Trading:
             self._books.close(position, ExitReason.SIGNAL, parent)
         if verdict is None or verdict.intent is None:
             return
-        request = execution.entry_request(verdict.intent, core.now, verdict.id, proposal.agent)
-        self._judging.send(verdict, request)
+        request = execution.requests.entry(verdict.intent, core.now, verdict.id, proposal.agent)
+        self.judging.send(verdict, request)
 
     def _position_closed(self, position: Position, _fill: str) -> None:
         """The other side is a new proposal with a verdict of its own, once this one is gone."""
+        self.hodling.position_closed(position)
         signal_id = self._reopen.pop(position.id, None)
         core = self._core
         if signal_id is None or signal_id in self._reopen.values():
@@ -301,13 +310,21 @@ class Trading:
             return  # a position changed: nothing to decide
         allocation = published.output
         assert isinstance(allocation, AllocationView)
-        core = self._core
-        if core.state is not RunState.RUNNING:
-            return
-        busy = self.coordinator.busy_symbols() | {
+        if self._core.state is RunState.RUNNING:
+            self.rebalancing.act(allocation, published.id)
+
+    def _busy_symbols(self) -> set[str]:
+        """Symbols on which a trading decision is under way."""
+        return self.coordinator.busy_symbols() | {
             question.proposal.symbol for question in self._questions.values()
         }
-        self._rebalancing.act(allocation, busy, published.id)
+
+    def _spot_ended(self, order: Order) -> None:
+        """A purchase for the bag or an order of a plan came to its end."""
+        if order.request.purpose is Purpose.HODL:
+            self.hodling.order_ended(order)
+        else:
+            self.rebalancing.plans.order_ended(order)
 
     def permits(self, permission: Permission) -> bool:
         """What the degradation level still allows."""
@@ -361,7 +378,8 @@ class Trading:
             self.coordinator.dump(),
             dict(self._questions),
             dict(self._reopen),
-            self._rebalancing.waits,
+            self.rebalancing.dump(),
+            self.hodling.dump(),
         )
 
     def load(self, state: TradingState) -> None:
@@ -369,6 +387,7 @@ class Trading:
         self.coordinator.load(state.coordinator)
         self._questions = dict(state.questions)
         self._reopen = dict(state.reopen)
-        self._rebalancing.waits = state.rebalance_waits
+        self.rebalancing.load(state.rebalancing)
+        self.hodling.load(state.hodling)
         self.watching = bool(self.coordinator.pending())
         self._core.level = self.coordinator.degradation.level

@@ -71,6 +71,19 @@ class PositionView:
     opened: int
     fees: Decimal
     closing: bool
+    carry: Decimal = Decimal(0)
+    """Opening and rollover fees."""
+    realised: Decimal = Decimal(0)
+    """Price P&L of the part already closed, before costs."""
+    stop_kind: str = "stop"
+    """What the stop in force is: ``stop``, ``trailing``, ``break_even`` or ``liquidation``."""
+    trailing: bool = False
+    """Whether its stop follows the price."""
+
+    @property
+    def net(self) -> Decimal:
+        """What it would have earned if closed now, before the fee of closing."""
+        return self.realised + self.unrealised - self.fees - self.carry
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +224,145 @@ class OrderView:
     created: int
     updated: int
     reason: str
+    position: str = ""
+    limit: Decimal | None = None
+    post_only: bool = False
+    expires: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlanLegView:
+    """One symbol of a plan. Amounts in account currency."""
+
+    symbol: str
+    side: str
+    amount: Decimal
+    filled: Decimal
+    size: Decimal
+    """Base bought or sold so far."""
+    failures: int
+    """Batches that failed in a row."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlanView:
+    """A DCA plan: the one under way, or one that ended."""
+
+    id: str
+    status: str
+    """``open``, ``paused``, ``completed``, ``cancelled``, ``expired``, ``short_of_cash``,
+    ``failed``."""
+    reason: str
+    created: int
+    batch: int
+    """Slots taken so far, tries after the last one included."""
+    batches: int
+    next_due: int | None
+    """When the next batch is due; None once it ended."""
+    expires: int
+    legs: tuple[PlanLegView, ...]
+
+    @property
+    def amount(self) -> Decimal:
+        """All legs together."""
+        return sum((leg.amount for leg in self.legs), Decimal(0))
+
+    @property
+    def filled(self) -> Decimal:
+        """What was bought and sold so far."""
+        return sum((leg.filled for leg in self.legs), Decimal(0))
+
+
+@dataclass(frozen=True, slots=True)
+class AllocationLine:
+    """One asset of the trading balances; collateral counts as cash."""
+
+    asset: str
+    value: Decimal
+    """Account currency, at mid."""
+    weight: float
+    """Percent of all of them; the target likewise."""
+    target: float
+
+
+@dataclass(frozen=True, slots=True)
+class BagView:
+    """One asset that was put aside for good."""
+
+    asset: str
+    amount: Decimal
+    worth: Decimal | None
+    """Account currency; None while the asset has no price."""
+    earmarked: Decimal
+    """Account currency that waits in trading until it is worth an order."""
+
+
+@dataclass(frozen=True, slots=True)
+class EarningsView:
+    """Where the money came from and went, since the beginning, in account currency."""
+
+    price: Decimal
+    """What prices did to positions, holdings and bags, closed and open."""
+    fees: Decimal
+    """Trading fees, at today's rates where they were paid in another asset."""
+    carry: Decimal
+    """Opening and rollover fees."""
+    llm: Decimal
+    """A memo: it is paid elsewhere and lowers no balance here."""
+
+    @property
+    def net(self) -> Decimal:
+        """What is left of it."""
+        return self.price - self.fees - self.carry - self.llm
+
+
+@dataclass(frozen=True, slots=True)
+class TierView:
+    """The step of the fee ladder in force. Percent; volumes in account currency."""
+
+    maker: Decimal
+    taker: Decimal
+    volume: Decimal
+    """Traded in 30 days."""
+    next_volume: Decimal | None
+    """Where the next step begins; None on the last one."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeadroomView:
+    """What a rate limit still lets through."""
+
+    name: str
+    left: float
+    of: float
+
+
+@dataclass(frozen=True, slots=True)
+class DifferenceView:
+    """Something the venue sees otherwise."""
+
+    id: str
+    ts: int
+    text: str
+    symbol: str
+
+
+@dataclass(frozen=True, slots=True)
+class PortfolioView:
+    """Everything that is no single position or order."""
+
+    allocation: tuple[AllocationLine, ...] = ()
+    """Empty while a holding has no price."""
+    threshold: float = 5.0
+    """Points a weight may be off its target."""
+    bags: tuple[BagView, ...] = ()
+    plans: tuple[PlanView, ...] = ()
+    """The one under way first, then ended ones, newest first."""
+    earnings: EarningsView = EarningsView(Decimal(0), Decimal(0), Decimal(0), Decimal(0))
+    tier: TierView | None = None
+    headroom: tuple[HeadroomView, ...] = ()
+    differences: tuple[DifferenceView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,5 +394,6 @@ class ConsoleView:
     limits: tuple[LimitView, ...] = ()
     balances: dict[str, dict[str, Decimal]] = field(default_factory=dict)
     """Account → asset → amount."""
+    portfolio: PortfolioView = PortfolioView()
     fault: str = ""
     """Set when the engine died; the screen shows it until the operator quits."""

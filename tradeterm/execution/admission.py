@@ -36,7 +36,7 @@ def _admit_entry(request: OrderRequest, positions: Mapping[str, Position]) -> No
     position_id = request.position_id
     if request.stop is None or position_id is None or position_id in positions:
         raise InvalidOrder(
-            f"entry {request.id} needs a stop and a new position id (see entry_request)"
+            f"entry {request.id} needs a stop and a new position id (see requests.entry)"
         )
 
 

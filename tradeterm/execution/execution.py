@@ -8,6 +8,7 @@ placed (or resized) in the very call that booked the fill.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from decimal import Decimal
 
 import msgspec
@@ -15,17 +16,25 @@ import msgspec
 from tradeterm.errors import InvalidOrder
 from tradeterm.execution import positions as arithmetic
 from tradeterm.execution.admission import admit
-from tradeterm.execution.brackets import Bracket, protective_request
+from tradeterm.execution.budget import Touched
+from tradeterm.execution.fees import Fees, FeesState
+from tradeterm.execution.guards import Band, Guards, Watch
+from tradeterm.execution.keeping import Keeper
 from tradeterm.execution.latency import NEVER
+from tradeterm.execution.margin import borrowing_share
 from tradeterm.execution.orders import Orders, OrdersState
+from tradeterm.execution.outbox import Headroom, Outbox, OutboxState
 from tradeterm.execution.paper import PaperExchange, PaperState
+from tradeterm.execution.protection import PROTECTIVE, BracketState, Protect, Protection
 from tradeterm.execution.purse import Purse
+from tradeterm.execution.requests import Requests
 from tradeterm.execution.resting import Resting
+from tradeterm.execution.stops import StopRules, right_side
 from tradeterm.market.book import OrderBook
 from tradeterm.model.instruments import Instrument
-from tradeterm.model.market import MarketEvent
+from tradeterm.model.market import Candle, MarketEvent, Trade
 from tradeterm.model.messages import SystemEvent
-from tradeterm.model.money import LEDGER_STEP, ZERO, ledger_cost, plain
+from tradeterm.model.money import ZERO, ledger_cost, plain
 from tradeterm.model.orders import (
     ApprovedOrder,
     ExecutionEvent,
@@ -33,28 +42,25 @@ from tradeterm.model.orders import (
     Filled,
     Order,
     OrderChanged,
+    OrderEnded,
     OrderFilled,
     OrderRequest,
+    OrderUncertain,
     Position,
     PositionChanged,
     VenueReport,
 )
-from tradeterm.model.pnl import price_gain
-from tradeterm.model.proposals import TradeIntent
-from tradeterm.model.timing import SECOND
+from tradeterm.model.reconciling import VenueSnapshot
 from tradeterm.model.vocabulary import (
     AccountBook,
     ExitReason,
-    Liquidity,
-    OrderType,
+    OrderStatus,
+    PositionSide,
     Purpose,
     Side,
 )
 from tradeterm.settings.execution import ExecutionSettings
-
-#: Turns a protective request into an approved one: (request, verdict id, now). Risk's.
-Protect = Callable[[OrderRequest, str, int], ApprovedOrder]
-_PROTECTIVE = (Purpose.STOP, Purpose.TARGET)
+from tradeterm.settings.market import FeeSchedule
 
 
 class ExecutionState(msgspec.Struct, frozen=True):
@@ -62,15 +68,19 @@ class ExecutionState(msgspec.Struct, frozen=True):
 
     orders: OrdersState
     positions: list[Position]
-    brackets: dict[str, tuple[str, str | None, str | None]]
+    brackets: dict[str, BracketState]
+    watches: dict[str, Watch]
+    fees: FeesState
+    outbox: OutboxState
     venue: PaperState
 
 
 class Execution:
     """Orders, positions and the paper exchange behind one door.
 
-    ``rate`` gives quote asset → account currency at this moment; ``protect`` is risk's permission
-    for protective orders; ``funds`` the trading balance of an asset, which no fill may overdraw.
+    ``rate`` gives quote asset → account currency at this moment and ``priced_by`` the symbol it
+    comes from; ``mid`` is a symbol's mark; ``protect`` is risk's permission for protective orders;
+    ``funds`` the trading balance of an asset, which no fill may overdraw.
     """
 
     def __init__(
@@ -81,8 +91,11 @@ class Execution:
         seed: int,
         ids: Callable[[str], str],
         *,
+        fees: FeeSchedule,
         currency: str,
         rate: Callable[[str], Decimal],
+        priced_by: Callable[[str], str | None],
+        mid: Callable[[str], Decimal | None],
         protect: Protect,
         funds: Callable[[str], Decimal],
     ) -> None:
@@ -91,19 +104,35 @@ class Execution:
         self._ids = ids
         self._currency = currency
         self._rate = rate
-        self._protect = protect
-        self._purse = Purse(currency, instruments, rate, funds)
+        self._mid = mid
+        self._purse = Purse(currency, instruments, rate, funds, settings.margin.opening)
         self._orders = Orders()
-        self._brackets: dict[str, Bracket] = {}
+        self.requests = Requests(settings, instruments, ids)
+        """Orders to ask risk for."""
         self._venue = PaperExchange(settings, instruments, books, seed, self._purse.afford)
         self._agenda = self._venue.agenda
+        self._outbox = Outbox(settings.rate_limit, self._venue, self._last_sent)
+        self.fees = Fees(fees)
+        """What trading costs now; looking at it changes nothing."""
         self.interested: dict[str, Resting] = self._venue.interested
         self.positions: dict[str, Position] = {}
         """Open margin positions by id."""
         self.next_due = NEVER
-        """When ``advance`` has something to do (ns)."""
-        self.next_exit = NEVER
-        """When the first position reaches its time exit (ns)."""
+        """When ``advance`` has something to do (ns): at the venue, a rollover, a time exit."""
+        self._protection = Protection(self._orders, self._venue, self.requests, ids, protect)
+        self._rules = StopRules(settings, instruments)
+        self._guards = Guards(
+            settings, self._rules, self.positions, rate, priced_by, self._venue.fence
+        )
+        self._keeper = Keeper(
+            settings, instruments, self.positions, self._guards, self._rules, self._protection,
+            rate=rate, mid=mid, cash=lambda: funds(currency),
+        )  # fmt: skip
+        self.guarded: dict[str, Band] = self._guards.bands
+        """Symbols whose price or mid concerns an open position, and the band nothing happens in.
+
+        The prices are part of the bands of ``interested``; the mids are for ``on_mid``.
+        """
 
     # -- what there is -----------------------------------------------------------------------
 
@@ -111,6 +140,10 @@ class Execution:
     def working(self) -> dict[str, Order]:
         """Orders that can still fill, by id, oldest first."""
         return self._orders.working
+
+    def committed(self) -> Mapping[str, Order]:
+        """Working orders as dear as they may become by what is under way to the venue."""
+        return self._orders.committed()
 
     @property
     def recent(self) -> list[Order]:
@@ -123,11 +156,15 @@ class Execution:
 
     def protective(self, position_id: str) -> tuple[Order | None, Order | None]:
         """The working stop and target of a position."""
-        bracket = self._brackets.get(position_id)
-        if bracket is None:
-            return None, None
-        working = self._orders.working
-        return working.get(bracket.stop or ""), working.get(bracket.target or "")
+        return self._protection.of(position_id)
+
+    def exits(self, position_id: str) -> list[Order]:
+        """Working close orders of a position that nobody has taken back."""
+        return [
+            order for order in self._orders.working.values()
+            if order.request.purpose is Purpose.EXIT and order.request.position_id == position_id
+            and not self._orders.cancelling(order.id)
+        ]  # fmt: skip
 
     def closing(self, position_id: str) -> Decimal:
         """The size that working close orders will take off a position, never more than it has.
@@ -138,53 +175,16 @@ class Execution:
         position = self.positions.get(position_id)
         if position is None:
             return ZERO
-        sizes = (
-            order.remaining
-            for order in self._orders.working.values()
-            if order.request.purpose is Purpose.EXIT and order.request.position_id == position_id
-        )
-        return min(sum(sizes, ZERO), position.size)
+        return min(sum((order.remaining for order in self.exits(position_id)), ZERO), position.size)
+
+    def break_even(self, position: Position) -> Decimal:
+        """The stop at which a close costs nothing, fees and carry included."""
+        return self._rules.break_even(position)
 
     def take_notices(self) -> list[SystemEvent]:
         """What the operator should know (late, unknown or unfitting fills); empties the list."""
         notices, self._orders.notices = self._orders.notices, []
         return notices
-
-    # -- requests ----------------------------------------------------------------------------
-
-    def entry_request(self, intent: TradeIntent, now: int, parent: str, agent: str) -> OrderRequest:
-        """A market entry for an intent; the position it will open already has its id."""
-        return OrderRequest(
-            id=self._ids("PAPER"), symbol=intent.symbol, side=intent.side.entry,
-            type=OrderType.MARKET, size=intent.size, purpose=Purpose.ENTRY,
-            book=AccountBook.MARGIN, parent=parent,
-            expires=now + self._settings.entry_expiry * SECOND,
-            position_id=self._ids("pos"), leverage=intent.leverage,
-            stop=intent.stop, target=intent.target, agent=agent,
-        )  # fmt: skip
-
-    def spot_request(
-        self, symbol: str, side: Side, size: Decimal, purpose: Purpose, now: int, parent: str
-    ) -> OrderRequest:
-        """A market order on the spot book (rebalance, DCA)."""
-        return OrderRequest(
-            id=self._ids("PAPER"), symbol=symbol, side=side, type=OrderType.MARKET, size=size,
-            purpose=purpose, book=AccountBook.SPOT, parent=parent,
-            expires=now + self._settings.entry_expiry * SECOND,
-        )  # fmt: skip
-
-    def close_request(
-        self, position: Position, now: int, reason: ExitReason, parent: str,
-        size: Decimal | None = None,
-    ) -> OrderRequest:  # fmt: skip
-        """A market close of a position, or of part of it; protection stays until it fills."""
-        return OrderRequest(
-            id=self._ids("PAPER"), symbol=position.symbol, side=position.side.exit,
-            type=OrderType.MARKET, size=position.size if size is None else size,
-            purpose=Purpose.EXIT, book=AccountBook.MARGIN, parent=parent, reduce_only=True,
-            position_id=position.id, leverage=position.leverage, agent=position.agent,
-            exit_reason=reason,
-        )  # fmt: skip
 
     # -- what the engine does ----------------------------------------------------------------
 
@@ -194,24 +194,47 @@ class Execution:
         admit(request, self._instruments, self.positions, self.closing(request.position_id or ""))
         # Without a rate no fill could be booked; once there is one, the last good one stays.
         self._rate(self._instruments[request.symbol].quote)
-        change = self._orders.open(approved, now)
-        self._venue.submit(approved, now)
-        self.next_due = self._agenda.next_due
-        return [change]
+        events: list[ExecutionEvent] = [self._orders.open(approved, now)]
+        reason = self._venue.refusal(request)
+        if reason:
+            refused = OrderEnded(now, request.id, OrderStatus.REJECTED, reason)
+            return events + self._digest([refused], now)
+        self._outbox.submit(approved, now)
+        self._plan()
+        return events
+
+    def amend(self, approved: ApprovedOrder, now: int) -> list[ExecutionEvent]:
+        """Send other terms for an order; they are in force when the venue has taken them."""
+        self._orders.ask(approved)
+        return self._digest(self._outbox.amend(approved, now), now)
+
+    def amending(self, order_id: str) -> bool:
+        """Whether other terms for an order are on their way."""
+        return self._orders.asked(order_id)
+
+    def headroom(self, now: int) -> Headroom:
+        """What may still be sent to the venue; looking at it changes nothing."""
+        return self._outbox.headroom(now)
+
+    def _last_sent(self, order_id: str) -> Touched:
+        order = self._orders.get(order_id)
+        if order is None:
+            return Touched("", 0)
+        return Touched(
+            order.request.symbol, order.updated if order.request.revision else order.created
+        )
 
     def cancel(self, order_id: str, now: int, reason: str) -> list[ExecutionEvent]:
         """Send a cancel; the order ends when it arrives, unless it fills before."""
         order = self._orders.working.get(order_id)
         if order is None:
             raise InvalidOrder(f"order {order_id} is not working; there is nothing to cancel")
-        if order.request.purpose in _PROTECTIVE:
+        if order.request.purpose in PROTECTIVE:
             raise InvalidOrder(
                 f"order {order_id} protects {order.request.position_id}; close the position instead"
             )
         self._orders.note_cancel(order_id, reason)
-        self._venue.cancel(order_id, now)
-        self.next_due = self._agenda.next_due
-        return []
+        return self._digest(self._outbox.cancel(order_id, now), now)
 
     def cancel_entries(self, now: int, reason: str) -> list[ExecutionEvent]:
         """Cancel every working margin entry."""
@@ -223,64 +246,180 @@ class Execution:
         return [event for order_id in entries for event in self.cancel(order_id, now, reason)]
 
     def on_market(self, event: MarketEvent) -> list[ExecutionEvent]:
-        """Let a trade or candle act on resting orders."""
+        """Let a trade or candle act on resting orders, then on the guards of positions."""
+        if not isinstance(event, Trade | Candle):
+            return []
+        whole = isinstance(event, Candle) and self._venue.spans(event)
         reports = self._venue.on_market(event)
-        if reports:
-            return self._digest(reports, event.ts)
-        self.next_due = self._agenda.next_due  # a stop may wait for a usable book
-        return []
+        events = self._digest(reports, event.ts) if reports else []
+        band = self.guarded.get(event.symbol)
+        if band is not None:
+            self._guard(event, band, events, whole=whole)
+        self._plan()  # a stop may wait for a usable book
+        return events
+
+    def _guard(
+        self, event: Trade | Candle, band: Band, events: list[ExecutionEvent], *, whole: bool
+    ) -> None:
+        low, high = _range(event, whole=whole)
+        if band.low < low and high < band.high:
+            return
+        moved = self._keeper.follow(event.symbol, low, high, event.ts, events)
+        if moved and isinstance(event, Candle) and whole:
+            events += self._digest(self._venue.recross(event), event.ts)
+        self._judge(event.symbol, event.ts, events)
+
+    def on_mid(self, symbol: str, now: int) -> list[ExecutionEvent]:
+        """A mid left the band of ``guarded``: judge the collateral of what rests on it."""
+        events: list[ExecutionEvent] = []
+        self._judge(symbol, now, events)
+        self._plan()
+        return events
+
+    def _judge(self, symbol: str, now: int, events: list[ExecutionEvent]) -> None:
+        events += self._digest(self._keeper.judge_margins(symbol, now, events), now)
+        self._guards.reband(symbol)
 
     def advance(self, now: int) -> list[ExecutionEvent]:
         """Let everything happen that was due by ``now``."""
-        return self._digest(self._venue.advance(now), now)
+        events = self._digest(self._outbox.advance(now), now)
+        events += self._digest(self._venue.advance(now), now)
+        if self._guards.next_due <= now:
+            self._keeper.dates(now, events)
+            self._plan()
+        return events
 
-    def due_exits(
-        self, now: int, marks: Mapping[str, Decimal]
-    ) -> list[tuple[Position, ExitReason]]:
-        """Positions to be closed by time or liquidation and not yet closing. Marks are mids."""
-        found: list[tuple[Position, ExitReason]] = []
-        for position in self.positions.values():
-            reason = self._exit_reason(position, now, marks.get(position.symbol))
-            if reason is not None and not self.closing(position.id):
-                found.append((position, reason))
-        return found
+    def _plan(self) -> None:
+        self.next_due = min(self._agenda.next_due, self._outbox.next_due, self._guards.next_due)
 
-    def _exit_reason(self, position: Position, now: int, mark: Decimal | None) -> ExitReason | None:
-        if mark is not None:
-            rate = self._rate(self._instruments[position.symbol].quote)
-            gain = price_gain(position, mark, position.size, rate)
-            left = position.collateral + gain
-            if left * 100 <= self._settings.liquidation * position.collateral:
-                return ExitReason.LIQUIDATION
-        return ExitReason.TIME if now >= self._time_exit(position) else None
+    # -- protection by order -------------------------------------------------------------------
 
-    def liquidation_level(self, position: Position) -> Decimal:
-        """A price on whose better side a position is surely not liquidated."""
-        rate = self._rate(self._instruments[position.symbol].quote)
-        loss = position.collateral * (self._settings.liquidation / 100 - 1) + LEDGER_STEP
-        return position.entry + position.side.sign * loss / (position.size * rate)
+    def move_stop(
+        self, position_id: str, price: Decimal, kind: ExitReason, now: int, parent: str
+    ) -> list[ExecutionEvent]:
+        """Put a stop elsewhere; InvalidOrder when it is off the tick or would fire at once."""
+        position = self._movable(position_id, price, stop=True)
+        events: list[ExecutionEvent] = []
+        self._keeper.put_stop(position, price, kind, parent, now, events)
+        return self._taken(position, now, events)
 
-    def _time_exit(self, position: Position) -> int:
-        return position.opened + self._settings.time_exit * SECOND
+    def move_target(
+        self, position_id: str, price: Decimal | None, now: int, parent: str
+    ) -> list[ExecutionEvent]:
+        """Put a target elsewhere, or take it away; InvalidOrder as for ``move_stop``."""
+        position = self._movable(position_id, price, stop=False)
+        events: list[ExecutionEvent] = []
+        self._keeper.change(replace(position, target=price, updated=now), parent, events)
+        return self._taken(position, now, events)
+
+    def set_trailing(
+        self, position_id: str, now: int, parent: str, *, on: bool
+    ) -> list[ExecutionEvent]:
+        """Let a stop follow the price from the next print on, or stay where it is."""
+        position = self._movable(position_id, None, stop=True)
+        events: list[ExecutionEvent] = []
+        self._keeper.change(replace(position, trailing=on, updated=now), parent, events)
+        return self._taken(position, now, events)
+
+    def _taken(
+        self, position: Position, now: int, events: list[ExecutionEvent]
+    ) -> list[ExecutionEvent]:
+        """Protection works at once: the venue's answers belong to the same step."""
+        self._guards.reband(position.symbol)
+        return events + self._digest(self._venue.advance(now), now)
+
+    def _movable(self, position_id: str, price: Decimal | None, *, stop: bool) -> Position:
+        position = self.positions.get(position_id)
+        if position is None:
+            raise InvalidOrder(f"no open position {position_id}")
+        if position.stop_kind is ExitReason.LIQUIDATION:
+            raise InvalidOrder(f"{position_id} is being liquidated")
+        if price is None:
+            return position
+        what, tick = "stop" if stop else "target", self._instruments[position.symbol].tick
+        if not price.is_finite() or price <= 0 or price % tick:
+            raise InvalidOrder(f"{what} {plain(price)} is not on the tick of {plain(tick)}")
+        market = self._mid(position.symbol)
+        if market is None or not right_side(position, price, market, stop=stop):
+            at = "unknown" if market is None else plain(market)
+            raise InvalidOrder(
+                f"a {what} at {plain(price)} would fire at once: {position.side} {position_id}, "
+                f"market at {at}"
+            )
+        return position
+
+    # -- what the venue says otherwise ---------------------------------------------------------
+
+    def venue_snapshot(self) -> VenueSnapshot:
+        """The venue's own books, to be compared with ours."""
+        return self._venue.snapshot()
+
+    def cancel_stranger(self, order_id: str, now: int) -> None:
+        """Cancel an order at the venue that is none of ours."""
+        self._outbox.cancel(order_id, now)
+        self._plan()
+
+    def mark_unknown(self, order_id: str, reason: str, now: int) -> list[ExecutionEvent]:
+        """Nobody knows whether the venue has an order: it stays pending and counts as one."""
+        return self._digest([OrderUncertain(now, order_id, reason)], now)
+
+    def lose_sight(self, reason: str, now: int) -> list[ExecutionEvent]:
+        """What became of any working order cannot be told; all of them count as working."""
+        return [
+            self._orders.doubt(order_id, reason, now)
+            for order_id, order in list(self._orders.working.items())
+            if not order.unknown
+        ]
+
+    def found_again(self, order_id: str, now: int) -> ExecutionEvent:
+        """The venue was asked and has the order as we have it."""
+        return self._orders.doubt(order_id, "", now)
+
+    def adopt_report(self, report: VenueReport, now: int) -> list[ExecutionEvent]:
+        """Take in what the operator accepts as having happened at the venue."""
+        return self._digest([report], now)
+
+    def adopt_position(self, after: Position, now: int, parent: str) -> list[ExecutionEvent]:
+        """A position is as the venue has it (``positions.resized``); its protection follows."""
+        if after.is_open:
+            self.positions[after.id] = after
+        else:
+            del self.positions[after.id]
+        what = "adjusted" if after.is_open else "closed"
+        events: list[ExecutionEvent] = [PositionChanged(after, what, parent)]
+        self._settle({after.id: after.symbol}, now, events)
+        return events + self._digest(self._venue.advance(now), now)
 
     # -- reports -----------------------------------------------------------------------------
 
     def _digest(self, reports: list[VenueReport], now: int) -> list[ExecutionEvent]:
         events: list[ExecutionEvent] = []
         while reports:
-            touched: dict[str, None] = {}
+            touched: dict[str, str] = {}
             for report in reports:
                 self._apply(report, events, touched)
-            for position_id in touched:
-                self._protect_position(position_id, now, events)
+            self._settle(touched, now, events)
             # Protection works at once: take in the venue's answers in the same step.
             reports = self._venue.advance(now) if touched else []
         self._purse.settle()
-        self.next_due = self._agenda.next_due
+        self._plan()
         return events
 
+    def _settle(
+        self, changed: Mapping[str, str], now: int, events: list[ExecutionEvent]
+    ) -> None:
+        """Protection and guards of positions (id → symbol) that changed are what they now say."""
+        for position_id in changed:
+            position = self.positions.get(position_id)
+            if position is None:
+                self._protection.release(position_id, now)
+            else:
+                self._protection.fit(position, now, events)
+        if changed:
+            self._guards.follow(changed)
+
     def _apply(
-        self, report: VenueReport, events: list[ExecutionEvent], touched: dict[str, None]
+        self, report: VenueReport, events: list[ExecutionEvent], touched: dict[str, str]
     ) -> None:
         order, fill_it = self._orders.apply(report)
         if order is None:
@@ -290,9 +429,9 @@ class Execution:
             self._book(order, report, events)
         else:
             events.append(OrderChanged(order))
-        lost = request.purpose in _PROTECTIVE and not order.working
+        lost = request.purpose in PROTECTIVE and not order.working
         if (fill_it or lost) and request.position_id is not None:
-            touched[request.position_id] = None
+            touched[request.position_id] = request.symbol
 
     def _book(self, order: Order, report: OrderFilled, events: list[ExecutionEvent]) -> None:
         request = order.request
@@ -318,30 +457,32 @@ class Execution:
             what = "closed"
             del self.positions[after.id]
         if before is None:
-            self._brackets[after.id] = Bracket(order.verdict_id)
+            self._protection.attach(after.id, order.verdict_id)
         events.append(PositionChanged(after, what, fill.id))
-        self._plan_time_exits()
 
     def _position_after(
         self, request: OrderRequest, fill: Fill, before: Position | None
     ) -> tuple[Position, ExitReason | None]:
-        if before is None:
-            return arithmetic.opened(fill, request), None
         if not request.reduce_only:
-            return arithmetic.increased(before, fill), None
+            carry = self._opening_fee(fill, request)
+            if before is not None:
+                return arithmetic.increased(before, fill, carry), None
+            on = self._settings.trailing.enabled
+            return arithmetic.opened(fill, request, carry, trailing=on), None
+        assert before is not None, "a fill that reduces nothing is not booked"
         reason = request.exit_reason or ExitReason.SIGNAL
         return arithmetic.reduced(before, fill, reason), reason
 
     def _fill(self, request: OrderRequest, report: OrderFilled, before: Position | None) -> Fill:
         instrument = self._instruments[request.symbol]
         rate = self._rate(instrument.quote)
-        maker = report.liquidity is Liquidity.MAKER
-        percent = instrument.maker_fee if maker else instrument.taker_fee
+        share = self.fees.share(report.liquidity, report.ts)
         notional = report.size * report.price
         asset = instrument.quote
+        self.fees.traded(ledger_cost(notional * rate), report.ts)
         if request.book is AccountBook.MARGIN:
             asset, notional = self._currency, notional * rate
-        fee = ledger_cost(notional * percent)
+        fee = ledger_cost(notional * share)
         if request.reduce_only and before is not None:
             fee = min(fee, arithmetic.released(before, report.size))
         return Fill(
@@ -351,52 +492,11 @@ class Execution:
             position_id=request.position_id,
         )  # fmt: skip
 
-    def _plan_time_exits(self) -> None:
-        self.next_exit = min(map(self._time_exit, self.positions.values()), default=NEVER)
-
-    # -- protection --------------------------------------------------------------------------
-
-    def _protect_position(self, position_id: str, now: int, events: list[ExecutionEvent]) -> None:
-        """Make stop and target fit the position: placed, resized, or gone with it."""
-        position = self.positions.get(position_id)
-        bracket = self._brackets.get(position_id)
-        if bracket is None:
-            return
-        if position is None:
-            del self._brackets[position_id]
-            for order_id in (bracket.stop, bracket.target):
-                if order_id is not None and order_id in self._orders.working:
-                    self._venue.cancel(order_id, now)
-            return
-        bracket.stop = self._fitted(position, bracket.stop, Purpose.STOP, bracket, now, events)
-        if position.target is not None:
-            bracket.target = self._fitted(
-                position, bracket.target, Purpose.TARGET, bracket, now, events
-            )
-
-    def _fitted(
-        self, position: Position, order_id: str | None, purpose: Purpose, bracket: Bracket,
-        now: int, events: list[ExecutionEvent],
-    ) -> str:  # fmt: skip
-        order = self._orders.working.get(order_id or "")
-        if order is not None and order.remaining == position.size:
-            return order.id
-        if order is not None and order.filled:
-            # Partly executed already: a fresh one takes its place, so that its size is the
-            # position's and the old one's fills stay what they were.
-            self._orders.note_cancel(order.id, "resized")
-            self._venue.cancel(order.id, now)
-            order = None
-        new_id = self._ids("PAPER") if order is None else order.id
-        request = protective_request(position, purpose, new_id)
-        approved = self._protect(request, bracket.verdict_id, now)
-        if order is None:
-            events.append(self._orders.open(approved, now))
-            self._venue.submit(approved, now)
-        else:
-            events.append(self._orders.amend(approved, now))
-            self._venue.amend(approved)
-        return new_id
+    def _opening_fee(self, fill: Fill, request: OrderRequest) -> Decimal:
+        """What borrowing for an entry fill costs at once, account currency."""
+        side = PositionSide.LONG if fill.side is Side.BUY else PositionSide.SHORT
+        share = borrowing_share(side, request.leverage, self._settings.margin.opening)
+        return ledger_cost(fill.size * fill.price * fill.rate * share)
 
     # -- state -------------------------------------------------------------------------------
 
@@ -405,10 +505,10 @@ class Execution:
         return ExecutionState(
             orders=self._orders.dump(),
             positions=list(self.positions.values()),
-            brackets={
-                position_id: (bracket.verdict_id, bracket.stop, bracket.target)
-                for position_id, bracket in self._brackets.items()
-            },
+            brackets=self._protection.dump(),
+            watches=self._guards.dump(),
+            fees=self.fees.dump(),
+            outbox=self._outbox.dump(),
             venue=self._venue.dump(),
         )
 
@@ -417,9 +517,16 @@ class Execution:
         self._orders.load(state.orders)
         self.positions.clear()
         self.positions.update((position.id, position) for position in state.positions)
-        self._brackets = {
-            position_id: Bracket(*parts) for position_id, parts in state.brackets.items()
-        }
+        self._protection.load(state.brackets)
         self._venue.load(state.venue)
-        self.next_due = self._agenda.next_due
-        self._plan_time_exits()
+        self.fees.load(state.fees)
+        self._outbox.load(state.outbox)
+        self._guards.load(state.watches)
+        self._plan()
+
+
+def _range(event: Trade | Candle, *, whole: bool) -> tuple[float, float]:
+    """The lowest and highest price that guards learn from an event."""
+    if isinstance(event, Trade):
+        return event.price, event.price
+    return (event.low, event.high) if whole else (event.close, event.close)

@@ -22,6 +22,7 @@ class Step(IntEnum):
     CONTINUE = 1
     CANCEL = 2
     EXPIRE = 3
+    AMEND = 4
 
 
 def delay(settings: LatencySettings, seed: int, what: str, order_id: str) -> int:

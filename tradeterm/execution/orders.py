@@ -20,9 +20,11 @@ from tradeterm.model.orders import (
     ApprovedOrder,
     Order,
     OrderAccepted,
+    OrderAmended,
     OrderChanged,
     OrderEnded,
     OrderFilled,
+    OrderUncertain,
     VenueReport,
 )
 from tradeterm.model.vocabulary import OrderStatus
@@ -51,7 +53,7 @@ def moved(order: Order, status: OrderStatus, now: int, reason: str = "") -> Orde
     """The order in its next state; InvalidOrder when the graph has no such edge."""
     if status is not order.status and status not in GRAPH[order.status]:
         raise InvalidOrder(f"order {order.id} cannot go from {order.status} to {status}")
-    return replace(order, status=status, updated=now, reason=reason or order.reason)
+    return replace(order, status=status, updated=now, reason=reason or order.reason, unknown="")
 
 
 class Track(msgspec.Struct):
@@ -63,6 +65,8 @@ class Track(msgspec.Struct):
     trades: list[str] = msgspec.field(default_factory=list)
     """Venue trade ids already booked."""
     cancel_reason: str = ""
+    asked: ApprovedOrder | None = None
+    """Other terms on their way to the venue."""
 
 
 class OrdersState(msgspec.Struct, frozen=True):
@@ -78,6 +82,8 @@ class Orders:
 
     def __init__(self) -> None:
         self.working: dict[str, Order] = {}
+        self._asking: dict[str, Decimal | None] = {}
+        """Working order → the limit of the terms on their way."""
         self.duplicates = 0
         self.notices: list[SystemEvent] = []
         self._tracks: dict[str, Track] = {}
@@ -117,9 +123,44 @@ class Orders:
         self.working[request.id] = track.order
         return OrderChanged(track.order)
 
+    def ask(self, approved: ApprovedOrder) -> None:
+        """Remember the terms that are sent; they are the order's when the venue took them."""
+        request = approved.request
+        track = self._tracks.get(request.id)
+        if track is None:
+            raise InvalidOrder(f"order {request.id} is not working; it cannot be amended")
+        if track.asked is not None:
+            raise InvalidOrder(f"order {request.id} is already being amended; wait for that")
+        if request.revision != track.order.request.revision + 1:
+            raise InvalidOrder(f"order {request.id}: revision {request.revision} is not the next")
+        if request.size <= track.order.filled:
+            raise InvalidOrder(f"order {request.id} has filled more than {plain(request.size)}")
+        track.asked = approved
+        self._asking[request.id] = request.limit
+
+    def committed(self) -> Mapping[str, Order]:
+        """Working orders as dear as they may become: an amendment under way may raise a limit."""
+        if not self._asking:
+            return self.working
+        working = dict(self.working)
+        for order_id, limit in self._asking.items():
+            if order_id in working:
+                working[order_id] = _dearer(working[order_id], limit)
+        return working
+
+    def asked(self, order_id: str) -> bool:
+        """Whether other terms for an order are on their way."""
+        track = self._tracks.get(order_id)
+        return track is not None and track.asked is not None
+
     def note_cancel(self, order_id: str, reason: str) -> None:
         """Remember why a cancel was sent; it becomes the order's reason if it succeeds."""
         self._tracks[order_id].cancel_reason = reason
+
+    def cancelling(self, order_id: str) -> bool:
+        """Whether a cancel is under way."""
+        track = self._tracks.get(order_id)
+        return track is not None and bool(track.cancel_reason)
 
     def apply(self, report: VenueReport) -> tuple[Order | None, bool]:
         """Take a report in: the order if it changed, and whether a fill is to be booked."""
@@ -133,7 +174,42 @@ class Orders:
             if track.order.status is not OrderStatus.PENDING:
                 return None, False
             return self._keep(track, moved(track.order, OrderStatus.OPEN, report.ts)), False
+        if isinstance(report, OrderAmended):
+            return self._amended(track, report), False
+        if isinstance(report, OrderUncertain):
+            return self._uncertain(track, report), False
         return self._end(track, report), False
+
+    def _amended(self, track: Track, report: OrderAmended) -> Order | None:
+        """The terms asked for came into force; whatever was reported before or after stays."""
+        asked = track.asked
+        if asked is None or asked.request.revision != report.revision:
+            return None
+        track.asked = None
+        self._asking.pop(report.order_id, None)
+        order = track.order
+        if report.reason:
+            text = f"order {order.id} keeps its terms: {report.reason}"
+            self.notices.append(SystemEvent("amend_refused", "warning", text))
+            return None
+        request = replace(asked.request, size=report.size, limit=report.limit)
+        after = replace(order, request=request, verdict_id=asked.verdict_id, updated=report.ts)
+        if order.filled == request.size:
+            after = moved(after, OrderStatus.FILLED, report.ts)
+        return self._keep(track, after)
+
+    def _uncertain(self, track: Track, report: OrderUncertain) -> Order | None:
+        """Only an order of which nothing was heard can be unknown; it stays pending and counts."""
+        if track.order.status is not OrderStatus.PENDING:
+            return None
+        text = f"order {track.order.id} is unknown at the venue: {report.reason}"
+        self.notices.append(SystemEvent("order_uncertain", "critical", text))
+        return self._keep(track, replace(track.order, unknown=report.reason, updated=report.ts))
+
+    def doubt(self, order_id: str, reason: str, now: int) -> OrderChanged:
+        """Whether a working order still works is unknown; with an empty reason, known again."""
+        track = self._tracks[order_id]
+        return OrderChanged(self._keep(track, replace(track.order, unknown=reason, updated=now)))
 
     def _fill(self, track: Track, report: OrderFilled) -> tuple[Order | None, bool]:
         order = track.order
@@ -173,6 +249,7 @@ class Orders:
             self.working[order.id] = order
             return order
         self.working.pop(order.id, None)
+        self._asking.pop(order.id, None)
         self._tracks.pop(order.id, None)
         self._finished[order.id] = track
         if len(self._finished) > KEPT:
@@ -198,8 +275,19 @@ class Orders:
         self._tracks = {track.order.id: _copy(track) for track in state.working}
         self._finished = {track.order.id: _copy(track) for track in state.finished}
         self.working = {order_id: track.order for order_id, track in self._tracks.items()}
+        self._asking = {
+            order_id: track.asked.request.limit
+            for order_id, track in self._tracks.items() if track.asked is not None
+        }  # fmt: skip
         self.duplicates = state.duplicates
         self.notices = []
+
+
+def _dearer(order: Order, limit: Decimal | None) -> Order:
+    before = order.request.limit
+    if limit is None or before is None or limit <= before:
+        return order
+    return replace(order, request=replace(order.request, limit=limit))
 
 
 def _after_fill(order: Order, filled: Decimal) -> OrderStatus:
@@ -209,4 +297,4 @@ def _after_fill(order: Order, filled: Decimal) -> OrderStatus:
 
 
 def _copy(track: Track) -> Track:
-    return Track(track.order, track.cost, list(track.trades), track.cancel_reason)
+    return Track(track.order, track.cost, list(track.trades), track.cancel_reason, track.asked)

@@ -11,14 +11,14 @@ from decimal import Decimal
 
 from tradeterm.errors import InvalidOrder
 from tradeterm.execution.orders import AVERAGE_STEP
-from tradeterm.model.money import ledger_amount, ledger_cost, plain
+from tradeterm.model.money import ZERO, ledger_amount, ledger_cost, plain
 from tradeterm.model.orders import Fill, OrderRequest, Position
 from tradeterm.model.pnl import price_gain
 from tradeterm.model.vocabulary import ExitReason, PositionSide, Side
 
 
-def opened(fill: Fill, request: OrderRequest) -> Position:
-    """The position an entry's first fill opens."""
+def opened(fill: Fill, request: OrderRequest, carry: Decimal, *, trailing: bool) -> Position:
+    """The position an entry's first fill opens; ``carry`` is what borrowing for it costs."""
     if request.position_id is None or request.stop is None:
         raise InvalidOrder(f"entry {request.id} needs a position id and a stop")
     return Position(
@@ -28,10 +28,11 @@ def opened(fill: Fill, request: OrderRequest) -> Position:
         collateral=collateral_for(fill, request.leverage),
         opened=fill.ts, updated=fill.ts, order_id=request.id, agent=request.agent,
         stop=request.stop, target=request.target, opened_size=fill.size, fees=fill.fee,
+        carry=carry, trailing=trailing,
     )  # fmt: skip
 
 
-def increased(position: Position, fill: Fill) -> Position:
+def increased(position: Position, fill: Fill, carry: Decimal) -> Position:
     """The position after another entry fill; the entry price becomes the weighted mean."""
     size = position.size + fill.size
     entry = (position.entry * position.size + fill.price * fill.size) / size
@@ -39,7 +40,7 @@ def increased(position: Position, fill: Fill) -> Position:
         position, size=size, entry=entry.quantize(AVERAGE_STEP),
         collateral=position.collateral + collateral_for(fill, position.leverage),
         updated=fill.ts, opened_size=position.opened_size + fill.size,
-        fees=position.fees + fill.fee,
+        fees=position.fees + fill.fee, carry=position.carry + carry,
     )  # fmt: skip
 
 
@@ -62,6 +63,16 @@ def reduced(position: Position, fill: Fill, reason: ExitReason) -> Position:
         position, size=left, collateral=position.collateral - back, updated=fill.ts,
         realised=position.realised + gain, fees=position.fees + fill.fee, exit=exit_price,
         closed=None if left else fill.ts, exit_reason=None if left else reason,
+    )  # fmt: skip
+
+
+def resized(position: Position, size: Decimal, now: int) -> Position:
+    """The position as the venue has it; its collateral follows, its entry price stays."""
+    collateral = ledger_cost(position.collateral * size / position.size)
+    return replace(
+        position, size=size, collateral=collateral, updated=now,
+        opened_size=position.opened_size + max(size - position.size, ZERO),
+        closed=None if size else now, exit_reason=None if size else ExitReason.OPERATOR,
     )  # fmt: skip
 
 

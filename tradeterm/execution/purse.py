@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Final
 
+from tradeterm.execution.margin import borrowing_share
 from tradeterm.model.instruments import Instrument
 from tradeterm.model.money import ONE, ZERO
 from tradeterm.model.orders import OrderRequest
-from tradeterm.model.vocabulary import AccountBook, Side
+from tradeterm.model.vocabulary import AccountBook, PositionSide, Side
+from tradeterm.settings.execution import BorrowingFees
 
 #: Kept back per fill, so that rounding costs up cannot overdraw.
 _ROUNDING: Final = Decimal("0.0000001")
@@ -24,11 +26,14 @@ class Purse:
         instruments: Mapping[str, Instrument],
         rate: Callable[[str], Decimal],
         funds: Callable[[str], Decimal],
+        opening: BorrowingFees,
     ) -> None:
+        """``opening`` is what a margin entry pays at once for what it borrows."""
         self._currency = currency
         self._instruments = instruments
         self._rate = rate
         self._funds = funds
+        self._opening = opening
         self._spent: dict[str, Decimal] = {}
 
     def afford(self, request: OrderRequest, price: Decimal, size: Decimal) -> Decimal:
@@ -50,6 +55,8 @@ class Purse:
         fee = instrument.taker_fee
         if request.book is AccountBook.MARGIN:
             value = price * self._rate(instrument.quote)
+            side = PositionSide.LONG if request.side is Side.BUY else PositionSide.SHORT
+            fee += borrowing_share(side, request.leverage, self._opening)
             return self._currency, value * (ONE / request.leverage + fee)
         if request.side is Side.SELL:
             return instrument.base, ONE

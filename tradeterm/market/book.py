@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Iterator
+from math import inf
 from typing import Final
 
 import msgspec
@@ -32,6 +33,16 @@ class BookState(msgspec.Struct, frozen=True):
     crossings: int
     ts: int
     watched: list[tuple[bool, float, int]]
+    attended: list[tuple[bool, float, float, float, int]]
+    """(is bid, price, lowest size stated before the last time, lowest at it, that time)."""
+
+
+class _Lows(msgspec.Struct):
+    """The smallest sizes stated at a level: before its last statement, and at that time."""
+
+    before: float = inf
+    latest: float = inf
+    ts: int = -1
 
 
 class OrderBook:
@@ -44,11 +55,13 @@ class OrderBook:
     A fill model that took depth from a level calls ``watch(side, price)`` and later compares
     ``refreshed(side, price)`` with the number it saw: it grows with each event that stated that
     level's size (a snapshot states all of them). Levels nobody watches cost nothing.
+
+    One that queues at a level calls ``attend(side, price)`` and later asks ``lowest``.
     """
 
     __slots__ = (
-        "_ask_prices", "_asks", "_bid_prices", "_bids", "_early", "_watched", "best_ask",
-        "best_bid", "crossed", "crossings", "ready", "symbol", "ts", "version",
+        "_ask_prices", "_asks", "_attended", "_bid_prices", "_bids", "_early", "_watched",
+        "best_ask", "best_bid", "crossed", "crossings", "ready", "symbol", "ts", "version",
     )  # fmt: skip
 
     def __init__(self, symbol: str) -> None:
@@ -66,6 +79,7 @@ class OrderBook:
         self._ask_prices: list[float] = []
         self._early: list[BookDelta] = []
         self._watched: dict[tuple[bool, float], int] = {}
+        self._attended: dict[tuple[bool, float], _Lows] = {}
 
     def snapshot(self, ev: BookSnapshot) -> None:
         """Replace the whole book, then apply deltas that had arrived early but are newer."""
@@ -77,6 +91,8 @@ class OrderBook:
             self._watched[key] += 1
         self.ready = True
         self.ts = ev.ts
+        for is_bid, price in self._attended:
+            self._state(is_bid, price, (self._bids if is_bid else self._asks).get(price, 0.0))
         self._settle()
         early, self._early = self._early, []
         for delta in early:
@@ -116,7 +132,7 @@ class OrderBook:
             self.best_ask = -prices[-1] if prices else None
         self.version += 1
         self.ts = ev.ts
-        if self._watched:
+        if self._watched or self._attended:
             self._note(ev)
         bid = self.best_bid
         ask = self.best_ask
@@ -143,6 +159,24 @@ class OrderBook:
             for price, _ in levels:
                 if (is_bid, price) in watched:
                     watched[is_bid, price] += 1
+        for is_bid, levels in ((True, ev.bids), (False, ev.asks)) if self._attended else ():
+            for price, size in levels:
+                if (is_bid, price) in self._attended:
+                    self._state(is_bid, price, size)
+
+    def _state(self, is_bid: bool, price: float, size: float) -> None:
+        """Note a size the market stated; gone from the edge of what is shown says nothing."""
+        if size <= 0.0 and not self._in_view(is_bid, price):
+            return
+        lows = self._attended[is_bid, price]
+        if self.ts > lows.ts:
+            lows.before, lows.latest, lows.ts = min(lows.before, lows.latest), inf, self.ts
+        lows.latest = min(lows.latest, max(size, 0.0))
+
+    def _in_view(self, is_bid: bool, price: float) -> bool:
+        """Whether the shown part of a side reaches as far as ``price``."""
+        prices, key = (self._bid_prices, price) if is_bid else (self._ask_prices, -price)
+        return bool(prices) and key >= prices[0]
 
     @property
     def usable(self) -> bool:
@@ -199,6 +233,24 @@ class OrderBook:
         """How often a watched level was stated since ``watch``; 0 for unwatched levels."""
         return self._watched.get((side is Side.BUY, price), 0)
 
+    def attend(self, side: Side, price: float) -> float | None:
+        """Follow the size stated at a level from now on; what it shows, None out of view."""
+        is_bid = side is Side.BUY
+        self._attended[is_bid, price] = _Lows()
+        return self.size_at(side, price) if self._in_view(is_bid, price) else None
+
+    def neglect(self, side: Side, price: float) -> None:
+        """Stop following; harmless when nobody did."""
+        self._attended.pop((side is Side.BUY, price), None)
+
+    def lowest(self, side: Side, price: float, before: int) -> float | None:
+        """The smallest size stated at an attended level before a time; None when none was."""
+        lows = self._attended.get((side is Side.BUY, price))
+        if lows is None:
+            return None
+        low = min(lows.before, lows.latest) if lows.ts < before else lows.before
+        return None if low == inf else low
+
     def dump(self) -> BookState:
         """Everything that can change a later answer."""
         return BookState(
@@ -212,6 +264,10 @@ class OrderBook:
             crossings=self.crossings,
             ts=self.ts,
             watched=[(is_bid, price, n) for (is_bid, price), n in self._watched.items()],
+            attended=[
+                (is_bid, price, lows.before, lows.latest, lows.ts)
+                for (is_bid, price), lows in self._attended.items()
+            ],
         )
 
     def load(self, state: BookState) -> None:
@@ -230,3 +286,7 @@ class OrderBook:
         self.crossings = state.crossings
         self.ts = state.ts
         self._watched = {(is_bid, price): n for is_bid, price, n in state.watched}
+        self._attended = {
+            (is_bid, price): _Lows(before, latest, ts)
+            for is_bid, price, before, latest, ts in state.attended
+        }

@@ -8,12 +8,14 @@ therefore a function of what the window holds, and the same after a restart.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from functools import reduce
+from operator import add
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from tradeterm.market.bars import Bars
 from tradeterm.model.market import Candle
 from tradeterm.model.timing import DAY, SECOND
 
@@ -115,23 +117,23 @@ class CandleWindow:
         """The last stamp that belongs to the newest candle's UTC day."""
         return (self.vwap_day + 1) * DAY
 
-    def extend(self, stamps: Sequence[int], *figures: Sequence[float]) -> None:
-        """Add a run of candles (o, h, l, c, v) at once, with the state ``append`` would leave.
-
-        The caller has checked that they are in order, fit in (``room``) and stay in the session.
-        """
-        n, self.count = self.count, self.count + len(stamps)
+    def extend(self, bars: Bars, start: int, stop: int) -> None:
+        """Add ``bars[start:stop]``, all later than the last one, as ``append`` would."""
+        run = bars.columns.part(start, stop)
+        n, count = self.count, stop - start
+        if count > self.room or not count or run.stamps[-1] > self.session_end:
+            for index in range(start, stop):
+                self.append(bars[index])
+            return
+        self.count = n + count
         part = slice(n, self.count)
-        self._t[part] = array("q", stamps)
-        for column, values in zip(
-            (self._o, self._h, self._l, self._c, self._v), figures, strict=True
-        ):
-            column[part] = array("d", values)
-        self.last_ts, self.newest = stamps[-1], self._c[self.count - 1]
-        self.total += len(stamps)
-        _, high, low, close, volume = (column[part] for column in self._np)
-        self.vwap_value = _added(self.vwap_value, (high + low + close) / 3.0 * volume)
-        self.vwap_volume = _added(self.vwap_volume, volume.copy())
+        self._t[part], self._o[part], self._h[part] = run.stamps, run.opens, run.highs
+        self._l[part], self._c[part], self._v[part] = run.lows, run.closes, run.volumes
+        self.last_ts, self.newest = run.stamps[-1], run.closes[-1]
+        self.total += count
+        # One after the other: sum() may pair them, and round otherwise.
+        self.vwap_value = reduce(add, run.worth, self.vwap_value)
+        self.vwap_volume = reduce(add, run.volumes, self.vwap_volume)
 
     def _new_session(self, day: int, ts: int) -> None:
         opened = ts - self.timeframe * SECOND
@@ -239,12 +241,6 @@ class CandleWindow:
         self.vwap_value = state.vwap_value
         self.vwap_volume = state.vwap_volume
         self.vwap_whole = state.vwap_whole
-
-
-def _added(begin: float, amounts: Column) -> float:
-    """One after the other, as in a loop: ``sum`` would pair them and round otherwise."""
-    amounts[0] += begin
-    return float(np.add.accumulate(amounts)[-1])
 
 
 class BuilderState(msgspec.Struct, frozen=True):
@@ -375,15 +371,16 @@ class Aggregator:
         self.whole = False
         return late, done
 
-    def absorb(
-        self, highs: Sequence[float], lows: Sequence[float], closes: Sequence[float],
-        volumes: Sequence[float],
-    ) -> None:  # fmt: skip
-        """A run of bars inside the open bucket, none of them its last."""
-        self.high, self.low = max(self.high, *highs), min(self.low, *lows)
-        self.close = closes[-1]
-        for volume in volumes:  # one by one, as ``add`` does: sum() rounds otherwise
-            self.volume += volume
+    def follow(self, bars: Bars, stop: int) -> None:
+        """Stand as after ``bars[:stop]``, whose newest bucket begins among them."""
+        buckets, columns = bars.buckets(self.timeframe), bars.columns
+        at = stop - 1 - buckets.first
+        number, inside = divmod(at, buckets.length)
+        self.end = columns.stamps[stop - 1]
+        self.end += -self.end % self.span
+        self.whole = inside + 1 < buckets.length
+        self.open, self.close = buckets.opens[number], columns.closes[stop - 1]
+        self.high, self.low, self.volume = buckets.highs[at], buckets.lows[at], buckets.volumes[at]
 
     def _begin(self, bar: Candle) -> None:
         known = self.end > 0

@@ -9,9 +9,16 @@ import msgspec
 
 from tradeterm.market.book import OrderBook
 from tradeterm.market.candles import MAX_FLAT, NEVER
-from tradeterm.market.indicators import Figures, IndicatorSet
+from tradeterm.market.recipes import IndicatorSet
 from tradeterm.market.symbol import BARS, STREAM, SymbolMarket, SymbolState
-from tradeterm.model.market import BookDelta, BookSnapshot, Candle, FeedNotice, Trade
+from tradeterm.model.market import (
+    BookDelta,
+    BookSnapshot,
+    Candle,
+    FeedNotice,
+    MarketEvent,
+    Trade,
+)
 from tradeterm.model.timing import MINUTE, SECOND, timeframe_text
 from tradeterm.settings.market import MarketSettings
 
@@ -232,6 +239,11 @@ class Market:
         taken, self.notices = self.notices, []
         return taken
 
+    def expect(self, events: Sequence[MarketEvent], start: int) -> None:
+        """``events[start:]`` are what comes next; figures may be worked out for all of them."""
+        for m in self._by_symbol.values():
+            m.ahead = events, start
+
     # -- warm-up ---------------------------------------------------------------------------
 
     def warm(self, history: Callable[[str, int, int], list[Candle]]) -> None:
@@ -303,7 +315,7 @@ class Market:
         if not m.price:
             return None
         bid, ask = m.quote()
-        return Snapshot(symbol, now, m.price, bid, ask, Figures(m.indicators), m.atr)
+        return Snapshot(symbol, now, m.price, bid, ask, m.figures, m.atr)
 
     def age(self, symbol: str, now: int) -> float:
         """Seconds since the symbol's last event; infinite before the first."""

@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from tradeterm.market.bars import Bars
 from tradeterm.market.book import BookState, OrderBook
 from tradeterm.market.candles import (
     Aggregator,
@@ -15,9 +16,8 @@ from tradeterm.market.candles import (
     TradeBuilder,
     WindowState,
 )
-from tradeterm.market.indicators import Indicators
-from tradeterm.model.market import Candle
-from tradeterm.model.timing import SECOND
+from tradeterm.market.indicators import Figures, Indicators
+from tradeterm.model.market import Candle, MarketEvent
 
 #: How a symbol's candles come about; UNKNOWN until its first event.
 UNKNOWN: Final = ""
@@ -25,9 +25,6 @@ STREAM: Final = "stream"
 BARS: Final = "bars"
 
 Row = tuple[int, float, float, float, float, float]
-Prices = Sequence[float]
-#: Stamps, opens, highs, lows, closes, volumes of a run of bars.
-Columns = tuple[Sequence[int], Prices, Prices, Prices, Prices, Prices]
 
 
 class SymbolState(msgspec.Struct, frozen=True):
@@ -56,8 +53,8 @@ class SymbolMarket:
     """
 
     __slots__ = (
-        "_timeframes", "_window_size", "aggregators", "base", "book", "builder", "closes",
-        "indicators", "mode", "price", "prints", "side", "symbol", "ts", "window", "windows",
+        "_timeframes", "_window_size", "aggregators", "ahead", "base", "book", "builder", "closes",
+        "figures", "indicators", "mode", "price", "prints", "side", "symbol", "ts", "window", "windows",
     )  # fmt: skip
 
     def __init__(self, symbol: str, timeframes: Sequence[int], window: int) -> None:
@@ -68,6 +65,8 @@ class SymbolMarket:
         self.ts = 0
         self.prints = 0
         self.closes = 0
+        self.ahead: tuple[Sequence[MarketEvent], int] = ((), 0)
+        """Events that were read and where the first of them stands that may not be taken yet."""
         self.book = OrderBook(symbol)
         self._timeframes = tuple(timeframes)
         self._window_size = window
@@ -81,6 +80,8 @@ class SymbolMarket:
         self.windows = {tf: CandleWindow(tf, self._window_size) for tf in (base, *higher)}
         self.window = self.windows[base]
         self.indicators = {tf: Indicators(window) for tf, window in self.windows.items()}
+        self.indicators[base] = Indicators(self.window, self.coming)
+        self.figures = Figures(self.indicators, self.window)
         self.aggregators = [Aggregator(self.symbol, tf) for tf in higher]
 
     def close(self, bar: Candle) -> list[Candle] | None:
@@ -97,28 +98,37 @@ class SymbolMarket:
                 closed.append(done)
         return closed
 
-    def close_run(self, bars: Sequence[Candle], columns: Columns) -> None:
-        """``close`` for a regular run of bars at once; ``columns`` are their figures.
-
-        The base window has room for them and they stay in its session: the caller's to check.
-        """
-        stamps, opens, highs, lows, closes, volumes = columns
-        self.window.extend(stamps, opens, highs, lows, closes, volumes)
-        self.closes += len(bars)
-        step = self.base * SECOND
+    def close_run(self, bars: Bars, start: int, stop: int) -> None:
+        """``close`` for ``bars[start:stop]`` at once; the first follows the newest one here."""
+        self.window.extend(bars, start, stop)
+        self.closes += stop - start
         for aggregator in self.aggregators:
-            window, index = self.windows[aggregator.timeframe], 0
-            while index < len(bars):
-                inside = (aggregator.end - 1 - stamps[index]) // step + 1
-                part = slice(index, min(len(bars), index + inside))
-                if inside > 0:
-                    aggregator.absorb(highs[part], lows[part], closes[part], volumes[part])
-                    index = part.stop
-                    continue
+            window, buckets = self.windows[aggregator.timeframe], bars.buckets(aggregator.timeframe)
+            begun = min(max(start, buckets.first), stop)
+            for index in range(start, begun):  # a bucket whose beginning is not among the bars
                 for done in aggregator.add(bars[index]):
                     if done is not None:
                         window.append(done)
-                index += 1
+            if begun < stop:
+                window.extend(buckets.whole, buckets.ended(begun), buckets.ended(stop))
+                aggregator.follow(bars, stop)
+
+    def coming(self) -> list[Candle]:
+        """The base candles that are known to come, as far as they fit into the window."""
+        bars: list[Candle] = []
+        if self.mode != BARS:
+            return bars
+        (events, start), room, last = self.ahead, self.window.room, self.window.last_ts
+        for index in range(start, len(events)):
+            event = events[index]
+            if event.__class__ is not Candle or event.ts <= last:
+                continue
+            if event.symbol == self.symbol and event.timeframe == self.base:
+                if len(bars) == room:
+                    break
+                bars.append(event)
+                last = event.ts
+        return bars
 
     def warm(self, history: dict[int, list[Candle]]) -> None:
         """Fill the windows from the past; buckets that are still open are put together again."""

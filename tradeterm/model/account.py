@@ -37,7 +37,7 @@ class Entry:
     id: str
     ts: int
     kind: str
-    """``deposit``, ``open``, ``close``, ``fee``, ``spot``, ``hodl``, ``llm`` …"""
+    """``deposit``, ``open``, ``close``, ``rollover``, ``spot``, ``hodl``, ``llm`` …"""
     parent: str
     postings: tuple[Posting, ...]
 
@@ -67,8 +67,15 @@ class AccountView:
     """Best bid by symbol, in quote currency."""
     asks: Mapping[str, Decimal]
     day_start_equity: Decimal
+    """The mark at 00:00 UTC."""
+    high_equity: Decimal
+    """The highest mark of the last 24 hours."""
+    week_start_equity: Decimal
+    """The mark on Monday, 00:00 UTC."""
     peak_equity: Decimal
+    """The highest mark since the last reset."""
     loss_streak: int
+    """Losing trades in a row."""
     state: RunState
     level: Level
 

@@ -109,6 +109,13 @@ class AdoptDifference(Command, frozen=True, tag="adopt"):
     reason: str
 
 
+class ResetBreaker(Command, frozen=True, tag="reset_breaker"):
+    """A breaker was looked at: losses so far no longer count against it. Needs a reason."""
+
+    breaker: str
+    reason: str
+
+
 class Halt(Command, frozen=True, tag="halt"):
     """No new exposure; entries cancelled, protection stays, pending cards void."""
 
@@ -158,6 +165,7 @@ ShellCommand = (
     | Reconcile
     | AdoptDifference
     | CancelEntries
+    | ResetBreaker
     | Halt
     | Resume
     | Pause

@@ -5,6 +5,7 @@ Every event carries ``ts`` in nanoseconds UTC. A candle is stamped with its **cl
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import msgspec
@@ -106,7 +107,7 @@ class Feed(Protocol):
         """Up to ``count`` candles closed at or before ``start``, oldest first (warm-up)."""
         ...
 
-    def take(self) -> list[MarketEvent]:
+    def take(self) -> Sequence[MarketEvent]:
         """The next events in time order; empty when the feed has ended."""
         ...
 

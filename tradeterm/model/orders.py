@@ -48,6 +48,10 @@ class OrderRequest:
     exit_reason: ExitReason | None = None
     post_only: bool = False
     """Refused rather than filled at once: it may only add liquidity."""
+    confidence: Decimal = ZERO
+    """Of the proposal it follows; an entry moved to another price is judged by it again."""
+    revision: int = 0
+    """How often its terms were amended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,9 @@ class Order:
     average: Decimal | None = None
     """Size-weighted mean fill price, in quote currency."""
     reason: str = ""
+    unknown: str = ""
+    """Why nobody knows whether the venue has it; empty: it is known. Such an order counts against
+    every limit like any pending one, is looked up and never sent again blindly."""
 
     @property
     def id(self) -> str:
@@ -133,6 +140,13 @@ class Position:
     realised: Decimal = ZERO
     """Price P&L of the part already closed, before fees."""
     fees: Decimal = ZERO
+    """Trading fees of its fills."""
+    carry: Decimal = ZERO
+    """Opening and rollover fees of what it borrows."""
+    stop_kind: ExitReason = ExitReason.STOP
+    """What a close at the stop in force would be: stop, trailing, break-even, liquidation."""
+    trailing: bool = False
+    """Whether its stop follows the price."""
     closed: int | None = None
     exit: Decimal | None = None
     """Size-weighted mean exit price."""
@@ -145,8 +159,8 @@ class Position:
 
     @property
     def pnl(self) -> Decimal:
-        """Realised P&L net of fees."""
-        return self.realised - self.fees
+        """Realised P&L net of all it cost."""
+        return self.realised - self.fees - self.carry
 
 
 # -- what a venue reports ------------------------------------------------------------------
@@ -183,7 +197,28 @@ class OrderEnded:
     reason: str
 
 
-VenueReport = OrderAccepted | OrderFilled | OrderEnded
+@dataclass(frozen=True, slots=True)
+class OrderAmended:
+    """The venue took other terms, or (with a reason) kept the old ones."""
+
+    ts: int
+    order_id: str
+    revision: int
+    size: Decimal
+    limit: Decimal | None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderUncertain:
+    """The venue's answer to a submit was lost or made no sense; whether it has it is unknown."""
+
+    ts: int
+    order_id: str
+    reason: str
+
+
+VenueReport = OrderAccepted | OrderFilled | OrderEnded | OrderAmended | OrderUncertain
 
 
 # -- what follows from reports -------------------------------------------------------------
@@ -212,9 +247,36 @@ class PositionChanged:
 
     position: Position
     what: str
-    """``opened``, ``increased``, ``reduced``, ``closed`` or ``protected``."""
+    """``opened``, ``increased``, ``reduced``, ``closed``, ``protected``, ``charged`` or
+    ``adjusted``."""
     parent: str
-    """The fill or command it follows from."""
+    """The fill, order or command it follows from."""
 
 
-ExecutionEvent = OrderChanged | Filled | PositionChanged
+@dataclass(frozen=True, slots=True)
+class Charged:
+    """A position paid for what it borrows; what trading lacked came out of its collateral."""
+
+    ts: int
+    before: Position
+    after: Position
+
+
+@dataclass(frozen=True, slots=True)
+class PositionAlarm:
+    """What the operator must know about a position now."""
+
+    position: Position
+    code: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExitDue:
+    """A position is to be closed at market now."""
+
+    position: Position
+    reason: ExitReason
+
+
+ExecutionEvent = OrderChanged | Filled | PositionChanged | Charged | PositionAlarm | ExitDue

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from tradeterm.model.market import Candle, MarketEvent
 from tradeterm.model.orders import ApprovedOrder, VenueReport
 from tradeterm.model.proposals import Conflict, Proposal
+from tradeterm.model.reconciling import VenueSnapshot
 from tradeterm.model.vocabulary import Regime, ResolutionAction, ResolvedBy
 
 
@@ -64,8 +66,12 @@ class Venue(Protocol):
         """Send an order; what becomes of it arrives as reports."""
         ...
 
-    def cancel(self, order_id: str, now: int) -> None:
-        """Ask for the rest of an order to be cancelled."""
+    def cancel(self, order_ids: Sequence[str], now: int) -> None:
+        """Ask in one call for the rest of orders to be cancelled."""
+        ...
+
+    def amend(self, order: ApprovedOrder, now: int) -> None:
+        """Send other terms for a working order (``request.revision`` is one higher)."""
         ...
 
     def on_market(self, event: MarketEvent) -> list[VenueReport]:
@@ -74,6 +80,10 @@ class Venue(Protocol):
 
     def advance(self, now: int) -> list[VenueReport]:
         """What happened up to ``now`` (orders and cancels leaving latency, expiry)."""
+        ...
+
+    def snapshot(self) -> VenueSnapshot:
+        """What the venue holds now: working orders, position sizes, balances."""
         ...
 
 

@@ -31,6 +31,8 @@ class TradeIntent:
     target: Decimal | None
     leverage: Decimal
     confidence: Decimal
+    wished: Decimal | None = None
+    """The size before risk took a part of it away, so that it does so only once."""
 
     def content_hash(self) -> str:
         """Identifies exactly this order; an approval or verdict of another does not fit."""
@@ -147,6 +149,8 @@ class Verdict:
     intent: TradeIntent | None
     """What may be sent; None when nothing may."""
     content_hash: str
+    state: str
+    """The version of account and market it was given on; of no use on any other."""
 
     @property
     def allows(self) -> bool:

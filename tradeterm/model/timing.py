@@ -55,6 +55,11 @@ def day_start(ts: int) -> int:
     return ts - ts % DAY
 
 
+def week_start(ts: int) -> int:
+    """Monday 00:00 UTC of the week ``ts`` lies in (1970 began on a Thursday)."""
+    return ts - (ts + 3 * DAY) % (7 * DAY)
+
+
 @cache
 def timeframe_text(seconds: int) -> str:
     """``60`` → ``1m``, ``3600`` → ``1h``, ``86400`` → ``1d``."""

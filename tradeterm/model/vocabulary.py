@@ -173,6 +173,29 @@ class Evidence(StrEnum):
     TRADE_THROUGH = "trade_through"
     QUEUE = "queue"
     BAR_ESTIMATE = "bar_estimate"
+    VENUE_REPORT = "venue_report"
+    """The venue's word, adopted by the operator after the fact."""
+
+
+class DifferenceKind(StrEnum):
+    """How the venue's books can differ from ours."""
+
+    ORDER_MISSING = "order_missing"
+    """Works here, unknown there."""
+    ORDER_UNKNOWN = "order_unknown"
+    """Works there, unknown (or ended) here."""
+    ORDER_FILLED = "order_filled"
+    POSITION_SIZE = "position_size"
+    BALANCE = "balance"
+
+
+class DifferenceState(StrEnum):
+    """Life of a difference."""
+
+    OPEN = "open"
+    ADOPTED = "adopted"
+    GONE = "gone"
+    """A later look no longer found it."""
 
 
 class Topic(StrEnum):
@@ -255,6 +278,24 @@ class ResolvedBy(StrEnum):
     FALLBACK = "fallback"
 
 
+class PlanStatus(StrEnum):
+    """Life of a DCA plan; all but the first two are its end."""
+
+    OPEN = "open"
+    PAUSED = "paused"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    SHORT_OF_CASH = "short_of_cash"
+    FAILED = "failed"
+    """Given up for a reason other than cash."""
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether it is over."""
+        return self not in (PlanStatus.OPEN, PlanStatus.PAUSED)
+
+
 class CardState(StrEnum):
     """Life of an approval card."""
 
@@ -264,6 +305,26 @@ class CardState(StrEnum):
     EXPIRED = "expired"
     DRIFTED = "drifted"
     VOID = "void"
+
+
+class Breaker(StrEnum):
+    """What stops entries when too much was lost; in the order of how far they go."""
+
+    DAILY = "daily"
+    LOSSES = "losses"
+    """Too many losing trades in a row."""
+    WEEKLY = "weekly"
+    DRAWDOWN = "drawdown"
+
+
+class BreakerEvent(StrEnum):
+    """What became of a breaker."""
+
+    TRIPPED = "tripped"
+    LIFTED = "lifted"
+    """By itself: what it measures is inside its limit again."""
+    RESET = "reset"
+    """By the operator, who gave a reason."""
 
 
 class VerdictStatus(StrEnum):

@@ -9,13 +9,21 @@ from operator import add
 import msgspec
 
 from tradeterm.errors import LedgerError
-from tradeterm.model.account import FEES, PNL, TRADING, AccountView, Entry
+from tradeterm.model.account import FEES, HODL, PNL, TRADING, AccountView, Entry
 from tradeterm.model.instruments import Instrument
-from tradeterm.model.money import ONE, ZERO
-from tradeterm.model.orders import Filled, Order, Position
+from tradeterm.model.money import ONE, ZERO, ledger_amount, ledger_cost
+from tradeterm.model.orders import Charged, Fill, Filled, Order, Position
 from tradeterm.model.pnl import price_gains
 from tradeterm.model.vocabulary import AccountBook, Level, Purpose, RunState
-from tradeterm.portfolio.booking import deposit, entry_of
+from tradeterm.portfolio.booking import (
+    adjustment,
+    deposit,
+    entry_of,
+    put_aside,
+    resized,
+    rollover,
+)
+from tradeterm.portfolio.hodl import Earmarks, HodlState
 from tradeterm.portfolio.ledger import Ledger, LedgerState
 from tradeterm.portfolio.marks import Marks, MarksState
 from tradeterm.portfolio.valuation import (
@@ -32,6 +40,7 @@ class PortfolioState(msgspec.Struct, frozen=True):
 
     ledger: LedgerState
     marks: MarksState
+    hodl: HodlState
 
 
 class Portfolio:
@@ -49,6 +58,7 @@ class Portfolio:
         self.currency = currency
         self.ledger = Ledger()
         self.marks = Marks()
+        self.earmarks = Earmarks()
         self._instruments = instruments
         self._ids = ids
         self._prices = Prices(currency, parity, instruments, quote)
@@ -72,6 +82,62 @@ class Portfolio:
         self.ledger.post(entry)
         return entry
 
+    def adjust(self, now: int, asset: str, amount: Decimal, parent: str) -> Entry:
+        """Take the venue's word on a balance.
+
+        A gain nobody traded for moves the bases of losses, like a deposit; what is missing counts
+        as lost until the operator finds it.
+        """
+        entry = adjustment(self._ids("entry"), now, parent, asset, amount)
+        self.ledger.post(entry)
+        if amount > 0 and (rate := self._prices.rates.get(asset)) is not None:
+            self.marks.shift(ledger_amount(amount * rate))
+        return entry
+
+    def adjust_position(self, before: Position, after: Position, parent: str) -> Entry:
+        """Collateral of a position that the venue has in another size."""
+        entry = resized(self._ids("entry"), parent, before, after, self.currency)
+        self.ledger.post(entry)
+        return entry
+
+    def keep(self, fill: Fill) -> Entry:
+        """What a hodl purchase bought leaves trading for the bag; its earmark pays for it."""
+        asset = fill.symbol.split("/")[0]
+        cost = (ledger_cost(fill.size * fill.price) + fill.fee) * fill.rate
+        self.earmarks.add(asset, -ledger_cost(cost))
+        return self._put_aside(fill.ts, asset, fill.size, fill.id)
+
+    def keep_cash(self, now: int, parent: str) -> Entry:
+        """The account currency's own earmark moves from trading to the bag."""
+        amount = self.earmarks.amount(self.currency)
+        self.earmarks.add(self.currency, -amount)
+        return self._put_aside(now, self.currency, amount, parent)
+
+    def _put_aside(self, now: int, asset: str, amount: Decimal, parent: str) -> Entry:
+        """Equity falls by what the bag gains; the bases of losses move with it."""
+        entry = put_aside(self._ids("entry"), now, parent, asset, amount)
+        worth = ledger_amount(amount * self.rate(asset))
+        self.ledger.post(entry)
+        self.marks.shift(-worth)
+        return entry
+
+    def bag(self, asset: str) -> Decimal:
+        """What was put aside of an asset."""
+        return self.ledger.balance(HODL, asset)
+
+    def owned(self) -> dict[str, Decimal]:
+        """What a venue holds for us, by asset: trading and hodl (collateral is the positions')."""
+        held = self.ledger.account(TRADING)
+        for asset, amount in self.ledger.account(HODL).items():
+            held[asset] = held.get(asset, ZERO) + amount
+        return held
+
+    def charge(self, charged: Charged) -> Entry:
+        """Post a rollover fee."""
+        entry = rollover(charged, self._ids("entry"), self.currency)
+        self.ledger.post(entry)
+        return entry
+
     def funds(self, asset: str) -> Decimal:
         """The trading balance of an asset."""
         return self.ledger.balance(TRADING, asset)
@@ -89,6 +155,10 @@ class Portfolio:
         prices.refresh()
         bid, ask = prices.bids.get(symbol), prices.asks.get(symbol)
         return None if bid is None or ask is None else (bid + ask) / 2
+
+    def priced_by(self, asset: str) -> str | None:
+        """The symbol an asset's rate comes from; None when it counts as account currency."""
+        return self._prices.priced_by(asset)
 
     def rate(self, asset: str) -> Decimal:
         """Asset → account currency at mid; LedgerError when there is no price for it."""
@@ -167,16 +237,18 @@ class Portfolio:
             cash=holdings.get(self.currency, ZERO), reserved=reserved, margin_used=margin,
             unrealised=open_gain, positions=tuple(positions.values()), entries=tuple(entries),
             holdings=holdings, rates=prices.rates, bids=prices.bids, asks=prices.asks,
-            day_start_equity=self.marks.day_start, peak_equity=self.marks.peak,
+            day_start_equity=self.marks.day_start, high_equity=self.marks.high(now),
+            week_start_equity=self.marks.week_start, peak_equity=self.marks.peak,
             loss_streak=self.marks.loss_streak, state=state, level=level,
         )  # fmt: skip
 
     def dump(self) -> PortfolioState:
         """Everything that can change a later answer; prices follow from the market."""
-        return PortfolioState(self.ledger.dump(), self.marks.dump())
+        return PortfolioState(self.ledger.dump(), self.marks.dump(), self.earmarks.dump())
 
     def load(self, state: PortfolioState) -> None:
         """Become what was dumped."""
         self.ledger.load(state.ledger)
         self._settled_at = -1
         self.marks.load(state.marks)
+        self.earmarks.load(state.hodl)

@@ -44,6 +44,10 @@ class Prices:
             if instrument.quote in worth_one
         }
 
+    def priced_by(self, asset: str) -> str | None:
+        """The symbol whose mid is the asset's rate."""
+        return self._rated.get(asset)
+
     def refresh(self) -> None:
         """Take in the quotes of this moment; ``bids``, ``asks``, ``rates`` become new dicts."""
         changed: list[tuple[str, float | None, float | None]] = []

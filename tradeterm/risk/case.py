@@ -2,45 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
 
 from tradeterm.model.account import AccountView
 from tradeterm.model.instruments import Instrument
-from tradeterm.model.money import ONE, ZERO
+from tradeterm.model.money import ONE, ZERO, exact
 from tradeterm.model.proposals import TradeIntent
-from tradeterm.model.vocabulary import PositionSide, Regime
+from tradeterm.model.vocabulary import PositionSide
+from tradeterm.risk.allowances import HUNDRED, Allowances
 from tradeterm.risk.burden import Burden
+from tradeterm.risk.correlation import Correlation, correlated_views
 from tradeterm.risk.facts import MarketFacts
-from tradeterm.settings.risk import LeverageStep, RiskSettings
-
-HUNDRED = Decimal(100)
-Correlation = Callable[[str, str], Decimal]
+from tradeterm.risk.limits import Limit
+from tradeterm.settings.risk import RiskSettings
 
 
 class Case:
     """Figures of one evaluation. ``None`` where an input is bad: rules then cannot judge."""
 
     __slots__ = (
-        "account",
-        "burden",
-        "caps",
-        "correlation",
-        "cut",
-        "drawdown",
-        "facts",
-        "fill",
-        "instrument",
-        "intent",
-        "mid",
-        "numbers_ok",
-        "settings",
-        "trouble",
-        "unit_notional",
-        "unit_risk",
-        "views",
-    )
+        "account", "allowances", "burden", "caps", "cut", "drawdown", "facts", "fill",
+        "instrument", "intent", "limits", "mid", "numbers_ok", "settings", "stop_set", "trouble",
+        "unit_notional", "unit_risk", "views",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -49,32 +35,42 @@ class Case:
         facts: MarketFacts,
         instruments: Mapping[str, Instrument],
         settings: RiskSettings,
+        allowances: Allowances,
         correlation: Correlation,
     ) -> None:
         """Whether numbers, account and market are usable; what follows from them."""
         self.settings = settings
-        self.correlation = correlation
+        self.allowances = allowances
         self.account = account
         self.facts = facts
         self.instrument = instruments.get(intent.symbol)
         self.numbers_ok = usable_numbers(intent)
         self.intent = intent
+        self.cut: set[str] = set()
+        """Rules that changed the trade."""
+        self.stop_set = False
+        """Whether the stop is risk's own."""
         if self.numbers_ok and self.instrument is not None:
             self.intent = on_grid(intent, self.instrument)
+            if intent.stop is None:
+                self._set_stop(self.instrument)
         self.caps: dict[str, Decimal] = {}
         """Rule → leverage it allows."""
-        self.cut: set[str] = set()
-        """Rules that reduced the trade."""
+        self.limits: dict[str, list[Limit]] = {}
+        """Rule → what it allows of what grows with the size; filled when the leverage is known."""
         self.burden: Burden | None = None
         self.drawdown: Decimal | None = None
         self.views: list[tuple[Decimal, Decimal]] = []
         self.trouble = ""
         """Why the account cannot be computed with."""
         if usable_account(account):
-            self._weigh()
+            self._weigh(correlation)
             peak = account.peak_equity
             self.drawdown = max((peak - account.equity) * HUNDRED / peak, ZERO)
-            self.caps = leverage_caps(settings, facts.regime, self.drawdown, account.loss_streak)
+            if self.numbers_ok:
+                self.caps = allowances.leverage(
+                    facts.regime, self.drawdown, account.loss_streak, intent.confidence
+                )
         self.mid: Decimal | None = None
         self.fill: Decimal | None = None
         """The worse of entry and book for this side; what risk and reward are measured from."""
@@ -84,13 +80,30 @@ class Case:
             if self.numbers_ok:
                 self._measure()
 
-    def _weigh(self) -> None:
+    def _set_stop(self, instrument: Instrument) -> None:
+        """A stop by the ATR, inside the bounds of stop distances, where the settings allow it."""
+        atr, factor, entry = self.facts.atr, self.settings.atr_stop, self.intent.entry
+        if atr is None or not 0 < atr < float("inf") or not factor:
+            return
+        least = entry * self.allowances.min_stop / HUNDRED + instrument.tick
+        most = entry * self.allowances.max_stop / HUNDRED - instrument.tick
+        distance = max(min(exact(atr) * factor, most), least)
+        stop = instrument.price(entry - distance * self.intent.side.sign)
+        if stop > 0:
+            self.intent = replace(self.intent, stop=stop)
+            self.stop_set = True
+            self.cut.add("stop")
+
+    def _weigh(self, correlation: Correlation) -> None:
+        intent = self.intent
         try:
-            self.burden = Burden(self.account)
-        except ArithmeticError as error:  # unpriced, or a NaN among what is held
+            self.burden = burden = Burden(self.account)
+            self.views = correlated_views(
+                intent.symbol, intent.side.sign, burden.signed, correlation, self.facts.measured
+            )
+        except ArithmeticError as error:  # unpriced, or a NaN among what is held or measured
+            self.burden = None
             self.trouble = str(error) or type(error).__name__
-        else:
-            self.views = correlated_views(self.intent, self.burden, self.correlation)
 
     def _measure(self) -> None:
         intent, facts = self.intent, self.facts
@@ -102,89 +115,14 @@ class Case:
             lost = fill - intent.stop if long else intent.stop - fill
             self.unit_risk = (lost + facts.taker_fee * (fill + intent.stop)) * facts.rate
 
-    @property
-    def judgeable(self) -> bool:
-        """Whether size limits can be computed at all."""
-        return (
-            self.burden is not None
-            and self.fill is not None
-            and self.instrument is not None
-            and self.unit_risk > 0
-        )
-
     def share(self, percent: Decimal) -> Decimal:
         """``percent`` of equity."""
         return self.account.equity * percent / HUNDRED
-
-    # -- what a size costs, in account currency --------------------------------------------
-
-    def notional(self, size: Decimal) -> Decimal:
-        return size * self.unit_notional
-
-    def collateral(self, size: Decimal) -> Decimal:
-        return size * self.unit_notional / self.intent.leverage
-
-    def risk(self, size: Decimal) -> Decimal:
-        """Loss when the stop fills at its price, fees on both sides included."""
-        return size * self.unit_risk
-
-    def cost(self, size: Decimal) -> Decimal:
-        """Cash an entry takes: collateral and taker fee."""
-        notional = size * self.unit_notional
-        return notional / self.intent.leverage + notional * self.facts.taker_fee
-
-    def stacked(self, size: Decimal) -> Decimal:
-        """The largest signed correlated notional among the symbols this trade makes worse."""
-        notional = size * self.unit_notional
-        return max(carried + notional * weight for carried, weight in self.views)
 
     def resize(self, size: Decimal) -> None:
         """Take the final size."""
         if size != self.intent.size:
             self.intent = replace(self.intent, size=size)
-
-
-def correlated_views(
-    intent: TradeIntent, burden: Burden, correlation: Correlation
-) -> list[tuple[Decimal, Decimal]]:
-    """Per symbol: (what it carries in the trade's direction, how much of the trade it feels).
-
-    Seen from symbol *i* the book is E_i = Σ_j ρ_ij · s_j · n_j. A trade of notional *n* and sign
-    *s* adds ρ·s·n. It makes *i* worse in the direction d = sign(ρ·s): d·E_i + |ρ|·n must be ≤ L.
-    """
-    views = []
-    signed = burden.signed
-    symbols = [intent.symbol, *(s for s in signed if s != intent.symbol)]
-    for view in symbols:
-        felt = correlation(view, intent.symbol) * intent.side.sign
-        if not felt:
-            continue
-        carried = ZERO
-        for other, amount in signed.items():
-            carried += correlation(view, other) * amount
-        views.append((carried if felt > 0 else -carried, abs(felt)))
-    return views
-
-
-def leverage_caps(
-    settings: RiskSettings, regime: Regime | None, drawdown: Decimal, streak: int
-) -> dict[str, Decimal]:
-    """Rule → the leverage it allows; an unknown regime gets the most careful one."""
-    by_regime, top = settings.regime_leverage, settings.max_leverage
-    return {
-        "leverage": top,
-        "leverage_regime": min(by_regime.values()) if regime is None else by_regime[regime],
-        "leverage_drawdown": stepped(settings.drawdown_leverage, drawdown, top),
-        "leverage_streak": stepped(settings.streak_leverage, streak, top),
-    }
-
-
-def stepped(steps: Iterable[LeverageStep], value: Decimal | int, top: Decimal) -> Decimal:
-    """The smallest leverage among the steps that ``value`` has reached."""
-    for step in steps:
-        if not value < step.at:
-            top = min(top, step.leverage)
-    return top
 
 
 def on_grid(intent: TradeIntent, instrument: Instrument) -> TradeIntent:
@@ -198,6 +136,7 @@ def on_grid(intent: TradeIntent, instrument: Instrument) -> TradeIntent:
         None if intent.target is None else instrument.price(intent.target),
         intent.leverage,
         intent.confidence,
+        intent.wished,
     )
 
 
@@ -213,6 +152,7 @@ def usable_numbers(intent: TradeIntent) -> bool:
         and positive(intent.entry)
         and (intent.stop is None or positive(intent.stop))
         and (intent.target is None or positive(intent.target))
+        and (intent.wished is None or positive(intent.wished))
         and positive(intent.leverage)
         and intent.leverage >= 1
         and intent.confidence.is_finite()
@@ -224,9 +164,13 @@ def usable_account(account: AccountView) -> bool:
     """Whether the account has equity and every sum is a number."""
     return (
         positive(account.equity)
-        and positive(account.peak_equity)
         and positive(account.day_start_equity)
-        and all(v.is_finite() for v in (account.cash, account.reserved, account.margin_used))
+        and positive(account.high_equity)
+        and positive(account.week_start_equity)
+        and positive(account.peak_equity)
+        and account.cash.is_finite()
+        and account.reserved.is_finite()
+        and account.margin_used.is_finite()
         and account.loss_streak >= 0
     )
 

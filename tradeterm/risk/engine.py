@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
+from decimal import Decimal
+from functools import lru_cache, partial
 
 from tradeterm.model.account import AccountView
 from tradeterm.model.instruments import Instrument
 from tradeterm.model.money import ZERO
-from tradeterm.model.orders import ApprovedOrder, OrderRequest
+from tradeterm.model.orders import ApprovedOrder, Order, OrderRequest, Position
 from tradeterm.model.proposals import RuleOutcome, TradeIntent, Verdict
 from tradeterm.model.vocabulary import VerdictStatus
 from tradeterm.risk import permits
+from tradeterm.risk.allowances import Allowances
 from tradeterm.risk.case import Case
 from tradeterm.risk.codes import HALTING
 from tradeterm.risk.facts import MarketFacts
+from tradeterm.risk.loosening import refusal_to_loosen
 from tradeterm.risk.outcomes import FAIL, PASS, REDUCED, broken
 from tradeterm.risk.rules import judge
 from tradeterm.risk.sizing import fit
@@ -30,6 +33,7 @@ class RiskEngine:
         self._settings = settings
         self._instruments = instruments
         self._correlation = lru_cache(maxsize=4096)(settings.correlation)
+        self._allowances = lru_cache(maxsize=256)(partial(Allowances, settings))
 
     # -- verdicts --------------------------------------------------------------------------
 
@@ -42,21 +46,26 @@ class RiskEngine:
         verdict_id: str,
         parent: str,
         now: int,
+        state: str,
         for_card: bool = False,
     ) -> Verdict:
         """Reduce a margin entry until it fits, then judge the final form by every rule.
 
         ``for_card`` leaves ``card_headroom`` free below each size limit, so that the order on a
-        card still fits unchanged when the operator decides. A what-if is this same call.
+        card still fits unchanged when the operator decides. ``state`` is the version of account
+        and market this is said about. A what-if is this same call.
         """
+        cut: set[str] = set()
         try:
             case = Case(
-                intent, account, facts, self._instruments, self._settings, self._correlation
-            )
+                intent, account, facts, self._instruments, self._settings,
+                self._allowances(intent.symbol), self._correlation,
+            )  # fmt: skip
             fit(case, self._settings.card_headroom if for_card else ZERO)
-            return _verdict(case.intent, judge(case), case.cut, verdict_id, parent, now)
+            intent, found, cut = case.intent, judge(case), case.cut
         except Exception as error:  # noqa: BLE001 - fail closed: our own bug is never a pass
-            return _verdict(intent, (broken("evaluation", error),), set(), verdict_id, parent, now)
+            found = (broken("evaluation", error),)
+        return _verdict(intent, found, cut, verdict_id, parent, now, state)
 
     def spot(
         self,
@@ -67,6 +76,7 @@ class RiskEngine:
         verdict_id: str,
         parent: str,
         now: int,
+        state: str,
     ) -> Verdict:
         """The rule set of rebalance and DCA orders: spot, unleveraged, without a stop."""
         intent = wish.intent()
@@ -76,19 +86,32 @@ class RiskEngine:
             )
         except Exception as error:  # noqa: BLE001 - fail closed
             found, cut = (broken("evaluation", error),), set[str]()
-        return _verdict(intent, found, cut, verdict_id, parent, now)
+        return _verdict(intent, found, cut, verdict_id, parent, now, state)
 
     # -- permits ---------------------------------------------------------------------------
 
-    def approve(self, verdict: Verdict, request: OrderRequest, now: int) -> ApprovedOrder:
-        """Permit exactly the order a verdict of this very moment allows; else InvalidOrder."""
-        return permits.approve(verdict, request, now)
+    def approve(
+        self, verdict: Verdict, request: OrderRequest, now: int, state: str
+    ) -> ApprovedOrder:
+        """Permit exactly the order a verdict on this very state allows; else InvalidOrder."""
+        return permits.approve(verdict, request, now, state)
+
+    def amend(
+        self, order: Order, request: OrderRequest, verdict: Verdict | None, now: int, state: str
+    ) -> ApprovedOrder:
+        """Permit other terms for a working order: less, or another price under a verdict."""
+        return permits.amend(order, request, verdict, now, state)
 
     def reduce(
         self, request: OrderRequest, account: AccountView, now: int, *, verdict_id: str = ""
     ) -> ApprovedOrder:
         """Permit a close, stop or target of an open position, whatever the state."""
         return permits.reduce(request, account.positions, now, verdict_id)
+
+    def refusal_to_loosen(self, position: Position, stop: Decimal, account: AccountView) -> str:
+        """Why a stop may not move away from the market to ``stop``; empty when it may."""
+        instrument = self._instruments[position.symbol]
+        return refusal_to_loosen(position, stop, account, instrument, self._settings)
 
     def protect(self, request: OrderRequest, verdict_id: str, now: int) -> ApprovedOrder:
         """Permit a stop or target for a position opened in this very step."""
@@ -102,6 +125,7 @@ def _verdict(
     verdict_id: str,
     parent: str,
     now: int,
+    state: str,
 ) -> Verdict:
     if cut:
         found = tuple(
@@ -126,4 +150,5 @@ def _verdict(
         rules=found,
         intent=None if failed else intent,
         content_hash=intent.content_hash(),
+        state=state,
     )

@@ -1,12 +1,16 @@
-"""Rules about whether anything may be entered at all: state, data, account, breakers."""
+"""Rules about whether anything may be entered at all: state, data, losses, cool-downs, rates."""
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from tradeterm.model.proposals import RuleOutcome
-from tradeterm.model.vocabulary import Level, RunState
-from tradeterm.risk.case import HUNDRED, Case
+from tradeterm.model.timing import SECOND
+from tradeterm.model.vocabulary import Level, PositionSide, RunState
+from tradeterm.risk.breakers import lost_percent
+from tradeterm.risk.case import Case
 from tradeterm.risk.codes import RiskCode
-from tradeterm.risk.outcomes import fresh, judged, percent, stated
+from tradeterm.risk.outcomes import fresh, judged, percent, reconciled, stated
 
 
 def run_state(case: Case) -> RuleOutcome:
@@ -54,16 +58,90 @@ def data_age(case: Case) -> RuleOutcome:
     return fresh(case.facts)
 
 
+def agreed(case: Case) -> RuleOutcome:
+    """No difference with the venue stands open on the symbol."""
+    return reconciled(case.facts)
+
+
+def breaker(case: Case) -> RuleOutcome:
+    """No breaker waits to be lifted or reset."""
+    tripped = case.facts.standing.tripped
+    shown = ", ".join(tripped) or "none"
+    return stated("breaker", RiskCode.BREAKER, shown, "none tripped", ok=not tripped)
+
+
 def daily_loss(case: Case) -> RuleOutcome:
     """Equity lost since 00:00 UTC; reaching the limit stops entries."""
-    start = case.account.day_start_equity
-    lost = (start - case.account.equity) * HUNDRED / start
-    limit = case.settings.max_daily_loss
-    return judged("daily_loss", RiskCode.DAILY_LOSS, percent(lost), f"< {limit!s}", ok=lost < limit)
+    base, limit = case.account.day_start_equity, case.settings.max_daily_loss
+    return _loss(case, "daily_loss", RiskCode.DAILY_LOSS, base, limit)
+
+
+def daily_loss_24h(case: Case) -> RuleOutcome:
+    """Equity below its highest of the last 24 hours."""
+    base, limit = case.account.high_equity, case.settings.max_daily_loss
+    return _loss(case, "daily_loss_24h", RiskCode.DAILY_LOSS_24H, base, limit)
+
+
+def weekly_loss(case: Case) -> RuleOutcome:
+    """Equity lost since Monday 00:00 UTC."""
+    base, limit = case.account.week_start_equity, case.settings.max_weekly_loss
+    return _loss(case, "weekly_loss", RiskCode.WEEKLY_LOSS, base, limit)
 
 
 def drawdown(case: Case) -> RuleOutcome:
-    """Equity below its peak; reaching the limit stops entries."""
-    fallen, limit = case.drawdown, case.settings.max_drawdown
-    assert fallen is not None
-    return judged("drawdown", RiskCode.DRAWDOWN, percent(fallen), f"< {limit!s}", ok=fallen < limit)
+    """Equity below its peak since the last reset."""
+    base, limit = case.account.peak_equity, case.settings.max_drawdown
+    return _loss(case, "drawdown", RiskCode.DRAWDOWN, base, limit)
+
+
+def _loss(case: Case, rule: str, code: RiskCode, base: Decimal, limit: Decimal) -> RuleOutcome:
+    lost = lost_percent(base, case.account.equity)
+    return judged(rule, code, percent(lost), f"< {limit}", ok=lost < limit)
+
+
+# -- what was done lately ------------------------------------------------------------------
+
+
+def cooldown(case: Case) -> RuleOutcome:
+    """No entry for a while after what happened; the longest one that still runs is named."""
+    now, name, until = case.account.ts, "none", 0
+    for cause, end in case.facts.standing.cooldowns:
+        if end > max(until, now):
+            name, until = cause, end
+    if not until:
+        return stated("cooldown", RiskCode.COOLDOWN, "none", "none runs", ok=True)
+    left = -(-(until - now) // SECOND)
+    shown = f"{name}: {left} s left"
+    return judged("cooldown", RiskCode.COOLDOWN, shown, "none runs", ok=False)
+
+
+def entry_rate(case: Case) -> RuleOutcome:
+    """Entries within a minute, this one included."""
+    count, limit = case.facts.standing.entries + 1, case.settings.throttle.entries_per_minute
+    return stated("entry_rate", RiskCode.ENTRY_RATE, str(count), f"<= {limit}", ok=count <= limit)
+
+
+def message_rate(case: Case) -> RuleOutcome:
+    """Orders and cancels within a minute, this one included: the rest is left to reductions."""
+    count, limit = case.facts.standing.messages + 1, case.settings.throttle.messages_per_minute
+    code = RiskCode.MESSAGE_RATE
+    return stated("message_rate", code, str(count), f"<= {limit}", ok=count <= limit)
+
+
+def repeated(case: Case) -> RuleOutcome:
+    """The same side of the same symbol was not entered just now."""
+    since = case.facts.standing.since_same[case.intent.side is PositionSide.SHORT]
+    least = case.settings.throttle.repeat
+    if since is None:
+        return stated("repeated", RiskCode.REPEATED, "never", f">= {least} s", ok=True)
+    ok = since >= least
+    return judged("repeated", RiskCode.REPEATED, f"{since:.3f} s", f">= {least} s", ok=ok)
+
+
+def unusual_move(case: Case) -> RuleOutcome:
+    """How far the price went within minutes; bars that are longer cannot tell."""
+    move, most = case.facts.move, case.settings.unusual_move.percent
+    if move is None:
+        return stated("unusual_move", RiskCode.UNUSUAL_MOVE, "unknown", f"<= {most}", ok=True)
+    ok = 0 <= move <= most
+    return judged("unusual_move", RiskCode.UNUSUAL_MOVE, f"{move:.4f}", f"<= {most}", ok=ok)

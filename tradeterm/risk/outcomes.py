@@ -37,6 +37,12 @@ def fresh(facts: MarketFacts) -> RuleOutcome:
     )
 
 
+def reconciled(facts: MarketFacts) -> RuleOutcome:
+    """The venue agrees on the symbol's orders and positions, or an operator adopted its word."""
+    value = facts.unreconciled or "none"
+    return stated("reconciled", RiskCode.UNRECONCILED, value, "none", ok=not facts.unreconciled)
+
+
 def percent(value: Decimal) -> str:
     """A percentage with four decimals: fine enough to show which side of a limit it is on."""
     return f"{value:.4f}"

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from decimal import Decimal
 
 from tradeterm.errors import InvalidOrder
-from tradeterm.model.orders import ApprovedOrder, OrderRequest, Position
+from tradeterm.model.orders import ApprovedOrder, Order, OrderRequest, Position
 from tradeterm.model.proposals import TradeIntent, Verdict
 from tradeterm.model.vocabulary import AccountBook, OrderType, Purpose
 
-_SPOT = frozenset({Purpose.REBALANCE, Purpose.DCA})
+_SPOT = frozenset({Purpose.REBALANCE, Purpose.DCA, Purpose.HODL})
 _REDUCING = frozenset({Purpose.EXIT, Purpose.STOP, Purpose.TARGET})
 _ENTRY_TYPES = frozenset({OrderType.MARKET, OrderType.LIMIT})
 
 
-def approve(verdict: Verdict, request: OrderRequest, now: int) -> ApprovedOrder:
+def approve(verdict: Verdict, request: OrderRequest, now: int, state: str) -> ApprovedOrder:
     """The request, if it is what the verdict allows, to the last digit."""
     intent = verdict.intent
     if not verdict.allows or intent is None:
@@ -24,9 +25,10 @@ def approve(verdict: Verdict, request: OrderRequest, now: int) -> ApprovedOrder:
         )
     if verdict.content_hash != intent.content_hash():
         raise InvalidOrder(f"{request.id}: verdict {verdict.id} was altered after it was given")
-    if verdict.ts != now:
+    if (verdict.ts, verdict.state) != (now, state):
         raise InvalidOrder(
-            f"{request.id}: verdict {verdict.id} is of another moment; evaluate again before sending"
+            f"{request.id}: verdict {verdict.id} of {verdict.ts} is of state {verdict.state}, not "
+            f"{state} at {now}; evaluate again before sending"
         )
     if request.parent != verdict.id:
         raise InvalidOrder(f"{request.id}: parent {request.parent!r} is not verdict {verdict.id}")
@@ -53,12 +55,37 @@ def _differences(
     yield "trigger", None, request.trigger
     if spot:
         yield "position", None, request.position_id
-        yield "purpose is rebalance or dca", True, request.purpose in _SPOT
+        yield "purpose is rebalance, dca or hodl", True, request.purpose in _SPOT
     else:
         yield "purpose", Purpose.ENTRY, request.purpose
     yield "type is market or limit", True, request.type in _ENTRY_TYPES
     expected = intent.entry if request.type is OrderType.LIMIT else None
     yield "limit", expected, request.limit
+
+
+def amend(
+    order: Order, request: OrderRequest, verdict: Verdict | None, now: int, state: str
+) -> ApprovedOrder:
+    """Other terms for a working order: smaller by itself, at another price only as judged.
+
+    An order that reduces a position may stand at any price: it cannot add risk.
+    """
+    fixed = replace(
+        request, size=order.request.size, limit=order.request.limit, revision=request.revision - 1
+    )
+    if fixed != order.request:
+        raise InvalidOrder(f"{request.id}: an amendment changes size and limit, nothing else")
+    if not order.filled < request.size <= order.request.size:
+        raise InvalidOrder(
+            f"{request.id}: size {request.size} is not between the {order.filled} that filled and "
+            f"{order.request.size}; more is a new order"
+        )
+    if request.reduce_only or request.limit == order.request.limit:
+        return ApprovedOrder(request, order.verdict_id, now)
+    if verdict is None:
+        raise InvalidOrder(f"{request.id}: another price needs a verdict")
+    rest = replace(request, size=request.size - order.filled, parent=verdict.id)
+    return ApprovedOrder(request, approve(verdict, rest, now, state).verdict_id, now)
 
 
 def reduce(

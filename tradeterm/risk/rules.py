@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tradeterm.model.proposals import RuleOutcome
-from tradeterm.risk import gates, limits, shape
+from tradeterm.risk import amounts, gates, shape
 from tradeterm.risk.case import Case
 from tradeterm.risk.outcomes import broken, unjudged
 
@@ -29,29 +29,43 @@ RULES: tuple[Rule, ...] = (
     ("account", Need.NOTHING, gates.account),
     ("market", Need.NOTHING, gates.market),
     ("data_age", Need.NOTHING, gates.data_age),
+    ("reconciled", Need.NOTHING, gates.agreed),
     ("daily_loss", Need.ACCOUNT, gates.daily_loss),
+    ("daily_loss_24h", Need.ACCOUNT, gates.daily_loss_24h),
+    ("weekly_loss", Need.ACCOUNT, gates.weekly_loss),
     ("drawdown", Need.ACCOUNT, gates.drawdown),
+    ("breaker", Need.NOTHING, gates.breaker),
+    ("cooldown", Need.NOTHING, gates.cooldown),
+    ("entry_rate", Need.NOTHING, gates.entry_rate),
+    ("message_rate", Need.NOTHING, gates.message_rate),
+    ("repeated", Need.NOTHING, gates.repeated),
+    ("unusual_move", Need.NOTHING, gates.unusual_move),
     ("confidence", Need.NUMBERS, shape.confidence),
     ("stop", Need.NUMBERS, shape.stop),
     ("stop_side", _TRADE | Need.STOP, shape.stop_side),
     ("stop_distance", Need.NUMBERS | Need.STOP, shape.stop_distance),
     ("target", _TRADE, shape.target),
     ("reward_risk", _TRADE | Need.STOP | Need.TARGET, shape.reward_risk),
+    ("cost", _TRADE | Need.TARGET, shape.cost),
     ("collar", _TRADE, shape.collar),
     ("leverage", _LOAD, shape.leverage),
     ("leverage_regime", _LOAD, shape.leverage_regime),
     ("leverage_drawdown", _LOAD, shape.leverage_drawdown),
     ("leverage_streak", _LOAD, shape.leverage_streak),
-    ("opposite", Need.ACCOUNT, limits.opposite),
-    ("positions_symbol", Need.ACCOUNT, limits.positions_symbol),
-    ("positions", Need.ACCOUNT, limits.positions),
-    ("position_size", _LOAD, limits.position_size),
-    ("risk_at_stop", _LOAD | Need.STOP, limits.risk_at_stop),
-    ("exposure", _LOAD, limits.exposure),
-    ("correlated", _LOAD, limits.correlated),
-    ("margin_use", _LOAD, limits.margin_use),
-    ("cash", _LOAD, limits.cash),
-    ("minimum", _TRADE | Need.SYMBOL, limits.minimum),
+    ("leverage_confidence", _LOAD, shape.leverage_confidence),
+    ("opposite", Need.ACCOUNT, amounts.opposite),
+    ("positions_symbol", Need.ACCOUNT, amounts.positions_symbol),
+    ("positions", Need.ACCOUNT, amounts.positions),
+    ("volatility", Need.NUMBERS, amounts.volatility),
+    ("losses", Need.NUMBERS, amounts.losses),
+    ("sizing", _LOAD | Need.STOP, amounts.sizing),
+    ("risk_at_stop", _LOAD | Need.STOP, amounts.risk_at_stop),
+    ("position_size", _LOAD, amounts.position_size),
+    ("exposure", _LOAD, amounts.exposure),
+    ("correlated", _LOAD, amounts.correlated),
+    ("margin_use", _LOAD, amounts.margin_use),
+    ("cash", _LOAD, amounts.cash),
+    ("minimum", _TRADE | Need.SYMBOL, amounts.minimum),
 )
 
 

@@ -5,25 +5,27 @@ from __future__ import annotations
 from tradeterm.model.money import ZERO
 from tradeterm.model.proposals import RuleOutcome
 from tradeterm.model.vocabulary import PositionSide
-from tradeterm.risk.case import HUNDRED, Case
+from tradeterm.risk.allowances import HUNDRED
+from tradeterm.risk.case import Case
 from tradeterm.risk.codes import RiskCode
 from tradeterm.risk.outcomes import judged, percent, stated
 
 
 def confidence(case: Case) -> RuleOutcome:
-    """Confidence after the consensus."""
-    value, least = case.intent.confidence, case.settings.min_confidence
+    """Confidence after the consensus; more is asked for in wild markets and after losses."""
+    value = case.intent.confidence
+    least = case.allowances.confidence(case.facts.regime, case.account.loss_streak)
     return judged(
         "confidence", RiskCode.CONFIDENCE, percent(value), f">= {least!s}", ok=value >= least
     )
 
 
 def stop(case: Case) -> RuleOutcome:
-    """A stop is required."""
+    """A stop is required; where the settings allow it, risk sets a missing one by the ATR."""
     value = case.intent.stop
     return judged(
         "stop",
-        RiskCode.STOP_MISSING,
+        RiskCode.STOP_SET if case.stop_set else RiskCode.STOP_MISSING,
         "none" if value is None else f"{value:f}",
         "required",
         ok=value is not None,
@@ -45,13 +47,10 @@ def stop_side(case: Case) -> RuleOutcome:
 
 def stop_distance(case: Case) -> RuleOutcome:
     """Percent of the entry, between the bounds of the asset."""
-    value, entry, settings = case.intent.stop, case.intent.entry, case.settings
+    value, entry = case.intent.stop, case.intent.entry
     assert value is not None
     distance = abs(entry - value) * HUNDRED / entry
-    most = settings.max_stop
-    if case.instrument is not None:
-        most = min(most, settings.max_stop_by_asset.get(case.instrument.base, most))
-    least = settings.min_stop
+    least, most = case.allowances.min_stop, case.allowances.max_stop
     code = RiskCode.STOP_TOO_CLOSE if distance < least else RiskCode.STOP_TOO_WIDE
     ok = least <= distance <= most
     return judged("stop_distance", code, percent(distance), f"{least} - {most}", ok=ok)
@@ -84,9 +83,22 @@ def reward_risk(case: Case) -> RuleOutcome:
     return judged("reward_risk", RiskCode.REWARD_RISK, percent(ratio), f">= {least!s}", ok=ok)
 
 
+def cost(case: Case) -> RuleOutcome:
+    """Spread, fees and expected slippage of both sides, in percent of the way to the target."""
+    intent, facts, fill, settings = case.intent, case.facts, case.fill, case.settings
+    assert intent.target is not None
+    assert fill is not None
+    per_side = facts.taker_fee + settings.expected_slippage / HUNDRED
+    costs = facts.ask - facts.bid + per_side * (fill + intent.target)
+    way, most = intent.side.sign * (intent.target - fill), settings.max_cost
+    ok = way > 0 and costs * HUNDRED <= most * way
+    shown = percent(costs * HUNDRED / way) if way > 0 else "endless"
+    return judged("cost", RiskCode.COST, shown, f"<= {most}", ok=ok)
+
+
 def collar(case: Case) -> RuleOutcome:
     """Percent between the entry and the mid of the book."""
-    mid, limit = case.mid, case.settings.max_collar
+    mid, limit = case.mid, case.allowances.max_collar
     assert mid is not None
     away = abs(case.intent.entry - mid) * HUNDRED / mid
     return judged("collar", RiskCode.COLLAR, percent(away), f"<= {limit!s}", ok=away <= limit)
@@ -118,3 +130,8 @@ def leverage_drawdown(case: Case) -> RuleOutcome:
 def leverage_streak(case: Case) -> RuleOutcome:
     """By losses in a row."""
     return _leverage(case, "leverage_streak", RiskCode.LEVERAGE_STREAK)
+
+
+def leverage_confidence(case: Case) -> RuleOutcome:
+    """By confidence."""
+    return _leverage(case, "leverage_confidence", RiskCode.LEVERAGE_CONFIDENCE)

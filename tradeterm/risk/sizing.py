@@ -2,87 +2,108 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
-from typing import NamedTuple
+from math import isfinite
 
-from tradeterm.model.money import ONE
-from tradeterm.risk.case import HUNDRED, Case
+from tradeterm.model.money import ONE, ZERO
+from tradeterm.risk.allowances import HUNDRED
+from tradeterm.risk.case import Case
+from tradeterm.risk.codes import RiskCode
+from tradeterm.risk.limits import Limit
+
+HALF = Decimal("0.5")
 
 
 def fit(case: Case, headroom: Decimal) -> None:
     """Cut leverage, then size; ``headroom`` (percent) is left free below each size limit."""
-    if case.numbers_ok and case.drawdown is not None:
+    if case.caps:
         _fit_leverage(case)
-    if case.judgeable and case.numbers_ok:
-        _fit_size(case, ONE - headroom / HUNDRED)
+    if case.burden is None or case.fill is None:
+        return
+    for limit in _limits(case):
+        case.limits.setdefault(limit.rule, []).append(limit)
+    if case.instrument is not None and case.unit_risk > 0:
+        _fit_size(case, ONE - headroom / HUNDRED if headroom else ONE)
 
 
 def _fit_leverage(case: Case) -> None:
     wish, caps = case.intent.leverage, case.caps
-    case.cut.update(rule for rule, cap in caps.items() if wish > cap)
     allowed = min(caps.values())
     if wish > allowed:
+        case.cut.update(rule for rule, cap in caps.items() if wish > cap)
         case.intent = replace(case.intent, leverage=allowed)
 
 
 def _fit_size(case: Case, part: Decimal) -> None:
     """A size nothing fits is left as it is, so that the verdict shows by how much it fails."""
-    instrument = case.instrument
+    instrument, wish = case.instrument, case.intent.size
     assert instrument is not None
-    wish = case.intent.size
-    limits = [limit for limit in _limits(case, part) if not limit.largest >= wish]
-    if not limits:
+    every = [limit for limits in case.limits.values() for limit in limits]
+    tight = [limit for limit in every if not limit.fits(wish, part)]
+    if not tight:
         return
-    size = instrument.size(min(limit.largest for limit in limits))
-    size = _settled(limits, size, instrument.lot)
+    size = instrument.size(min(limit.room(part) / limit.unit for limit in tight))
+    size = _settled(tight, size, instrument.lot, part)
     if size > 0:
-        case.cut.update(limit.rule for limit in limits)
+        case.cut.update(limit.rule for limit in tight)
         case.resize(size)
 
 
-def _settled(limits: list[Limit], size: Decimal, lot: Decimal) -> Decimal:
+def _settled(limits: list[Limit], size: Decimal, lot: Decimal, part: Decimal) -> Decimal:
     """Correct the last lot: the division before was rounded at 28 digits."""
-    if not all(limit.holds(size) for limit in limits):
+    if not all(limit.fits(size, part) for limit in limits):
         return size - lot
     larger = size + lot
-    return larger if all(limit.holds(larger) for limit in limits) else size
+    return larger if all(limit.fits(larger, part) for limit in limits) else size
 
 
-class Limit(NamedTuple):
-    """A limit linear in the size: ``used(size)`` must be ≤ ``allowed``."""
-
-    rule: str
-    used: Callable[[Decimal], Decimal]
-    allowed: Decimal
-    largest: Decimal
-    """The size at which they meet, rounded."""
-
-    def holds(self, size: Decimal) -> bool:
-        return self.used(size) <= self.allowed
-
-
-def _limits(case: Case, part: Decimal) -> list[Limit]:
-    settings, burden, unit = case.settings, case.burden, case.unit_notional
+def _limits(case: Case) -> list[Limit]:
+    """Every limit on the size, in the order of the rules."""
+    settings, allowances, burden = case.settings, case.allowances, case.burden
     assert burden is not None
-    leverage, fee = case.intent.leverage, case.facts.taker_fee
-    position = case.share(settings.max_position) * part
-    risk = case.share(settings.max_risk) * part
-    exposure = case.share(settings.max_exposure) * part - burden.notional
-    margin = case.share(settings.max_margin) * part - burden.margin
-    stacked = case.share(settings.max_correlated) * part
-    free = case.account.free * part
-    return [
-        Limit("position_size", case.collateral, position, position * leverage / unit),
-        Limit("risk_at_stop", case.risk, risk, risk / case.unit_risk),
-        Limit("exposure", case.notional, exposure, exposure / unit),
-        Limit(
-            "correlated",
-            case.stacked,
-            stacked,
-            min((stacked - carried) / (unit * weight) for carried, weight in case.views),
+    unit, leverage, share = case.unit_notional, case.intent.leverage, case.share
+    limits = _parts(case)
+    if case.unit_risk > 0:
+        budget = allowances.risk(case.facts.regime, case.intent.confidence)
+        for rule, code, percent in (
+            ("sizing", RiskCode.SIZING, budget),
+            ("risk_at_stop", RiskCode.RISK_AT_STOP, allowances.max_risk),
+        ):
+            limits.append(Limit(rule, code, case.unit_risk, ONE, ZERO, share(percent)))
+    position, exposure = share(allowances.max_position), share(settings.max_exposure)
+    stacked, margin = share(settings.max_correlated), share(settings.max_margin)
+    limits += [
+        Limit("position_size", RiskCode.POSITION_SIZE, unit, leverage, ZERO, position),
+        Limit("exposure", RiskCode.EXPOSURE, unit, ONE, burden.notional, exposure),
+        *(
+            Limit("correlated", RiskCode.CORRELATED, unit * felt, ONE, carried, stacked)
+            for carried, felt in case.views
         ),
-        Limit("margin_use", case.collateral, margin, margin * leverage / unit),
-        Limit("cash", case.cost, free, free * leverage / (unit * (ONE + fee * leverage))),
-    ]
+        Limit("margin_use", RiskCode.MARGIN, unit, leverage, burden.margin, margin),
+        Limit(
+            "cash", RiskCode.CASH, unit * (ONE + case.facts.taker_fee * leverage), leverage, ZERO,
+            case.account.free,
+        ),
+    ]  # fmt: skip
+    return limits
+
+
+def _parts(case: Case) -> list[Limit]:
+    """What a spike or a streak of losses leaves of the wish, taken away only once."""
+    wished = case.intent.wished or case.intent.size
+    parts = []
+    if spiking(case):
+        left = wished * case.settings.volatility.part / HUNDRED
+        parts.append(Limit("volatility", RiskCode.VOLATILITY, ONE, ONE, ZERO, left))
+    if case.facts.standing.halved:
+        parts.append(Limit("losses", RiskCode.LOSSES, ONE, ONE, ZERO, wished * HALF))
+    if parts and case.intent.wished is None:
+        case.intent = replace(case.intent, wished=wished)
+    return parts
+
+
+def spiking(case: Case) -> bool:
+    """Whether the ATR is far above its mean; what is no number is no spike but fails its rule."""
+    ratio = case.facts.volatility
+    return ratio is not None and isfinite(ratio) and ratio > case.settings.volatility.ratio

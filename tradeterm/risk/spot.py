@@ -11,10 +11,11 @@ from tradeterm.model.instruments import Instrument
 from tradeterm.model.money import ONE, ZERO
 from tradeterm.model.proposals import RuleOutcome, TradeIntent
 from tradeterm.model.vocabulary import Level, PositionSide, RunState, Side
-from tradeterm.risk.case import HUNDRED, positive, usable_market
+from tradeterm.risk.allowances import HUNDRED
+from tradeterm.risk.case import positive, usable_market
 from tradeterm.risk.codes import RiskCode
 from tradeterm.risk.facts import MarketFacts
-from tradeterm.risk.outcomes import broken, fresh, judged, percent, unjudged
+from tradeterm.risk.outcomes import broken, fresh, judged, percent, reconciled, unjudged
 from tradeterm.settings.risk import RiskSettings
 
 
@@ -143,8 +144,13 @@ def _data_age(spot: _Spot) -> RuleOutcome:
     return fresh(spot.facts)
 
 
+def _reconciled(spot: _Spot) -> RuleOutcome:
+    return reconciled(spot.facts)
+
+
 def _collar(spot: _Spot) -> RuleOutcome:
-    mid, limit = (spot.facts.bid + spot.facts.ask) / 2, spot.settings.max_collar
+    mid = (spot.facts.bid + spot.facts.ask) / 2
+    limit = spot.settings.limit("max_collar", spot.intent.symbol)
     away = abs(spot.intent.entry - mid) * HUNDRED / mid
     return judged("collar", RiskCode.COLLAR, percent(away), f"<= {limit}", ok=away <= limit)
 
@@ -171,6 +177,7 @@ _RULES: tuple[tuple[str, Callable[[_Spot], RuleOutcome]], ...] = (
     ("numbers", _numbers),
     ("market", _market),
     ("data_age", _data_age),
+    ("reconciled", _reconciled),
     ("collar", _collar),
     ("cash", _cash),
     ("minimum", _minimum),

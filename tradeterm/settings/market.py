@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from itertools import pairwise
 
 from pydantic import Field, model_validator
 
@@ -10,11 +11,40 @@ from tradeterm.model.instruments import Instrument
 from tradeterm.settings.section import Section
 
 
-class FeeSchedule(Section):
-    """Fees in percent of notional (entry tier; the ladder comes with volume tiers)."""
+class FeeTier(Section):
+    """What trading costs from a 30-day volume on."""
 
+    volume: Decimal = Field(ge=0)
+    """Account currency traded in 30 days, spot and margin together."""
     maker: Decimal = Field(ge=0, le=5)
+    """Percent of notional; the taker's likewise."""
     taker: Decimal = Field(ge=0, le=5)
+
+
+class FeeSchedule(Section):
+    """The venue's ladder: the more one trades, the less it costs."""
+
+    tiers: tuple[FeeTier, ...] = Field(min_length=1)
+
+    @property
+    def entry(self) -> FeeTier:
+        """The dearest step, where every account begins; plans and limits reckon with it."""
+        return self.tiers[0]
+
+    @model_validator(mode="after")
+    def _steps_down(self) -> FeeSchedule:
+        if self.tiers[0].volume:
+            raise ValueError("the first tier must begin at volume 0, where an account begins")
+        for before, after in pairwise(self.tiers):
+            if after.volume <= before.volume:
+                raise ValueError(
+                    f"tier volumes must ascend; {after.volume} follows {before.volume}"
+                )
+            if after.maker > before.maker or after.taker > before.taker:
+                raise ValueError(
+                    f"the tier of volume {after.volume} is dearer than the one before it"
+                )
+        return self
 
 
 class InstrumentSettings(Section):
@@ -90,6 +120,6 @@ class MarketSettings(Section):
             lot=steps.lot,
             min_size=steps.min_size,
             min_notional=steps.min_notional,
-            maker_fee=self.fees.maker / 100,
-            taker_fee=self.fees.taker / 100,
+            maker_fee=self.fees.entry.maker / 100,
+            taker_fee=self.fees.entry.taker / 100,
         )

@@ -12,7 +12,7 @@ from enum import IntEnum
 
 from textual.binding import Binding
 
-from tradeterm.engine.view import ConsoleView
+from tradeterm.engine.view import ConsoleView, PlanView
 from tradeterm.tui.choice import Focus
 
 
@@ -45,6 +45,24 @@ def _cards_wait(view: ConsoleView, focus: Focus) -> bool:
 
 def _position(view: ConsoleView, focus: Focus) -> bool:
     return focus.pane == "positions" and focus.position is not None and not focus.position.closing
+
+
+def _holding(view: ConsoleView, focus: Focus) -> bool:
+    return bool(view.positions)
+
+
+def plan_under_way(view: ConsoleView) -> PlanView | None:
+    """There is one at most."""
+    plans = view.portfolio.plans
+    return next((plan for plan in plans if plan.status in {"open", "paused"}), None)
+
+
+def _planned(view: ConsoleView, focus: Focus) -> bool:
+    return plan_under_way(view) is not None
+
+
+def _known(view: ConsoleView, focus: Focus) -> bool:
+    return view.status.known
 
 
 def _order(view: ConsoleView, focus: Focus) -> bool:
@@ -86,7 +104,7 @@ def _exposed(view: ConsoleView, focus: Focus) -> bool:
 
 
 def _listed(view: ConsoleView, focus: Focus) -> bool:
-    return bool(focus.row)
+    return bool(focus.row) or focus.pane == "portfolio"
 
 
 def _filterable(view: ConsoleView, focus: Focus) -> bool:
@@ -175,6 +193,61 @@ ACTIONS: tuple[Action, ...] = (
         3,
     ),
     Action(
+        "close_part",
+        ("X",),
+        "",
+        "Close part of the selected position: asks how much (0.1 or 50%)",
+        _T.LOWERS,
+        _position,
+        "Trade",
+    ),
+    Action(
+        "close_losers",
+        ("L",),
+        "",
+        "Close every position that would lose money now, costs included",
+        _T.LOWERS,
+        _holding,
+        "Trade",
+    ),
+    Action(
+        "move_stop",
+        ("m",),
+        "Stop",
+        "Move the stop of the selected position: asks the price; farther away asks y",
+        _T.LOWERS,
+        _position,
+        "Trade",
+        16,
+    ),
+    Action(
+        "move_target",
+        ("M",),
+        "",
+        "Move the target of the selected position: asks the price, or none",
+        _T.LOWERS,
+        _position,
+        "Trade",
+    ),
+    Action(
+        "break_even",
+        ("b",),
+        "",
+        "Stop of the selected position to break-even, fees included",
+        _T.LOWERS,
+        _position,
+        "Trade",
+    ),
+    Action(
+        "trailing",
+        ("T",),
+        "",
+        "Trailing stop of the selected position on or off; off keeps the stop where it is",
+        _T.LOWERS,
+        _position,
+        "Trade",
+    ),
+    Action(
         "cancel_order",
         ("c",),
         "Cancel",
@@ -191,6 +264,24 @@ ACTIONS: tuple[Action, ...] = (
         "Cancel all working entries; protection stays",
         _T.LOWERS,
         _entries,
+        "Trade",
+    ),
+    Action(
+        "cancel_plan",
+        ("K",),
+        "",
+        "End the DCA plan under way: what was bought stays, nothing more is",
+        _T.LOWERS,
+        _planned,
+        "Trade",
+    ),
+    Action(
+        "reconcile",
+        ("V",),
+        "",
+        "Compare orders, positions and balances with the venue now",
+        _T.VIEW,
+        _known,
         "Trade",
     ),
     Action(
@@ -251,6 +342,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("show_agents", ("6",), "", "Agents", group="Panes"),
     Action("show_orders", ("7",), "", "Orders", group="Panes"),
     Action("show_safety", ("8",), "", "Safety: levels and limits", group="Panes"),
+    Action("show_portfolio", ("9",), "", "Portfolio: allocation, plans, earnings", group="Panes"),
     Action("next_pane", ("tab",), "", "Next pane", group="Panes"),
     Action("previous_pane", ("shift+tab",), "", "Previous pane", group="Panes"),
     Action(

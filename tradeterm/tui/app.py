@@ -1,6 +1,7 @@
 """What the keys do: one ``action_…`` per row of the action table, grouped by danger.
 
-The machinery (picture, timers, signals, questions) is in console.py.
+The machinery (picture, timers, signals, questions) is in console.py, what positions and orders
+can be told in orderkeys.py.
 """
 
 from __future__ import annotations
@@ -14,9 +15,6 @@ from textual.app import SystemCommand
 from textual.screen import Screen
 
 from tradeterm.model.commands import (
-    CancelEntries,
-    CancelOrder,
-    ClosePosition,
     Flatten,
     OperatorCommand,
     Pause,
@@ -26,15 +24,16 @@ from tradeterm.model.commands import (
 )
 from tradeterm.tui import actions, figures
 from tradeterm.tui.actions import WORKING
-from tradeterm.tui.console import Console
-from tradeterm.tui.deck import ORDER
 from tradeterm.tui.guards import Question, number
 from tradeterm.tui.ink import PALETTES
+from tradeterm.tui.orderkeys import OrderKeys
+from tradeterm.tui.plan import ORDER
+from tradeterm.tui.typed import FilterLine
 
 SPEEDS = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, math.inf)
 
 
-class TradetermApp(Console):
+class TradetermApp(OrderKeys):
     """The console with its keys."""
 
     # -- decide --------------------------------------------------------------------------------
@@ -64,25 +63,6 @@ class TradetermApp(Console):
         if not self.guarded("reject_all"):
             count = len(self.deck.conflicts.pending())
             self.send(RejectAll(), f"refusing all {count} pending cards")
-
-    # -- trade ---------------------------------------------------------------------------------
-
-    def action_close_position(self) -> None:
-        position = self.focus_now().position
-        if position and not self.guarded("close_position"):
-            self.send(
-                ClosePosition(position_id=position.id),
-                f"closing {position.symbol} {position.side} at market",
-            )
-
-    def action_cancel_order(self) -> None:
-        order = self.focus_now().order
-        if order and not self.guarded("cancel_order"):
-            self.send(CancelOrder(order_id=order.id), f"cancelling {order.id}")
-
-    def action_cancel_entries(self) -> None:
-        if not self.guarded("cancel_entries"):
-            self.send(CancelEntries(), "cancelling all working entries; protection stays")
 
     # -- safety --------------------------------------------------------------------------------
 
@@ -171,6 +151,9 @@ class TradetermApp(Console):
     def action_show_safety(self) -> None:
         self.show_pane("safety")
 
+    def action_show_portfolio(self) -> None:
+        self.show_pane("portfolio")
+
     def action_next_pane(self) -> None:
         self.show_pane(ORDER[(ORDER.index(self.pane) + 1) % len(ORDER)])
 
@@ -200,8 +183,7 @@ class TradetermApp(Console):
 
     def action_filter(self) -> None:
         pane = self.deck.list_pane(self.pane) or self.deck.events
-        self.filtering = pane
-        self.prompt(pane.filter)
+        self.type_in(FilterLine(pane))
 
     def action_errors_only(self) -> None:
         self.deck.events.errors_only = not self.deck.events.errors_only
@@ -219,6 +201,10 @@ class TradetermApp(Console):
             self.open_page(f"Order {order.id}", pages.order_page(order.id))
         elif self.pane == "agents" and (agent := deck.agents.current()):
             self.open_page(f"Agent {figures.agent(agent.name)}", pages.agent_page(agent.name))
+        elif self.pane == "portfolio":
+            from tradeterm.tui.screens.portfolio import portfolio_page
+
+            self.open_page("Portfolio", portfolio_page)
         elif self.pane == "events" and (event := deck.events.current()):
             self.open_page("Event", pages.event_page(event))
 

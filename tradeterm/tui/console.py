@@ -33,6 +33,7 @@ from tradeterm.tui.panes.base import ListPane
 from tradeterm.tui.printable import ControlFilter, PlainFilter, printable
 from tradeterm.tui.screens.text import Builder, PageScreen
 from tradeterm.tui.session import EngineSession
+from tradeterm.tui.typed import Typed
 
 log = logging.getLogger("tradeterm.tui")
 
@@ -69,7 +70,7 @@ class Console(App[int]):
         self.pane = "positions"
         """Name of the pane the keys act on."""
         self.question: Question | None = None
-        self.filtering: ListPane | None = None
+        self.typing: Typed | None = None
         self.speed = 60.0
         self.market_stopped = False
         self._speed_asked = -_SPEED_MEMORY
@@ -183,6 +184,9 @@ class Console(App[int]):
         if view is not self.view:
             self._take(view, now)
         self._watch_question(now)
+        if self.typing and self.typing.over(now):
+            self.type_in(None)
+            self.say("no answer, so No: nothing was sent", "warning")
         if self.deck.notice.text and now - self._said > self.options.notice_time:
             self.say("")
         self._show(now)
@@ -331,28 +335,16 @@ class Console(App[int]):
         else:
             self.deck.conflicts.question_left = question.left(now)
 
-    def prompt(self, text: str | None) -> None:
-        """Show the filter being typed, or the ordinary line again."""
-        self.deck.notice.prompt = text
+    def type_in(self, line: Typed | None) -> None:
+        """Let the operator type a line, or show the ordinary one again."""
+        self.typing = line
+        self.deck.notice.prompt = None if line is None else line.prompt
         self.deck.rebuild("notice")
 
-    def _typed_filter(self, event: events.Key) -> None:
-        pane = self.filtering
-        text = self.deck.notice.prompt or ""
-        if pane is None:
-            return
-        if event.key in {"escape", "enter"}:
-            self.filtering = None
-            self.prompt(None)
-            if event.key == "escape":
-                pane.set_filter("")
-            return
-        if event.key == "backspace":
-            text = text[:-1]
-        elif event.character and event.character.isprintable():
-            text = (text + event.character)[:40]
-        self.prompt(text)
-        pane.set_filter(text)
+    def _typed(self, line: Typed, event: events.Key) -> None:
+        goes_on = line.take(event.key, event.character)
+        if self.typing is line:  # it may have asked for another one
+            self.type_in(line if goes_on else None)
 
     def open_page(self, title: str, build: Builder) -> None:
         """A page over the deck."""
@@ -398,6 +390,7 @@ class Console(App[int]):
             return
         self.session.submit(Halt())
         self.ask(None)
+        self.type_in(None)
         self.close_pages()
         self.say("HALT sent: no new exposure, entries cancelled, stops stay", "error")
 
@@ -406,7 +399,7 @@ class Console(App[int]):
             return super().check_action(action, parameters)
         if action in actions.ALWAYS:
             return True
-        if isinstance(self.screen, ModalScreen) or self.question or self.filtering:
+        if isinstance(self.screen, ModalScreen) or self.question or self.typing:
             return False
         if self.deck.too_small and action not in {"quit", "hint_quit"}:
             return False
@@ -420,8 +413,8 @@ class Console(App[int]):
         event.stop()
         if self.question:
             self._answered(event.key)
-        elif self.filtering:
-            self._typed_filter(event)
+        elif self.typing:
+            self._typed(self.typing, event)
         else:
             action = next((each for each in actions.ACTIONS if event.key in each.keys), None)
             if action and not self.deck.too_small:

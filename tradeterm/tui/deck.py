@@ -22,15 +22,13 @@ from tradeterm.tui.panes.chart import ChartPane
 from tradeterm.tui.panes.conflicts import ConflictsPane
 from tradeterm.tui.panes.events import EventsPane
 from tradeterm.tui.panes.orders import OrdersPane
+from tradeterm.tui.panes.portfolio import PortfolioPane
 from tradeterm.tui.panes.positions import PositionsPane
 from tradeterm.tui.panes.safety import SafetyPane
 from tradeterm.tui.plan import MIN_HEIGHT, MIN_WIDTH, Wish, plan
 
 if TYPE_CHECKING:
     from textual import events
-
-#: The order of keys 1–8 and of tab.
-ORDER = ("positions", "conflicts", "book", "chart", "events", "agents", "orders", "safety")
 
 
 class PlannedLayout(Layout):
@@ -69,6 +67,7 @@ class Deck(Widget):
         self.agents = AgentsPane(choice, ink)
         self.orders = OrdersPane(choice, ink)
         self.safety = SafetyPane(choice, ink)
+        self.portfolio = PortfolioPane(choice, ink)
         self.status = StatusBar(choice, ink)
         self.banner = Banner(choice, ink)
         self.notice = NoticeBar(choice, ink)
@@ -87,6 +86,7 @@ class Deck(Widget):
                 self.agents,
                 self.orders,
                 self.safety,
+                self.portfolio,
                 self.notice,
                 self.footer,
                 self.small,

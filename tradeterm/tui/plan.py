@@ -9,6 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+#: The order of keys 1–9 and of tab.
+ORDER = (
+    "positions", "conflicts", "book", "chart", "events", "agents", "orders", "safety", "portfolio",
+)  # fmt: skip
 MIN_WIDTH, MIN_HEIGHT = 80, 20
 NORMAL, WIDE = 100, 160
 SHORT = 30

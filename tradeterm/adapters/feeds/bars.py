@@ -1,12 +1,13 @@
 """Bars from files: CSV with a header, Kraken's headerless layout, freqtrade feather, Parquet.
 
-A file is read as columns and checked at once; candles are made as they are asked for. Files stamp
+A file is read as columns, checked at once and handed on as columns. Files stamp
 their bars with the open time unless the column says ``close_time``; candles carry their close.
 """
 
 from __future__ import annotations
 
-from itertools import repeat
+from bisect import bisect_right
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -20,7 +21,8 @@ from tradeterm.adapters.feeds.rows import BadRows, OnBad
 from tradeterm.adapters.feeds.sources import SourceMark, Steps
 from tradeterm.adapters.feeds.tapes import decimals
 from tradeterm.errors import DataError
-from tradeterm.model.market import Candle, FeedNotice, MarketEvent
+from tradeterm.market.bars import Bars
+from tradeterm.model.market import FeedNotice, MarketEvent
 from tradeterm.model.timing import SECOND, timeframe_text
 
 CHUNK: Final = 4_096
@@ -55,12 +57,13 @@ class BarSource:
             )
         self.symbol = symbol
         self.timeframe = named_timeframe or _usual_step(table.ts, path)
-        self._notices: list[tuple[int, FeedNotice]] = []
-        """(index of the bar it comes before, notice)."""
+        self._notices: dict[int, list[FeedNotice]] = {}
+        """Index of the bar they come before → notices."""
         self._bars = self._checked(table, BadRows(path.name, on_bad))
         if not len(self._bars.ts):
             raise DataError(f"{path.name}: not one usable bar in it")
         self._note_gaps()
+        self._cuts = self._cut()
         self.steps = {symbol: self._sampled()}
         self._next = 0
 
@@ -119,7 +122,7 @@ class BarSource:
             at = int(good[min(index, len(good)) - 1]) if index and len(good) else 0
             notice = bad.add(at or self._first_stamp(good), self.symbol, line, why)
             if notice is not None:
-                self._notices.append((index, notice))
+                self._notices.setdefault(index, []).append(notice)
 
     def _first_stamp(self, good: Ints) -> int:
         return int(good[0]) - self.timeframe * SECOND if len(good) else 0
@@ -131,7 +134,8 @@ class BarSource:
                 f"{self.path.name}: {gaps} gaps between {timeframe_text(self.timeframe)} bars; "
                 "they stay gaps"
             )
-            self._notices.insert(0, (0, FeedNotice(self.begin, self.symbol, "gaps", text)))
+            notice = FeedNotice(self.begin, self.symbol, "gaps", text)
+            self._notices.setdefault(0, []).insert(0, notice)
 
     def _sampled(self) -> Steps:
         """Finest steps among the first and last rows."""
@@ -147,27 +151,26 @@ class BarSource:
     def choose(self, symbols: frozenset[str]) -> None:
         """A file of bars has one symbol: there is nothing to choose."""
 
-    def chunk(self) -> list[MarketEvent]:
-        """The next 4,096 candles, with what was wrong between them."""
-        begin = self._next
-        end = min(begin + CHUNK, len(self._bars.ts))
-        candles: list[MarketEvent] = list(
-            map(
-                Candle, self._bars.ts[begin:end].tolist(), repeat(self.symbol),
-                repeat(self.timeframe),
-                *(column[begin:end].tolist() for column in self._bars.figures),
-            )
-        )  # fmt: skip
-        self._next = end
-        last = end == len(self._bars.ts)
-        due = [
-            (index, notice)
-            for index, notice in self._notices
-            if begin <= index < end or (last and index == end and begin < end)
-        ]
-        for index, notice in reversed(due):
-            candles.insert(index - begin, notice)
-        return candles
+    def _cut(self) -> tuple[int, ...]:
+        """Where a chunk ends at the latest: at gaps, and around a bar something is said about."""
+        stamps, span = self._bars.ts, self.timeframe * SECOND
+        cuts = {len(stamps), *(np.flatnonzero(np.diff(stamps) != span) + 1).tolist()}
+        for index in self._notices:
+            at = min(index, len(stamps) - 1)
+            cuts |= {at, at + 1}
+        return tuple(sorted(cuts))
+
+    def chunk(self) -> Sequence[MarketEvent]:
+        """The next bars without a gap, at most 4,096, or one with what was wrong beside it."""
+        begin, stamps = self._next, self._bars.ts
+        if begin == len(stamps):
+            return []
+        self._next = end = min(self._cuts[bisect_right(self._cuts, begin)], begin + CHUNK)
+        figures = [column[begin:end] for column in self._bars.figures]
+        bars = Bars.of(self.symbol, self.timeframe, stamps[begin:end], figures)
+        before = self._notices.get(begin, ())
+        after = self._notices.get(end, ()) if end == len(stamps) else ()
+        return [*before, *bars, *after] if before or after else bars
 
     def mark(self) -> SourceMark:
         """Where the next chunk begins."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from decimal import Decimal
 from operator import attrgetter
 from pathlib import Path
@@ -44,7 +45,7 @@ class _Hand:
     def __init__(self, source: Source) -> None:
         self.source = source
         self.before = source.mark()
-        self.chunk: list[MarketEvent] = []
+        self.chunk: Sequence[MarketEvent] = []
         self.used = 0
 
     def fill(self) -> bool:
@@ -56,7 +57,7 @@ class _Hand:
         self.used = 0
         return bool(self.chunk)
 
-    def deal(self, until: int | None) -> list[MarketEvent]:
+    def deal(self, until: int | None) -> Sequence[MarketEvent]:
         """The events in hand stamped ``until`` or earlier (None: all)."""
         chunk, begin = self.chunk, self.used
         end = len(chunk)
@@ -66,11 +67,12 @@ class _Hand:
         return chunk[begin:end] if begin or end < len(chunk) else chunk
 
     def restore(self, before: SourceMark, used: int) -> None:
-        """Go back to a chunk of which ``used`` events were dealt."""
+        """Go back to a chunk of which ``used`` events were dealt, or to those that follow it."""
         self.source.seek(before)
-        self.before = before
-        self.chunk = self.source.chunk() if used else []
-        self.used = used
+        self.before, self.chunk, self.used = before, [], 0
+        while used and self.fill():
+            self.used = min(used, len(self.chunk))
+            used -= self.used
 
 
 class ReplayFeed:
@@ -129,7 +131,7 @@ class ReplayFeed:
 
     def derived(self) -> tuple[Instrument, ...]:
         """Instruments read off the data for symbols that config does not know."""
-        fees = self._settings.fees
+        fees = self._settings.fees.entry
         found: list[Instrument] = []
         for symbol in self.symbols:
             if self._settings.instrument(symbol) is None:
@@ -150,7 +152,7 @@ class ReplayFeed:
 
     # -- reading ---------------------------------------------------------------------------
 
-    def take(self) -> list[MarketEvent]:
+    def take(self) -> Sequence[MarketEvent]:
         """The next events in time order; of equal stamps the earlier file's first."""
         while True:
             batch = self._deal()
@@ -160,7 +162,7 @@ class ReplayFeed:
             if len(batch) > dropped:
                 return batch[dropped:]
 
-    def _deal(self) -> list[MarketEvent]:
+    def _deal(self) -> Sequence[MarketEvent]:
         ready = [hand for hand in self._hands if hand.fill()]
         state = ReplayState(self._position, [(hand.before, hand.used) for hand in self._hands])
         self._batches = [*self._batches[-1:], state]
@@ -170,8 +172,8 @@ class ReplayFeed:
             batch = ready[0].deal(None)
         else:
             until = min(hand.chunk[-1].ts for hand in ready)
-            batch = [event for hand in ready for event in hand.deal(until)]
-            batch.sort(key=_timestamp)
+            dealt = [event for hand in ready for event in hand.deal(until)]
+            batch = sorted(dealt, key=_timestamp)
         self._position += len(batch)
         return batch
 

@@ -229,7 +229,7 @@ class SimulatedFeed:
         if configured is not None:
             return configured
         base, quote = self._pair(symbol)
-        fees = self._settings.fees
+        fees = self._settings.fees.entry
         tick = Decimal(10) ** (floor(log10(self._first_price(symbol, prices))) - 4)
         lot = Decimal("0.00000001")
         return Instrument(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Protocol
@@ -58,7 +59,7 @@ class Source(Protocol):
         """Give only these symbols from now on."""
         ...
 
-    def chunk(self) -> list[MarketEvent]:
+    def chunk(self) -> Sequence[MarketEvent]:
         """The next events; empty at the end of the file."""
         ...
 

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tradeterm.adapters.store import schema
 from tradeterm.adapters.store.faults import damaged
+from tradeterm.adapters.store.projections import (
+    PROJECTORS,
+    RUN_STARTED,
+    Change,
+    Source,
+    project,
+)
+from tradeterm.adapters.store.writer import flatten, insert
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +26,12 @@ class Migration:
     number: int
     name: str
     statements: tuple[str, ...]
+    rebuilt: tuple[str, ...] = ()
+    """Projected tables it made anew: they are filled from the journal."""
 
 
+#: Tables that a step made anew because they have more columns, or are new.
+_GROWN = ("orders", "positions", "plans", "differences")
 MIGRATIONS = (
     Migration(
         1,
@@ -32,8 +44,29 @@ MIGRATIONS = (
             *schema.INDEXES,
         ),
     ),
+    Migration(
+        2,
+        "agent outputs and equity marks as views",
+        (
+            *(f"DROP TABLE IF EXISTS {name}" for name in schema.VIEWS),
+            *(view.ddl() for view in schema.VIEWS.values()),
+        ),
+    ),
+    Migration(
+        3,
+        "carry, stop kinds, plans and differences",
+        (
+            *(f"DROP TABLE IF EXISTS {name}" for name in _GROWN),
+            *(schema.TABLES[name].ddl() for name in _GROWN),
+        ),
+        rebuilt=_GROWN,
+    ),
 )
 
+_PAGE = (
+    "SELECT seq, ts, kind, id, parent, CAST(body AS BLOB) FROM journal"
+    " WHERE seq > ? ORDER BY seq LIMIT 2000"
+)
 _RECORD = (
     "CREATE TABLE IF NOT EXISTS migrations "
     "(number INTEGER PRIMARY KEY, name TEXT NOT NULL, applied TEXT NOT NULL) STRICT"
@@ -83,12 +116,31 @@ def migrate(
     return [step.name for step in steps]
 
 
+def _rebuild(db: sqlite3.Connection, tables: Collection[str]) -> None:
+    """Project every row of the journal into these tables."""
+    seq, run = 0, 0
+    while True:
+        page = db.execute(_PAGE, (seq,)).fetchall()
+        if not page:
+            return
+        changes: list[Change] = []
+        for seq, ts, kind, row_id, parent, body in page:
+            run += kind == RUN_STARTED
+            if kind in PROJECTORS:
+                source = Source(run, seq, kind, row_id, ts, parent)
+                changes += (each for each in project(source, body) if each.table in tables)
+        for table, parameters in flatten(changes).items():
+            insert(db, table, parameters, len(schema.TABLES[table].columns))
+
+
 def _apply(db: sqlite3.Connection, step: Migration) -> None:
     db.execute("BEGIN IMMEDIATE")
     try:
         db.execute(_RECORD)
         for statement in step.statements:
             db.execute(statement)
+        if step.rebuilt:
+            _rebuild(db, step.rebuilt)
         db.execute(
             "INSERT INTO migrations VALUES (?, ?, strftime('%Y-%m-%dT%H:%M:%SZ', 'now'))",
             (step.number, step.name),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 import msgspec
@@ -10,6 +11,8 @@ import msgspec
 from tradeterm.adapters.store.rows import decode_body
 from tradeterm.adapters.store.schema import TABLES
 from tradeterm.errors import StoreError
+from tradeterm.model.money import total
+from tradeterm.model.vocabulary import PlanStatus
 
 Body = dict[str, Any]
 Values = tuple[Any, ...]
@@ -33,39 +36,13 @@ class Source(NamedTuple):
     parent: str
 
 
-Projector = Callable[[Source, Any], list[Change]]
-
-
-class _Said(msgspec.Struct):
-    """What the tables keep of an output; the rest of it is not even decoded."""
-
-    symbol: str
-    bias: str | None = None
-    action: str | None = None
-    confidence: float | None = None
-
-
-class _Published(msgspec.Struct):
-    """Most rows of a run are these."""
-
-    id: str
-    ts: int
-    agent: str
-    by: str
-    inputs: msgspec.Raw
-    output: _Said
-
-
-_DECODERS: dict[str, Callable[[bytes], Any]] = {
-    "agent_output": msgspec.json.Decoder(_Published).decode,
-}
+Projector = Callable[[Source, Body], list[Change]]
 
 
 def project(source: Source, body: bytes) -> list[Change]:
     """The changes of one row; raises StoreError when the body lacks what its kind has."""
     try:
-        decode: Callable[[bytes], Any] = _DECODERS.get(source.kind, decode_body)
-        return PROJECTORS[source.kind](source, decode(body))
+        return PROJECTORS[source.kind](source, decode_body(body))
     except (KeyError, TypeError, ValueError, AttributeError, msgspec.DecodeError) as error:
         raise StoreError(
             f"journal row {source.seq} ({source.kind} {source.id}): "
@@ -77,16 +54,21 @@ def _json(value: object) -> str:
     return msgspec.json.encode(value).decode()
 
 
+#: What rows said that were written before they could say anything else.
+_ADDED: Body = {"post_only": False, "carry": "0", "stop_kind": "stop", "trailing": False}
+
+
 def _picker(table: str, renamed: dict[str, str], left: int) -> Callable[[Body], Values]:
     """Reads a table's columns, without key prefix ``run`` and the ``left`` last ones."""
     columns = tuple(TABLES[table].columns)[1:]
     names = [renamed.get(name, name) for name in columns[: len(columns) - left]]
-    return lambda body: tuple(body[name] for name in names)
+    return lambda body: tuple(body[name] if name in body else _ADDED[name] for name in names)
 
 
-_request = _picker("orders", {"limit_price": "limit", "trigger_price": "trigger"}, 8)
+_request = _picker("orders", {"limit_price": "limit", "trigger_price": "trigger"}, 9)
 _fill = _picker("fills", {}, 1)
 _position = _picker("positions", {}, 2)
+_difference = _picker("differences", {}, 1)
 
 
 def _order(source: Source, body: Body) -> list[Change]:
@@ -98,6 +80,7 @@ def _order(source: Source, body: Body) -> list[Change]:
                 *_request(body["request"]),
                 body["verdict_id"],
                 body["status"],
+                body.get("unknown", ""),
                 body["filled"],
                 body["average"],
                 body["reason"],
@@ -146,6 +129,41 @@ def _entry(source: Source, body: Body) -> list[Change]:
         )
         for n, leg in enumerate(body["postings"])
     ]
+
+
+def _planned(source: Source, body: Body) -> list[Change]:
+    plan = body["plan"]
+    legs, slots, batch = plan["legs"], plan["slots"], plan["batch"]
+    amounts = (Decimal(part) for leg in legs for part in leg["batches"])
+    filled = (Decimal(leg["filled"]) for leg in legs)
+    goes_on = plan["status"] in {PlanStatus.OPEN, PlanStatus.PAUSED}
+    return [
+        Change(
+            "plans",
+            (
+                source.run,
+                plan["id"],
+                plan["created"],
+                plan["parent"],
+                plan["purpose"],
+                plan["status"],
+                plan["reason"],
+                batch,
+                len(legs[0]["batches"]),
+                slots[batch] if goes_on and batch < len(slots) else None,
+                slots[-1] + plan["interval"],
+                str(total(amounts)),
+                str(total(filled)),
+                _json(legs),
+                body["what"],
+                source.seq,
+            ),
+        )
+    ]
+
+
+def _differed(source: Source, body: Body) -> list[Change]:
+    return [Change("differences", (source.run, *_difference(body), source.seq))]
 
 
 def _conflict(source: Source, body: Body) -> list[Change]:
@@ -236,34 +254,6 @@ def _verdict(source: Source, body: Body) -> list[Change]:
     ]
 
 
-def _published(source: Source, body: _Published) -> list[Change]:
-    said = body.output
-    return [
-        Change(
-            "agent_outputs",
-            (
-                source.run,
-                body.id,
-                body.ts,
-                body.agent,
-                body.by,
-                said.symbol,
-                said.bias or said.action,
-                said.confidence,
-                bytes(body.inputs).decode(),
-                source.seq,
-            ),
-        )
-    ]
-
-
-def _equity(source: Source, body: Body) -> list[Change]:
-    return [
-        Change("equity_marks", (source.run, ts, source.seq, n, equity))
-        for n, (ts, equity) in enumerate(body["marks"])
-    ]
-
-
 def _state(source: Source, body: Body) -> list[Change]:
     return [_coordinator(source, body["state"], body["reason"])]
 
@@ -296,12 +286,13 @@ PROJECTORS: dict[str, Projector] = {
     "fill": _filled,
     "position": _positioned,
     "entry": _entry,
+    "plan": _planned,
+    "rebalance": _planned,
+    "difference": _differed,
     "conflict": _conflict,
     "resolution": _resolution,
     "card": _card,
     "verdict": _verdict,
-    "agent_output": _published,
-    "equity": _equity,
     "state": _state,
     "level": _level,
 }

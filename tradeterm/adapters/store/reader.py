@@ -15,9 +15,10 @@ from tradeterm.adapters.store.lock import Holder, current_holder
 from tradeterm.adapters.store.migrations import pending
 from tradeterm.adapters.store.paths import locate
 from tradeterm.adapters.store.rows import Snapshot, StoredRow
-from tradeterm.adapters.store.schema import APPLICATION_ID, TABLES
+from tradeterm.adapters.store.schema import APPLICATION_ID, COLUMNS
 from tradeterm.errors import StoreAbsent, StoreError
 from tradeterm.model.money import ZERO
+from tradeterm.model.vocabulary import DifferenceState
 
 Record = dict[str, Any]
 
@@ -29,6 +30,7 @@ _WORKING = "('pending', 'open', 'partially_filled')"
 _LISTS = {
     "conflicts": {"types", "evidence"},
     "verdicts": {"codes"},
+    "plans": {"legs"},
     "agent_outputs": {"inputs"},
 }
 
@@ -87,7 +89,7 @@ class Reader:
             return self._db.execute(sql, parameters).fetchall()
 
     def _table(self, table: str, rest: str = "ORDER BY seq", *parameters: object) -> list[Record]:
-        columns = tuple(TABLES[table].columns)
+        columns = COLUMNS[table]
         found = self._query(
             f"SELECT {', '.join(columns)} FROM {table} WHERE run = ? {rest}",  # noqa: S608 - own
             self.run,
@@ -176,6 +178,20 @@ class Reader:
         where, chosen = ("", ()) if order is None else ("AND order_id = ?", (order,))
         return self._table("fills", f"{where} ORDER BY seq DESC LIMIT ?", *chosen, limit)
 
+    def postings(self, limit: int = -1) -> list[Record]:
+        """Ledger postings, newest first."""
+        return self._table("postings", "ORDER BY seq DESC, n LIMIT ?", limit)
+
+    def plans(self, *, everything: bool = False) -> list[Record]:
+        """Rebalances under way, or all of the run, oldest first."""
+        where = "" if everything else "AND status IN ('open', 'paused')"
+        return self._table("plans", f"{where} ORDER BY created, id")
+
+    def differences(self, *, everything: bool = False) -> list[Record]:
+        """Differences with the venue nobody settled, or all of the run, oldest first."""
+        return self._table("differences", f"{'' if everything else 'AND state = ?'} ORDER BY ts, id",
+                           *(() if everything else (DifferenceState.OPEN.value,)))  # fmt: skip
+
     def conflicts(self, limit: int = -1) -> list[Record]:
         """Conflicts, newest first, each with its ``resolution`` and ``card`` (or None)."""
         found = self._table("conflicts", "ORDER BY seq DESC LIMIT ?", limit)
@@ -228,16 +244,15 @@ class Reader:
 
     def last_equity(self) -> tuple[int, Decimal] | None:
         """The newest equity mark."""
-        found = self._query(
-            "SELECT ts, equity FROM equity_marks WHERE run = ?"
-            " ORDER BY ts DESC, seq DESC, n DESC LIMIT 1",
-            self.run,
-        )
-        return (found[0][0], Decimal(found[0][1])) if found else None
+        newest = self.journal(kind="equity", limit=1)
+        if not newest:
+            return None
+        ts, equity = newest[0].data["marks"][-1]
+        return ts, Decimal(equity)
 
     def counts(self, table: str, column: str) -> dict[str, int]:
         """How many rows of a projected table have each value, e.g. ``("orders", "status")``."""
-        if column not in TABLES[table].columns:
+        if column not in COLUMNS[table]:
             raise KeyError(column)
         return dict(
             self._query(

@@ -1,4 +1,8 @@
-"""Tables of the book of record: the journal is the truth, the rest is projected from it."""
+"""Tables of the book of record: the journal is the truth, the rest is projected from it.
+
+A kind that is written often and never changed is a view of the journal: it costs nothing per row
+and cannot differ from it. Tables are for what is replaced, counted or referred to.
+"""
 
 from __future__ import annotations
 
@@ -29,6 +33,27 @@ class Table:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class View:
+    """Journal rows of one kind, read like a table. ``columns``: name → expression."""
+
+    name: str
+    kind: str
+    columns: dict[str, str]
+    unfolded: str = ""
+    """A table function joined to each row, one result per element of its body."""
+
+    def ddl(self) -> str:
+        """The CREATE VIEW statement."""
+        columns = ", ".join(f"{source} AS {name}" for name, source in self.columns.items())
+        return (
+            f"CREATE VIEW {self.name} AS SELECT {columns} FROM runs JOIN journal"  # noqa: S608 - own words
+            f" ON journal.kind = '{self.kind}' AND journal.seq >= runs.seq AND journal.seq <"
+            " coalesce((SELECT later.seq FROM runs AS later WHERE later.run = runs.run + 1), "
+            f"{2**63 - 1}){self.unfolded}"
+        )
+
+
 def _columns(text: str) -> dict[str, str]:
     """``"run:i id side? confidence:r"`` → SQL types; TEXT unless said, ``?`` may be NULL."""
     kinds = {"i": "INTEGER", "r": "REAL", "b": "BLOB"}
@@ -52,8 +77,8 @@ TABLES = {
         _table(
             "orders",
             "run:i id symbol side type purpose book size limit_price? trigger_price? tif expires:i?"
-            " reduce_only:i position_id? leverage stop? target? agent exit_reason? parent verdict_id"
-            " status filled average? reason created:i updated:i seq:i",
+            " reduce_only:i position_id? leverage stop? target? agent exit_reason? post_only:i parent verdict_id"
+            " status unknown filled average? reason created:i updated:i seq:i",
             "run id",
         ),
         _table(
@@ -68,7 +93,8 @@ TABLES = {
         _table(
             "positions",
             "run:i id symbol side size entry leverage collateral opened:i updated:i order_id agent"
-            " stop? target? opened_size realised fees closed:i? exit? exit_reason? what seq:i",
+            " stop? target? opened_size realised fees carry stop_kind trailing:i closed:i? exit? exit_reason? what"
+            " seq:i",
             "run id",
         ),
         _table(
@@ -97,14 +123,62 @@ TABLES = {
             "run id",
         ),
         _table(
-            "agent_outputs",
-            "run:i id ts:i agent by symbol bias? confidence:r? inputs seq:i",
+            "plans",
+            "run:i id created:i parent purpose status reason batch:i batches:i next:i? expires:i"
+            " amount filled legs what seq:i",
             "run id",
-            replace=False,
         ),
-        _table("equity_marks", "run:i ts:i seq:i n:i equity", "run ts seq n", replace=False),
+        _table(
+            "differences",
+            "run:i id ts:i kind subject symbol ours venue state decided:i decided_by reason seq:i",
+            "run id",
+        ),
         _table("coordinator_state", "run:i what value since:i reason seq:i", "run what"),
     )
+}
+
+
+def _body(path: str) -> str:
+    return f"json_extract(journal.body, '$.{path}')"
+
+
+VIEWS = {
+    view.name: view
+    for view in (
+        View(
+            "agent_outputs",
+            "agent_output",
+            {
+                "run": "runs.run",
+                "id": "journal.id",
+                "ts": "journal.ts",
+                "agent": _body("agent"),
+                "by": _body("by"),
+                "symbol": _body("output.symbol"),
+                "bias": f"coalesce({_body('output.bias')}, {_body('output.action')})",
+                "confidence": _body("output.confidence"),
+                "inputs": _body("inputs"),
+                "seq": "journal.seq",
+            },
+        ),
+        View(
+            "equity_marks",
+            "equity",
+            {
+                "run": "runs.run",
+                "ts": "json_extract(mark.value, '$[0]')",
+                "seq": "journal.seq",
+                "n": "mark.key",
+                "equity": "json_extract(mark.value, '$[1]')",
+            },
+            unfolded=" JOIN json_each(journal.body, '$.marks') AS mark",
+        ),
+    )
+}
+#: Name → columns of everything that can be read like a table.
+COLUMNS = {
+    **{name: tuple(table.columns) for name, table in TABLES.items()},
+    **{name: tuple(view.columns) for name, view in VIEWS.items()},
 }
 
 JOURNAL = """CREATE TABLE journal (

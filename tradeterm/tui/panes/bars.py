@@ -11,6 +11,8 @@ from tradeterm.tui.choice import Choice, Focus
 from tradeterm.tui.ink import Ink, Line, Part, cells, clip, grounded, spread
 from tradeterm.tui.panes.base import Pane
 from tradeterm.tui.panes.safety import ROLES
+from tradeterm.tui.plan import ORDER
+from tradeterm.tui.typed import Prompt
 
 _BAR: Part = (" │ ", "faint")
 _TIGHT: Part = ("│", "faint")
@@ -148,7 +150,7 @@ class NoticeBar(Bar):
         super().__init__(choice, ink)
         self.text = ""
         self.severity = "info"
-        self.prompt: str | None = None
+        self.prompt: Prompt | None = None
         self.chosen = "positions"
 
     def part_of(self, view: ConsoleView) -> object:
@@ -169,10 +171,10 @@ class NoticeBar(Bar):
         if self.prompt is not None:
             return [
                 (
-                    (" filter: ", "accent+bold"),
-                    (self.prompt, "text"),
+                    (" " + self.prompt.label, "accent+bold"),
+                    (self.prompt.text, "text"),
                     ("▏", "accent"),
-                    ("  enter keeps · esc clears · H still halts", "quiet"),
+                    ("  " + self.prompt.hint, "quiet"),
                 )
             ]
         if self.text:
@@ -185,10 +187,9 @@ class NoticeBar(Bar):
     def _tabs(self) -> Line:
         waiting = sum(card.state == "pending" for card in self.view.cards)
         shown = waiting if self.view.status.known else "–"
-        names = ("Pos", f"Conf({shown})", "Book", "Chart", "Events", "Agents", "Orders", "Safety")
-        ids = ("positions", "conflicts", "book", "chart", "events", "agents", "orders", "safety")
+        names = ("Pos", f"Conf({shown})", "Book", "Chart", "Events", "Agents", "Ord", "Safe", "Port")
         parts: list[Part] = [(" ", "text")]
-        for at, (name, pane) in enumerate(zip(names, ids, strict=True), 1):
+        for at, (name, pane) in enumerate(zip(names, ORDER, strict=True), 1):
             if pane == self.chosen:
                 parts.append((f"[{at} {name}]", "accent+bold"))
             else:

@@ -19,9 +19,9 @@ COLUMNS = (
     Column("FOR", 7, "<", 1),
     Column("SIZE", 9, ">", 5),
     Column("FILLED", 9, ">", 6),
-    Column("PRICE", 10, ">", 3),
+    Column("PRICE", 10, ">", 8),
     Column("STATUS", 16, "<", 2),
-    Column("AT", 8, "<", 8),
+    Column("AGE", 6, ">", 3),
 )
 _ROLES = {
     "filled": "up",
@@ -41,7 +41,9 @@ class OrdersPane(ListPane):
     TITLE: ClassVar[str] = "Orders"
 
     def part_of(self, view: ConsoleView) -> object:
-        return view.orders, view.status.state, figures.age(view.status.data_age)
+        status = view.status
+        second = status.market_time // 10**9
+        return view.orders, status.state, second, figures.age(status.data_age)
 
     def heading(self) -> str:
         if self.filter:
@@ -87,6 +89,8 @@ class OrdersPane(ListPane):
     def _cells(self, order: OrderView) -> list[Part]:
         book = self.view.books.get(order.symbol)
         live = order.status in WORKING
+        since = order.created if live else order.updated
+        age = max(0, self.view.status.market_time - since) // 10**9 + 0.0
         role = "text" if live else "quiet"
         return [
             (order.id, "quiet"),
@@ -98,5 +102,5 @@ class OrdersPane(ListPane):
             (figures.size(order.filled), role),
             (figures.price(order.price, book.tick if book else None), role),
             (order.status.replace("_", " "), _ROLES.get(order.status, "text")),
-            (figures.clock(order.updated), "quiet"),
+            (figures.age(age), "quiet"),
         ]

@@ -16,14 +16,21 @@ COLUMNS = (
     Column("SIZE", 9, ">", 1),
     Column("ENTRY", 10, ">", 5),
     Column("MARK", 10, ">", 3),
-    Column("uPnL", 8, ">", 2),
-    Column("%EQ", 5, ">", 6),
+    Column("NET", 8, ">", 2),
+    Column("%EQ", 5, ">", 7),
     Column("STOP", 10, ">", 4),
-    Column("TARGET", 10, ">", 7),
-    Column("LEV", 4, ">", 8),
-    Column("AGENT", 9, "<", 9),
-    Column("HELD", 6, ">", 10),
+    Column("BY", 5, "<", 6),
+    Column("TARGET", 10, ">", 8),
+    Column("LEV", 4, ">", 9),
+    Column("PRICE", 8, ">", 10),
+    Column("COSTS", 7, ">", 11),
+    Column("AGENT", 9, "<", 12),
+    Column("HELD", 6, ">", 13),
 )
+
+
+#: What the stop in force is, in as many letters as fit.
+STOP_KINDS = {"stop": "stop", "trailing": "trail", "break_even": "b-e", "liquidation": "liq"}
 
 
 class PositionsPane(ListPane):
@@ -43,7 +50,7 @@ class PositionsPane(ListPane):
         return f"age {figures.age(self.view.status.data_age)}"
 
     def hint(self) -> str:
-        return "j/k move · x close at market · enter detail"
+        return "j/k move · x close · X part · m stop · T trail"
 
     def ids(self) -> list[str]:
         return [
@@ -77,7 +84,9 @@ class PositionsPane(ListPane):
     def _cells(self, position: PositionView) -> list[Part]:
         book = self.view.books.get(position.symbol)
         tick = book.tick if book else None
-        gain = "up" if position.unrealised > 0 else "down" if position.unrealised < 0 else "text"
+        net = position.net
+        gain = "up" if net > 0 else "down" if net < 0 else "text"
+        kind = STOP_KINDS.get(position.stop_kind, position.stop_kind)
         long = position.side == "long"
         held = max(0, self.view.status.market_time - position.opened) / 10**9
         return [
@@ -89,11 +98,14 @@ class PositionsPane(ListPane):
             (figures.size(position.size), "text"),
             (figures.price(position.entry, tick), "quiet"),
             (figures.price(position.mark, tick), "text"),
-            (figures.signed(position.unrealised), gain),
+            (figures.signed(net), gain),
             (figures.percent(position.percent_equity), "text"),
             (figures.price(position.stop, tick), "quiet"),
+            (kind, "quiet" if kind == "stop" else "accent"),
             (figures.price(position.target, tick), "quiet"),
             (f"{position.leverage.normalize():f}×", "quiet"),
+            (figures.signed(position.realised + position.unrealised), "quiet"),
+            (figures.money(position.fees + position.carry), "quiet"),
             (figures.agent(position.agent), "quiet"),
             (figures.age(held if held >= 10 else held // 1 + 0.0), "quiet"),
         ]

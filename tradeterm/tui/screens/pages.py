@@ -95,7 +95,7 @@ def _position(position: PositionView, view: ConsoleView, width: int) -> list[Lin
     book = view.books.get(position.symbol)
     tick = book.tick if book else None
     currency = view.status.currency
-    gain = position.unrealised - position.fees
+    follows = {"stop": " (not yet active)"}.get(position.stop_kind, "")
     facts = [
         ("side", position.side),
         ("size", figures.size(position.size)),
@@ -103,6 +103,8 @@ def _position(position: PositionView, view: ConsoleView, width: int) -> list[Lin
         ("mark", figures.price(position.mark, tick)),
         ("leverage", f"{position.leverage.normalize():f}×"),
         ("stop", f"{figures.price(position.stop, tick)} ({_away(position.stop, position.mark)})"),
+        ("stop is", position.stop_kind.replace("_", " ")),
+        ("trailing", f"on{follows}" if position.trailing else "off"),
         (
             "target",
             "–"
@@ -110,8 +112,10 @@ def _position(position: PositionView, view: ConsoleView, width: int) -> list[Lin
             else f"{figures.price(position.target, tick)} ({_away(position.target, position.mark)})",
         ),
         ("unrealised", f"{figures.signed(position.unrealised)} {currency}"),
+        ("realised", f"{figures.signed(position.realised)} {currency}"),
         ("fees so far", f"{figures.money(position.fees)} {currency}"),
-        ("after fees", f"{figures.signed(gain)} {currency}"),
+        ("carry so far", f"{figures.money(position.carry)} {currency}"),
+        ("net of costs", f"{figures.signed(position.net)} {currency}"),
         ("collateral", f"{figures.percent(position.percent_equity)} % of equity"),
         ("agent", figures.agent(position.agent)),
         ("opened", iso(position.opened)[:19].replace("T", " ") + "Z"),

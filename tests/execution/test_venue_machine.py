@@ -1,0 +1,453 @@
+"""The paper exchange under any program of markets, orders, cancels, time and restarts.
+
+What it reports is held against an account of its own here: what every level showed and what was
+taken from it, what every order may still do, what every position holds. After a restart the
+exchange that was never restarted runs along, and both must say the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+import msgspec
+import pytest
+
+from tests.execution.programs import Program, drive
+from tests.execution.world import BTC, INSTRUMENTS, START, XRP, D, settings
+from tradeterm.execution.paper import PaperExchange, PaperState
+from tradeterm.market.book import BookState, OrderBook
+from tradeterm.model.market import BookDelta, BookSnapshot, Candle, Levels, MarketEvent, Trade
+from tradeterm.model.money import ZERO
+from tradeterm.model.orders import (
+    ApprovedOrder,
+    OrderAccepted,
+    OrderAmended,
+    OrderEnded,
+    OrderFilled,
+    OrderRequest,
+    VenueReport,
+)
+from tradeterm.model.timing import MILLISECOND, MINUTE, SECOND
+from tradeterm.model.vocabulary import (
+    AccountBook,
+    Evidence,
+    Liquidity,
+    OrderStatus,
+    OrderType,
+    Purpose,
+    Side,
+    TimeInForce,
+)
+
+SYMBOLS = (BTC, XRP)
+TICKS = {BTC: D("0.1"), XRP: D("0.00001")}
+LOTS = {BTC: D("0.001"), XRP: D(10)}
+COLLAR = D("0.01")
+#: Most orders at once: more only cost time.
+CROWD = 12
+CLOSING = (Purpose.EXIT, Purpose.STOP, Purpose.TARGET)
+
+
+class Place(msgspec.Struct):
+    """An exchange and the books it looks at."""
+
+    books: dict[str, OrderBook]
+    venue: PaperExchange
+
+    @staticmethod
+    def new(seed: int) -> Place:
+        books = {symbol: OrderBook(symbol) for symbol in SYMBOLS}
+        instruments = {symbol: INSTRUMENTS[symbol] for symbol in SYMBOLS}
+        return Place(books, PaperExchange(settings(), instruments, books, seed))
+
+    def reborn(self, seed: int) -> Place:
+        """Another one that was told only what this one wrote down."""
+        packed = msgspec.msgpack.encode(
+            ({symbol: book.dump() for symbol, book in self.books.items()}, self.venue.dump())
+        )
+        books, venue = msgspec.msgpack.decode(packed, type=tuple[dict[str, BookState], PaperState])
+        other = Place.new(seed)
+        for symbol, book in books.items():
+            other.books[symbol].load(book)
+        other.venue.load(venue)
+        return other
+
+    def show(self, event: BookSnapshot | BookDelta) -> None:
+        if isinstance(event, BookSnapshot):
+            self.books[event.symbol].snapshot(event)
+        else:
+            self.books[event.symbol].delta(event)
+
+
+@dataclass
+class Life:
+    """What an order has done so far."""
+
+    request: OrderRequest
+    sent: int
+    filled: Decimal = ZERO
+    accepted: bool = False
+    ended: OrderStatus | None = None
+    last: int = 0
+    amending: OrderRequest | None = None
+
+    @property
+    def working(self) -> bool:
+        return self.ended is None and self.filled < self.request.size
+
+
+class Venue:
+    """Drives one exchange (after a restart two of them) and keeps its own account."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.place = Place.new(seed)
+        self.twin: Place | None = None
+        self.now = START
+        self.lives: dict[str, Life] = {}
+        self.held: dict[str, Decimal] = {}
+        self.symbol_of: dict[str, tuple[str, Side]] = {}
+        self.shown: dict[tuple[str, Side], dict[Decimal, Decimal]] = {}
+        self.mids = {BTC: 650_000, XRP: 54_000}  # in ticks
+        self.price = 0.0
+        """What the event being looked at printed or closed at."""
+        self.print: Trade | None = None
+        self.queued = ZERO
+        """What this print has filled of the orders that queued at its price."""
+        self.count = 0
+        self.ops = (
+            self.time_passes, self.print_, self.submit, self.submit, self.restate, self.change,
+            self.time_passes, self.print_, self.submit, self.cancel, self.bar, self.restart,
+            self.amend, self.print_,
+        )  # fmt: skip
+
+    def step(self, program: Program) -> None:
+        program.choice(self.ops)(program)
+        snapshot = self.place.venue.snapshot()
+        working = {order.id: (order.size, order.filled) for order in snapshot.orders}
+        assert working == {
+            order_id: (life.request.size, life.filled)
+            for order_id, life in self.lives.items()
+            if life.working
+        }
+        assert snapshot.positions == self.held
+        assert all(size > 0 for size in self.held.values())
+        for life in self.lives.values():
+            immediate = life.request.tif is TimeInForce.IOC
+            assert not (immediate and life.accepted and life.working), "IOC never rests"
+        assert self.place.venue.next_due > self.now
+        for order_id in [order_id for order_id, life in self.lives.items() if not life.working]:
+            del self.lives[order_id]
+
+    # -- the market --------------------------------------------------------------------------
+
+    def restate(self, program: Program) -> None:
+        """A snapshot: the mid may jump, a side may be thin or empty."""
+        symbol = program.choice(SYMBOLS)
+        self.mids[symbol] += (program.number(256) - 128) * program.choice((1, 1, 10, 40))
+        bids, asks = (self._levels(symbol, sign, program.number(5)) for sign in (-1, 1))
+        self._show(BookSnapshot(self.now, symbol, bids, asks))
+        program.say(f"{symbol} book {bids[:2]} {asks[:2]}")
+
+    def _levels(self, symbol: str, sign: int, depth: int) -> Levels:
+        return tuple(
+            (self._price(symbol, sign * (1 + 4 * n)), float(LOTS[symbol] * 4 * (n + 1)))
+            for n in range(depth)
+        )
+
+    def _price(self, symbol: str, ticks: int) -> float:
+        return float((self.mids[symbol] + ticks) * TICKS[symbol])
+
+    def change(self, program: Program) -> None:
+        """A delta states one level: another size, gone, or a bid that crosses."""
+        symbol, away = program.choice(SYMBOLS), program.number(12)
+        sign = 1 if program.chance(2) else -1
+        size = float(LOTS[symbol] * program.number(6))
+        ticks = sign * (1 + away) if not program.chance(16) else -sign
+        level = ((self._price(symbol, ticks), size),)
+        self._show(BookDelta(self.now, symbol, *((level, ()) if sign < 0 else ((), level))))
+        program.say(f"{symbol} level {level} {'ask' if sign > 0 else 'bid'}")
+
+    def _show(self, event: BookSnapshot | BookDelta) -> None:
+        for place in self._places():
+            place.show(event)
+        if isinstance(event, BookDelta) and (event.symbol, Side.BUY) not in self.shown:
+            return  # before the first snapshot there is no book
+        for side, levels in ((Side.BUY, event.bids), (Side.SELL, event.asks)):
+            key = (event.symbol, side)
+            if isinstance(event, BookSnapshot):
+                self.shown[key] = {}
+            for price, size in levels:
+                self.shown[key][D(str(price))] = D(str(size))
+
+    def print_(self, program: Program) -> None:
+        symbol = program.choice(SYMBOLS)
+        ticks = (program.number(64) - 32) * program.choice((1, 1, 10))
+        price = self._price(symbol, ticks)
+        size = float(LOTS[symbol] * (1 + program.number(8)))
+        program.say(f"{symbol} prints {size} at {price}")
+        self._on_market(Trade(self.now, symbol, price, size, program.choice(("buy", "sell"))))
+
+    def bar(self, program: Program) -> None:
+        """A minute goes by and its bar closes."""
+        self._wait(MINUTE)
+        symbol, spread = program.choice(SYMBOLS), program.number(128)
+        opening, close = (self._price(symbol, program.number(64) - 32) for _ in range(2))
+        high = max(opening, close) + spread * float(TICKS[symbol])
+        low = min(opening, close) - spread * float(TICKS[symbol])
+        program.say(f"{symbol} bar {opening} {high} {low} {close}")
+        self._on_market(Candle(self.now, symbol, 60, opening, high, low, close, 1.0))
+
+    def _on_market(self, event: MarketEvent) -> None:
+        assert isinstance(event, Trade | Candle)
+        self.price = event.price if isinstance(event, Trade) else event.close
+        self.print = event if isinstance(event, Trade) else None
+        self.queued = ZERO
+        said = [place.venue.on_market(event) for place in self._places()]
+        self._take(said)
+        self.print = None
+        # What the event left due now (a stop without a book) is for the next moment.
+        self._advance()
+
+    def time_passes(self, program: Program) -> None:
+        milliseconds = program.choice((1, 40, 200, 700, 3000, 20_000)) * program.number(4)
+        program.say(f"{milliseconds} ms pass")
+        self._wait(milliseconds * MILLISECOND)
+
+    def _wait(self, duration: int) -> None:
+        end = self.now + duration
+        while (due := self.place.venue.next_due) <= end:
+            self.now = max(due, self.now)
+            self._advance()
+        self.now = end
+
+    def _advance(self) -> None:
+        self._take([place.venue.advance(self.now) for place in self._places()])
+
+    # -- orders ------------------------------------------------------------------------------
+
+    def submit(self, program: Program) -> None:
+        if len(self.lives) >= CROWD:
+            return
+        purpose = program.choice((
+            Purpose.ENTRY, Purpose.EXIT, Purpose.STOP, Purpose.TARGET, Purpose.REBALANCE,
+            Purpose.ENTRY, Purpose.STOP, Purpose.EXIT,
+        ))  # fmt: skip
+        request = self._closing(program, purpose) if purpose in CLOSING else None
+        request = request or self._opening(program, purpose)
+        program.say(
+            f"send {request.id} {request.purpose} {request.type} {request.side} {request.size} "
+            f"{request.symbol} limit {request.limit} trigger {request.trigger} {request.tif}"
+        )
+        self.lives[request.id] = Life(request, self.now)
+        for place in self._places():
+            place.venue.submit(ApprovedOrder(request, "verdict-1", self.now), self.now)
+        self._advance()
+
+    def _name(self) -> str:
+        self.count += 1
+        return f"PAPER-{self.count}"
+
+    def _opening(self, program: Program, purpose: Purpose) -> OrderRequest:
+        symbol, side = program.choice(SYMBOLS), program.choice(tuple(Side))
+        size = LOTS[symbol] * (1 + program.number(24))
+        spot = purpose is not Purpose.ENTRY
+        order_id = self._name()
+        position_id = None if spot else f"pos-{self.count}"
+        if position_id is not None:
+            self.symbol_of[position_id] = (symbol, side)
+        return OrderRequest(
+            id=order_id, symbol=symbol, side=side, size=size, parent="verdict-1",
+            purpose=Purpose.REBALANCE if spot else purpose,
+            book=AccountBook.SPOT if spot else AccountBook.MARGIN, position_id=position_id,
+            stop=None if spot else D(1), **self._terms(program, symbol),  # type: ignore[arg-type]
+        )  # fmt: skip
+
+    def _terms(self, program: Program, symbol: str) -> dict[str, object]:
+        """Market or limit, for how long."""
+        kind = program.number(4)
+        if kind == 0:
+            return {"type": OrderType.MARKET}
+        terms = {
+            "type": OrderType.LIMIT,
+            "limit": D(str(self._price(symbol, program.number(32) - 16))),
+            "tif": (TimeInForce.GTC, TimeInForce.IOC, TimeInForce.GTD, TimeInForce.GTC)[kind],
+            "post_only": kind == 3 and program.chance(2),
+        }
+        if kind == 2:
+            terms["expires"] = self.now + program.number(40) * 100 * MILLISECOND
+        return terms
+
+    def _closing(self, program: Program, purpose: Purpose) -> OrderRequest | None:
+        """Something that only reduces, larger than the position at times."""
+        if not self.held:
+            return None
+        position_id = program.choice(list(self.held))
+        symbol, entered = self.symbol_of[position_id]
+        size = self.held[position_id] * program.choice((1, 1, 2)) + LOTS[symbol] * program.number(2)
+        trigger = self._price(symbol, program.number(64) - 32)
+        kinds = (OrderType.STOP_LOSS, OrderType.STOP_LOSS_LIMIT)
+        if purpose is Purpose.TARGET:
+            kinds = (OrderType.TAKE_PROFIT, OrderType.TAKE_PROFIT_LIMIT)
+        kind = program.choice(kinds)
+        terms: dict[str, object] = {"type": kind, "trigger": D(str(trigger))}
+        if kind is kinds[1]:
+            away = (program.number(16) - 4) * (1 if entered is Side.SELL else -1)
+            terms["limit"] = D(str(trigger)) + away * TICKS[symbol]
+        if purpose is Purpose.EXIT:
+            terms = self._terms(program, symbol)
+        return OrderRequest(
+            id=self._name(), symbol=symbol, side=entered.opposite, size=size, purpose=purpose,
+            book=AccountBook.MARGIN, parent=position_id, position_id=position_id, reduce_only=True,
+            **terms,  # type: ignore[arg-type]
+        )  # fmt: skip
+
+    def cancel(self, program: Program) -> None:
+        """One call for one order or several."""
+        if self.lives:
+            first = program.number(len(self.lives))
+            order_ids = list(self.lives)[first : first + 1 + program.number(3)]
+            program.say(f"cancel {order_ids}")
+            for place in self._places():
+                place.venue.cancel(order_ids, self.now)
+            self._advance()
+
+    def amend(self, program: Program) -> None:
+        """Another price, a smaller size, or both; it arrives later or never."""
+        lives = [life for life in self.lives.values() if life.amending is None]
+        if not lives:
+            return
+        request = program.choice(lives).request
+        limit = request.limit
+        if limit is not None and program.chance(2):
+            limit += (program.number(32) - 16) * TICKS[request.symbol]
+        size = request.size - LOTS[request.symbol] * program.number(4)
+        if request.purpose in (Purpose.STOP, Purpose.TARGET):
+            size = request.size  # theirs follows the position and is execution's business
+        if size <= 0:
+            return
+        amended = replace(request, size=size, limit=limit, revision=request.revision + 1)
+        program.say(f"amend {request.id} to {size} at {limit}")
+        life = self.lives[request.id]
+        if request.purpose in (Purpose.STOP, Purpose.TARGET):
+            life.request = amended
+        else:
+            life.amending = amended
+        for place in self._places():
+            place.venue.amend(ApprovedOrder(amended, "verdict-1", self.now), self.now)
+        self._advance()
+
+    def restart(self, program: Program) -> None:
+        """The one that was running runs along from here, as the twin."""
+        program.say("restart")
+        self.twin, self.place = self.place, self.place.reborn(self.seed)
+
+    def _places(self) -> tuple[Place, ...]:
+        return (self.place,) if self.twin is None else (self.place, self.twin)
+
+    # -- what is reported --------------------------------------------------------------------
+
+    def _take(self, said: list[list[VenueReport]]) -> None:
+        assert all(reports == said[0] for reports in said), "a restart changed what happens"
+        for report in said[0]:
+            life = self.lives[report.order_id]
+            assert life.working, f"{report} after the end of it"
+            assert max(life.last, life.sent) <= report.ts <= self.now
+            life.last = report.ts
+            if isinstance(report, OrderAccepted):
+                assert not life.accepted
+                life.accepted = True
+            elif isinstance(report, OrderFilled):
+                self._filled(life, report)
+            elif isinstance(report, OrderAmended):
+                self._amended(life, report)
+            else:
+                assert isinstance(report, OrderEnded)
+                self._ended(life, report)
+
+    @staticmethod
+    def _amended(life: Life, report: OrderAmended) -> None:
+        """Taken as sent, or refused and nothing changed."""
+        assert life.amending is not None
+        asked, life.amending = life.amending, None
+        if not report.reason:
+            life.request = asked
+        assert report.revision == asked.revision
+        assert (report.size, report.limit) == (life.request.size, life.request.limit)
+
+    def _ended(self, life: Life, report: OrderEnded) -> None:
+        assert (report.status is OrderStatus.REJECTED) == (not life.accepted) or (
+            report.status is OrderStatus.CANCELLED
+        )
+        life.ended = report.status
+        if report.status is OrderStatus.EXPIRED:
+            assert life.request.expires is None or report.ts >= life.request.expires
+
+    def _filled(self, life: Life, report: OrderFilled) -> None:
+        request, price, size = life.request, report.price, report.size
+        instrument = INSTRUMENTS[request.symbol]
+        assert life.accepted
+        assert size > 0
+        assert size % instrument.lot == 0
+        assert price > 0
+        assert price % instrument.tick == 0
+        life.filled += size
+        assert life.filled <= request.size
+        if request.limit is not None:
+            assert price <= request.limit if request.side is Side.BUY else price >= request.limit
+        if request.expires is not None:
+            assert report.ts <= max(request.expires, life.sent)
+        assert not (request.post_only and report.liquidity is Liquidity.TAKER)
+        if report.evidence is Evidence.BOOK_WALK:
+            assert report.liquidity is Liquidity.TAKER
+            self._walked(request, price, size)
+        elif report.evidence is not Evidence.BAR_ESTIMATE:
+            self._made(request, report)
+        if request.position_id is not None:
+            self._held(request, size)
+
+    def _made(self, request: OrderRequest, report: OrderFilled) -> None:
+        """A maker fills at its own price, when a print went beyond it or fed its queue."""
+        assert report.liquidity is Liquidity.MAKER
+        assert report.price == request.limit
+        buys, level = request.side is Side.BUY, float(report.price)
+        if report.evidence is Evidence.TRADE_THROUGH:
+            assert self.price < level if buys else self.price > level
+            return
+        assert report.evidence is Evidence.QUEUE
+        assert self.print is not None
+        assert self.print.price == level
+        assert self.print.side == ("sell" if buys else "buy"), "no taker of our side meets us"
+        self.queued += report.size
+        assert self.queued <= D(str(self.print.size)), "a print filled more than it was"
+
+    def _walked(self, request: OrderRequest, price: Decimal, size: Decimal) -> None:
+        """The level showed that much more than was taken, and every better one is used up."""
+        levels = self.shown[request.symbol, request.side.opposite]
+        levels[price] -= size
+        assert levels[price] >= 0
+        better = [p for p in levels if (p < price if request.side is Side.BUY else p > price)]
+        assert not any(levels[p] for p in better)
+        if request.limit is None and request.purpose is not Purpose.STOP:
+            # Levels are never removed here before they are restated, so the touch is the best
+            # one shown: what was taken from it does not move the collar.
+            book = self.place.books[request.symbol]
+            touch = book.best_ask if request.side is Side.BUY else book.best_bid
+            assert touch is not None
+            away = abs(price / D(str(touch)) - 1)
+            assert away <= COLLAR
+
+    def _held(self, request: OrderRequest, size: Decimal) -> None:
+        position_id = request.position_id
+        assert position_id is not None
+        held = self.held.get(position_id, ZERO) + (-size if request.reduce_only else size)
+        assert held >= 0, "a reduce-only order went through zero"
+        if held:
+            self.held[position_id] = held
+        else:
+            del self.held[position_id]
+
+
+def test_the_venue_keeps_its_word(capsys: pytest.CaptureFixture[str]) -> None:
+    drive(Venue, 0.4, capsys)

@@ -1,0 +1,92 @@
+"""After downtime: the market of the gap acts on what rested, or what rested is marked unknown."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from tests.wired.stage import BTC, RISE, STEP, Record, Stage, minute
+from tradeterm.desk import Desk
+from tradeterm.engine.gap import GapEvent
+from tradeterm.execution.paper import PaperExchange
+from tradeterm.model.market import BookSnapshot, Trade
+from tradeterm.model.reconciling import VenueSnapshot
+
+D = Decimal
+AWAY = 22
+"""The minute the program went away; a long with a stop at 59,109.9 is open."""
+
+
+def prints(*prices: float) -> list[GapEvent]:
+    """A book and a print every five seconds from the minute on."""
+    found: list[GapEvent] = []
+    for number, price in enumerate(prices, 1):
+        ts = minute(AWAY) + number * STEP * 10**9
+        found.append(BookSnapshot(ts, BTC, ((price - 0.1, 50.0),), ((price + 0.1, 50.0),)))
+        found.append(Trade(ts, BTC, price, 0.01, "sell", str(number)))
+    return found
+
+
+async def held(stage: Stage) -> Desk:
+    """A desk that stands at the minute the program goes away."""
+    stage.tape.rise()
+    stage.tape.hold(RISE * 60, AWAY * 60, 60_010.0)
+    desk = await Desk.open(stage.request())
+    await desk.run()
+    assert list(desk.engine.books.execution.positions) == ["pos-1"]
+    return desk
+
+
+async def test_a_stop_that_was_hit_while_away_filled_then_and_there(stage: Stage) -> None:
+    desk = await held(stage)
+    engine = desk.engine
+    runs = {name: counts.runs for name, counts in engine.core.counters.agents.items()}
+    engine.gap.settle(prints(59_900.0, 59_000.0, 59_500.0))
+    assert engine.books.execution.positions == {}
+    assert engine.core.counters.exits["stop"] == 1
+    assert engine.core.events.lines[-1].text.startswith("E-GAP away from 2025-06-02T00:2")
+    assert "6 market events settled, 1 fills" in engine.core.events.lines[-1].text
+    assert {name: counts.runs for name, counts in engine.core.counters.agents.items()} == runs
+    await desk.close()
+    (position,) = Record(stage.folder / "run.db", {}).sound().positions()
+    assert position["exit_reason"] == "stop"
+    assert D(position["exit"]) == D("58999.9")  # the bid behind the second print, not today's
+    assert position["closed"] == minute(AWAY) + 2 * STEP * 10**9
+
+
+async def test_a_gap_without_data_leaves_orders_unknown_until_the_venue_was_asked(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = await held(stage)
+    engine, execution = desk.engine, desk.engine.books.execution
+    engine.gap.lost("the exchange keeps trades for one hour, the gap is three")
+    doubted = list(execution.working.values())
+    assert len(doubted) == 2  # stop and target
+    assert {order.unknown for order in doubted} == {
+        "the exchange keeps trades for one hour, the gap is three"
+    }
+    assert engine.core.unreconciled(BTC) == doubted[0].id  # nothing new on a guess
+    body = engine.dump()
+    engine.load(body)
+    assert engine.dump() == body
+    assert engine.reconciliation.look("") == 0  # the venue has them as we have them
+    assert {order.unknown for order in execution.working.values()} == {""}
+    assert engine.core.unreconciled(BTC) == ""
+
+    engine.gap.lost("again")
+    honest = PaperExchange.snapshot
+
+    def without_stop(venue: PaperExchange) -> VenueSnapshot:
+        there = honest(venue)
+        return replace(there, orders=there.orders[1:])
+
+    monkeypatch.setattr(PaperExchange, "snapshot", without_stop)
+    assert engine.reconciliation.look("") == 1
+    (found,) = engine.reconciliation.open.values()
+    assert found.kind == "order_missing"
+    assert [order.unknown for order in execution.working.values()] == ["again", ""]
+    await desk.close()
+    record = Record(stage.folder / "run.db", {}).sound()
+    assert [row["unknown"] for row in record.orders() if row["status"] == "open"] == ["again", ""]

@@ -1,0 +1,199 @@
+"""When a position must be looked at: the prices and the times at which a guard may act.
+
+Guards are the trailing and break-even rules (on every print), margin call and liquidation (on
+every mid), rollover and time exit (at their exact times). Per symbol there is one band of prices
+inside which none of them does anything, so that an event costs one look-up and two comparisons.
+A band only says when to look; what is done is decided exactly, so it need not be stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from math import inf
+from typing import Final
+
+import msgspec
+
+from tradeterm.execution.latency import NEVER
+from tradeterm.execution.margin import borrowing_share, level_left
+from tradeterm.execution.stops import StopRules
+from tradeterm.model.orders import Position
+from tradeterm.model.timing import SECOND
+from tradeterm.model.vocabulary import ExitReason, PositionSide
+from tradeterm.settings.execution import ExecutionSettings
+
+#: Relative distance a band keeps from its levels: far more than a float can be off.
+_MARGIN: Final = 1e-9
+#: How far a conversion rate may move before the bands that rest on it are worked out again.
+_DRIFT: Final = Decimal("0.01")
+
+
+class Watch(msgspec.Struct):
+    """What is remembered about one open position."""
+
+    exit_due: int
+    roll_due: int
+    called: bool = False
+    """Whether the operator was told that its collateral shrinks."""
+
+
+class Band(msgspec.Struct):
+    """Strictly inside (``low``, ``high``) no print, in (``floor``, ``ceiling``) no mid matters."""
+
+    low: float = -inf
+    high: float = inf
+    floor: float = -inf
+    ceiling: float = inf
+
+    def keep_above(self, price: Decimal, *, mid: bool) -> None:
+        """Something happens at ``price`` or below it."""
+        level = float(price) * (1 + _MARGIN)
+        self.low = max(self.low, level)
+        if mid:
+            self.floor = max(self.floor, level)
+
+    def keep_below(self, price: Decimal, *, mid: bool) -> None:
+        """Something happens at ``price`` or above it."""
+        level = float(price) * (1 - _MARGIN)
+        self.high = min(self.high, level)
+        if mid:
+            self.ceiling = min(self.ceiling, level)
+
+
+class Guards:
+    """Bands and due times of all open positions.
+
+    ``priced_by`` names the symbol an asset's rate comes from; ``fence`` tells the venue which
+    prices of a symbol concern us.
+    """
+
+    def __init__(
+        self,
+        settings: ExecutionSettings,
+        rules: StopRules,
+        positions: Mapping[str, Position],
+        rate: Callable[[str], Decimal],
+        priced_by: Callable[[str], str | None],
+        fence: Callable[[str, float, float], None],
+    ) -> None:
+        self._settings = settings
+        self._rules = rules
+        self._positions = positions
+        self._rate = rate
+        self._priced_by = priced_by
+        self._fence = fence
+        self.watches: dict[str, Watch] = {}
+        self.bands: dict[str, Band] = {}
+        """By symbol; the dict itself stays, whoever holds it."""
+        self.next_due = NEVER
+
+    def follow(self, changed: Mapping[str, str]) -> None:
+        """Positions (id → symbol) opened, changed or closed."""
+        for position_id in changed:
+            position = self._positions.get(position_id)
+            if position is None:
+                self.watches.pop(position_id, None)
+            elif position_id not in self.watches:
+                first = self._first_rollover(position)
+                self.watches[position_id] = Watch(
+                    position.opened + self._settings.time_exit * SECOND, first
+                )
+        self.plan()
+        for symbol in dict.fromkeys(changed.values()):
+            self.reband(symbol)
+
+    def _first_rollover(self, position: Position) -> int:
+        rollover = self._settings.margin.rollover
+        if not borrowing_share(position.side, position.leverage, rollover):
+            return NEVER
+        return position.opened + self._settings.margin.interval * SECOND
+
+    def plan(self) -> None:
+        """Find the next due time again."""
+        self.next_due = min(
+            (min(watch.exit_due, watch.roll_due) for watch in self.watches.values()),
+            default=NEVER,
+        )
+
+    # -- bands -----------------------------------------------------------------------------
+
+    def concerned(self, symbol: str) -> list[Position]:
+        """Open positions on ``symbol``, and those whose conversion rests on its price."""
+        return [
+            position for position in self._positions.values()
+            if position.symbol == symbol or self._rate_symbol(position) == symbol
+        ]  # fmt: skip
+
+    def reband(self, symbol: str) -> None:
+        """Work out the bands of ``symbol`` and of whatever rests on its rate."""
+        symbols = {symbol: None}
+        for position in self.concerned(symbol):
+            symbols[position.symbol] = None
+            rated_by = self._rate_symbol(position)
+            if rated_by is not None:
+                symbols[rated_by] = None
+        if symbol in self.bands:  # the last cross may just have closed
+            symbols.update(dict.fromkeys(self.bands))
+        for name in symbols:
+            band = self._band(name)
+            if band is not None:
+                self.bands[name] = band
+                self._fence(name, band.low, band.high)
+            elif self.bands.pop(name, None) is not None:
+                self._fence(name, -inf, inf)
+
+    def _band(self, symbol: str) -> Band | None:
+        concerned = self.concerned(symbol)
+        if not concerned:
+            return None
+        band = Band()
+        for position in concerned:
+            if position.symbol == symbol:
+                self._narrow(band, position)
+            if self._rate_symbol(position) == symbol:
+                rate = self._rate(_quote(position))
+                band.keep_above(rate * (1 - _DRIFT), mid=True)
+                band.keep_below(rate * (1 + _DRIFT), mid=True)
+        return band
+
+    def _narrow(self, band: Band, position: Position) -> None:
+        if position.stop_kind is ExitReason.LIQUIDATION:
+            return  # under way; nothing else is decided about it
+        long = position.side is PositionSide.LONG
+        ahead, behind = band.keep_below, band.keep_above
+        if not long:
+            ahead, behind = behind, ahead
+        moves_from = self._rules.moves_from(position)
+        if moves_from is not None:
+            ahead(moves_from, mid=False)
+        rate = self._rate(_quote(position))
+        if self._rate_symbol(position) is not None:
+            rate *= 1 + _DRIFT  # the worst until the band is worked out again
+        behind(level_left(position, self._settings.liquidation, rate), mid=True)
+        if not self.watches[position.id].called:
+            behind(level_left(position, self._settings.margin.call, rate), mid=True)
+
+    def _rate_symbol(self, position: Position) -> str | None:
+        return self._priced_by(_quote(position))
+
+    # -- state -----------------------------------------------------------------------------
+
+    def dump(self) -> dict[str, Watch]:
+        """What cannot be worked out again."""
+        return {key: msgspec.structs.replace(watch) for key, watch in self.watches.items()}
+
+    def load(self, state: Mapping[str, Watch]) -> None:
+        """Become what was dumped. The first event of each symbol finds its band again."""
+        self.watches = {key: msgspec.structs.replace(watch) for key, watch in state.items()}
+        self.plan()
+        self.bands.clear()
+        for position in self._positions.values():
+            for symbol in (position.symbol, self._rate_symbol(position)):
+                if symbol is not None:
+                    self.bands[symbol] = Band(inf, -inf, inf, -inf)
+                    self._fence(symbol, inf, -inf)
+
+
+def _quote(position: Position) -> str:
+    return position.symbol.partition("/")[2]

@@ -1,0 +1,111 @@
+"""Where a stop moves by itself: behind the best price (trailing), and to where a close is free.
+
+Levels are on the tick, rounded away from the market. A stop only ever moves towards the market,
+and the level in a position is the level in force: a trailing stop follows in steps of at least
+``trailing.step`` percent, so the best price since needs no memory of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from tradeterm.model.instruments import Instrument
+from tradeterm.model.money import ONE, ceil_to, floor_to
+from tradeterm.model.orders import Position
+from tradeterm.model.vocabulary import ExitReason, PositionSide
+from tradeterm.settings.execution import ExecutionSettings
+
+#: A stop and what a close at it would be.
+Move = tuple[Decimal, ExitReason]
+
+
+class StopRules:
+    """The rules by which stops move, from the settings. Prices in quote currency."""
+
+    def __init__(
+        self, settings: ExecutionSettings, instruments: Mapping[str, Instrument]
+    ) -> None:
+        trailing = settings.trailing
+        self._activation = trailing.activation / 100
+        self._distance = trailing.distance / 100
+        self._step = trailing.step / 100
+        self._even = settings.break_even / 100
+        self._instruments = instruments
+
+    def move(self, position: Position, price: Decimal) -> Move | None:
+        """Where a print at ``price`` moves the stop; None when it stays."""
+        moves: list[Move] = []
+        if position.trailing and _reached(position, price, self._trails_from(position)):
+            share = ONE - position.side.sign * self._distance
+            moves.append((self._on_tick(position, price * share), ExitReason.TRAILING))
+        even_from = self._evens_from(position)
+        if even_from is not None and _reached(position, price, even_from):
+            moves.append((self.break_even(position), ExitReason.BREAK_EVEN))
+        sign = position.side.sign
+        return max(moves, key=lambda move: move[0] * sign, default=None)
+
+    def moves_from(self, position: Position) -> Decimal | None:
+        """The price from which ``move`` acts; None while no price would."""
+        found = [self._trails_from(position)] if position.trailing else []
+        even_from = self._evens_from(position)
+        if even_from is not None:
+            found.append(even_from)
+        return min(found, key=lambda price: price * position.side.sign, default=None)
+
+    def break_even(self, position: Position) -> Decimal:
+        """The stop at which what is left of a position is closed without loss.
+
+        Taker fees in and out and all carry are counted; slippage through the stop is not.
+        """
+        instrument = self._instruments[position.symbol]
+        sign, fee = position.side.sign, instrument.taker_fee
+        notional = position.collateral * position.leverage
+        carry = position.carry / notional if notional > 0 else ONE
+        level = position.entry * (ONE + sign * (fee + carry)) / (ONE - sign * fee)
+        if position.side is PositionSide.LONG:
+            return ceil_to(level, instrument.tick)
+        return floor_to(level, instrument.tick)
+
+    def tighter(self, position: Position, level: Decimal) -> bool:
+        """Whether ``level`` is closer to the market than the stop in force."""
+        return (level - position.stop) * position.side.sign > 0
+
+    def _trails_from(self, position: Position) -> Decimal:
+        """The price whose trailing level is worth a move, not before the stop is armed."""
+        sign, tick = position.side.sign, self._instruments[position.symbol].tick
+        stop = position.stop
+        following = position.stop_kind is ExitReason.TRAILING
+        least = max(stop * self._step, tick) if following else tick
+        if position.side is PositionSide.LONG:
+            level = ceil_to(stop + least, tick)
+        else:
+            level = floor_to(stop - least, tick)
+        price = level / (ONE - sign * self._distance)
+        armed = position.entry * (ONE + sign * self._activation)
+        return max(price, armed) if sign > 0 else min(price, armed)
+
+    def _evens_from(self, position: Position) -> Decimal | None:
+        """The price that moves the stop to break-even; None when it is there or not wanted."""
+        if not self._even:
+            return None
+        level = self.break_even(position)
+        if not self.tighter(position, level):
+            return None
+        sign, tick = position.side.sign, self._instruments[position.symbol].tick
+        beyond, gained = level + sign * tick, position.entry * (ONE + sign * self._even)
+        return max(beyond, gained) if sign > 0 else min(beyond, gained)
+
+    def _on_tick(self, position: Position, level: Decimal) -> Decimal:
+        tick = self._instruments[position.symbol].tick
+        return floor_to(level, tick) if position.side is PositionSide.LONG else ceil_to(level, tick)
+
+
+def _reached(position: Position, price: Decimal, level: Decimal) -> bool:
+    return (price - level) * position.side.sign >= 0
+
+
+def right_side(position: Position, price: Decimal, market: Decimal, *, stop: bool) -> bool:
+    """Whether a stop (or target) at ``price`` waits for the market, which is at ``market``."""
+    ahead = (price - market) * position.side.sign
+    return ahead < 0 if stop else ahead > 0

@@ -1,0 +1,214 @@
+"""Commands that list the book of record: text for people, JSON for scripts, CSV for spreadsheets."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tradeterm.errors import UsageError
+from tradeterm.printing import cell, db_option, json_option, say, table, with_times
+
+if TYPE_CHECKING:
+    from tradeterm.adapters.store.reader import Reader
+
+Record = dict[str, Any]
+#: Newest rows shown when nothing is said; a CSV has all of them.
+SHOWN = 100
+_limit = click.IntRange(min=-1)
+_csv_option = click.option(
+    "--csv", "csv_to", metavar="FILE|-", help="All columns as CSV, to a file or standard output."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One table of the book of record as a command."""
+
+    name: str
+    """The command, the JSON key and the table."""
+    help: str
+    columns: str
+    """Those shown as text; JSON and CSV have all of them."""
+    empty: str
+    read: Callable[[Reader, bool, int], list[Record]]
+    """(reader, finished ones too, how many)"""
+    whole: str = ""
+    """Help of ``--all``; empty when there is nothing to leave out."""
+
+
+LISTINGS = (
+    Listing(
+        "positions", "Margin positions.",
+        "id symbol side size entry stop stop_kind target leverage collateral opened exit"
+        " exit_reason realised fees carry",
+        "no open positions",
+        lambda reader, everything, limit: _newest(reader.positions(everything=everything), limit),
+        "Closed ones too.",
+    ),
+    Listing(
+        "orders", "Orders.",
+        "id symbol side type purpose size filled average limit_price trigger_price status created"
+        " reason",
+        "no working orders",
+        lambda reader, everything, limit: reader.orders(everything=everything, limit=limit),
+        "Finished ones too, newest first.",
+    ),
+    Listing(
+        "fills", "Fills, newest first.",
+        "id ts order_id symbol side price size fee fee_asset liquidity evidence position_id",
+        "no fills yet",
+        lambda reader, _everything, limit: reader.fills(limit=limit),
+    ),
+    Listing(
+        "postings", "Ledger postings, newest first; those of an entry sum to zero per asset.",
+        "entry_id ts kind account asset amount parent",
+        "no postings yet",
+        lambda reader, _everything, limit: reader.postings(limit),
+    ),
+    Listing(
+        "plans", "Rebalances, at once or in batches.",
+        "id created purpose status batch batches next filled amount reason",
+        "no plan under way",
+        lambda reader, everything, limit: _newest(reader.plans(everything=everything), limit),
+        "Ended ones too.",
+    ),
+    Listing(
+        "differences", "Where the venue's books differ from ours.",
+        "id ts kind subject symbol ours venue state reason",
+        "the venue's books and ours agree",
+        lambda reader, everything, limit: _newest(reader.differences(everything=everything), limit),
+        "Settled ones too.",
+    ),
+)  # fmt: skip
+
+
+def listing_commands() -> list[click.Command]:
+    """Everything this module adds to the command line."""
+    return [*(_command(listing) for listing in LISTINGS), portfolio]
+
+
+def _newest(rows: list[Record], limit: int) -> list[Record]:
+    return rows if limit < 0 else rows[max(0, len(rows) - limit) :]
+
+
+def _command(listing: Listing) -> click.Command:
+    @db_option
+    @json_option
+    @_csv_option
+    @click.option("--limit", type=_limit, help=f"Newest rows (default: {SHOWN}); -1 for all.")
+    def show(
+        db: Path | None,
+        as_json: bool,
+        csv_to: str | None,
+        limit: int | None,
+        everything: bool = False,
+    ) -> int:
+        from tradeterm.adapters.store.reader import Reader
+        from tradeterm.adapters.store.schema import COLUMNS
+
+        refuse_two(as_json, csv_to)
+        if limit is None:
+            limit = SHOWN if csv_to is None else -1
+        with Reader(db) as reader:
+            rows = listing.read(reader, everything, limit)
+            book = reader.paths.db
+        if csv_to is not None:
+            columns = [name for name in COLUMNS[listing.name] if name not in ("run", "seq")]
+            write_csv(csv_to, columns, with_times(rows), book)
+            return 0
+        lines = table(listing.columns.split(), rows, listing.empty)
+        say(as_json, {listing.name: with_times(rows)}, lines)
+        return 0
+
+    if listing.whole:
+        show = click.option("--all", "everything", is_flag=True, help=listing.whole)(show)
+    return click.command(listing.name, help=listing.help)(show)
+
+
+def refuse_two(as_json: bool, csv_to: str | None) -> None:
+    """One form at a time."""
+    if as_json and csv_to is not None:
+        raise UsageError("--json and --csv are two forms of the same answer; choose one")
+
+
+def write_csv(to: str, columns: Sequence[str], rows: Sequence[Record], book: Path) -> None:
+    """A header and one line per row; ``-`` is standard output. Raises UsageError."""
+    from tradeterm.model.text import visible
+
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([visible(_flat(row.get(name))) for name in columns] for row in rows)
+    if to == "-":
+        click.echo(out.getvalue(), nl=False)
+        return
+    path = Path(to)
+    if path.exists() and path.resolve().name.startswith(book.resolve().name):
+        raise UsageError(f"--csv {to} is the book of record itself; write somewhere else")
+    try:
+        path.write_text(out.getvalue(), encoding="utf-8", newline="")
+    except OSError as error:
+        raise UsageError(f"--csv {to}: cannot be written ({error.strerror})") from error
+
+
+def _flat(value: Any) -> str:
+    """Nothing for what is unknown, so that a spreadsheet sees numbers or nothing."""
+    if isinstance(value, list):
+        import json
+
+        return json.dumps(value, separators=(",", ":"))
+    return "" if value is None else str(value)
+
+
+@click.command()
+@db_option
+@json_option
+@_csv_option
+def portfolio(db: Path | None, as_json: bool, csv_to: str | None) -> int:
+    """Allocation against its targets, bags, plans, fees and what was earned; CSV: the allocation."""
+    from tradeterm.adapters.store.reader import Reader
+    from tradeterm.control import ask
+    from tradeterm.standing import holdings
+
+    refuse_two(as_json, csv_to)
+    with Reader(db) as reader:
+        book = reader.paths.db
+        facts = ask(book, "portfolio") or holdings(reader)
+    if csv_to is not None:
+        write_csv(csv_to, ["asset", "value", "weight", "target", "off"], facts["allocation"], book)
+        return 0
+    say(as_json, facts, list(_portfolio_lines(facts)))
+    return 0
+
+
+def _portfolio_lines(facts: Record) -> list[str]:
+    currency = facts["currency"]
+    head = f"{facts['market_time']}  equity {facts['equity']} {currency}  free {facts['free']}"
+    lines = [head, "", *table(
+        ["asset", "value", "weight", "target", "off"], facts["allocation"],
+        "no allocation while a holding has no price",
+    )]  # fmt: skip
+    lines += ["", *table(["asset", "amount", "worth", "earmarked"], facts["hodl"], "no bags")]
+    lines += ["", *table(
+        ["id", "status", "batch", "batches", "next", "filled", "amount", "reason"],
+        facts["plans"], "no plan yet",
+    )]  # fmt: skip
+    profit = (f"{name} {cell(name, amount)}" for name, amount in facts["profit"].items())
+    lines += ["", f"since the beginning ({currency}): {', '.join(profit)}"]
+    if facts["positions"]:
+        columns = ["id", "symbol", "side", "price", "fees", "carry", "net"]
+        lines += ["", *table(columns, facts["positions"], "")]
+    if facts["fee_tier"]:
+        tier = facts["fee_tier"]
+        lines += ["", "fees: " + ", ".join(f"{name} {cell(name, tier[name])}" for name in tier)]
+    for room in facts["rate_limits"]:
+        lines.append(f"rate limit {room['name']}: {room['left']:g} of {room['of']:g} left")
+    for each in facts["differences"]:
+        lines.append(f"DIFFERS {each['id']}: {each['text']}")
+    return lines

@@ -1,0 +1,106 @@
+"""How wild one symbol is: ATR over its mean, spikes and unusual moves, from its closed candles.
+
+Pure functions of the newest candles of a window, always the same number of them, so that a restart
+answers as the run before it would have.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from tradeterm.market.candles import CandleWindow
+from tradeterm.market.symbol import SymbolMarket
+from tradeterm.model.timing import SECOND
+
+#: Bars looked at: ATR 14 and its mean of 50 settle within them (as the regime agent's figures).
+TAIL: Final = 160
+MEAN_OF: Final = 50
+ATR_BARS: Final = 14
+#: The timeframe of a day trader: the first of at least this many seconds that is warm.
+LEAST_TIMEFRAME: Final = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Turbulence:
+    """What the closed candles say. Stamps are ns; 0 where it never happened in the bars seen."""
+
+    ratio: float | None
+    """ATR over its mean at the newest close; None while not warm."""
+    spike: int
+    """When the latest spike began."""
+    move: float | None
+    """Percent between the newest close and the one ``within`` seconds before it."""
+    moved: int
+    """When it was last above the limit."""
+    before: tuple[float, ...]
+    """Closes of the last ``within`` seconds, oldest first."""
+
+    def move_to(self, price: float) -> float | None:
+        """Percent, at the price of now or at the newest close, whichever is more."""
+        if self.move is None or not self.before or not price:
+            return self.move
+        return max(self.move, abs(price / self.before[0] - 1) * 100)
+
+
+def turbulence(m: SymbolMarket, ratio: float, percent: float, within: int) -> Turbulence:
+    """``ratio``: from where on it is a spike; ``percent`` within seconds: an unusual move."""
+    now, began = _spike(_warm(m), ratio)
+    return Turbulence(now, began, *_moves(m.window, percent, within))
+
+
+def _warm(m: SymbolMarket) -> CandleWindow | None:
+    """The first warm window of at least five minutes, else the longest warm one."""
+    warm = None
+    for timeframe, window in m.windows.items():
+        if len(window) >= ATR_BARS + MEAN_OF:
+            warm = window
+            if timeframe >= LEAST_TIMEFRAME:
+                break
+    return warm
+
+
+def _spike(window: CandleWindow | None, limit: float) -> tuple[float | None, int]:
+    if window is None:
+        return None, 0
+    import talib
+
+    tail = slice(-TAIL, None)
+    atr = talib.ATR(window.high[tail], window.low[tail], window.close[tail], ATR_BARS)[ATR_BARS:]
+    sums = np.cumsum(np.concatenate(((0.0,), atr)))
+    means = (sums[MEAN_OF:] - sums[:-MEAN_OF]) / MEAN_OF
+    # Without any range there is nothing to compare with: calm.
+    ratios = np.divide(atr[MEAN_OF - 1 :], means, out=np.ones_like(means), where=means > 0)
+    above = ratios > limit
+    starts = np.flatnonzero(above[1:] & ~above[:-1]) + 1
+    began = 0
+    if len(starts):
+        rows = window.rows(len(ratios) - int(starts[-1]))
+        began = rows[0][0]
+    return float(ratios[-1]), began
+
+
+def _moves(
+    window: CandleWindow, percent: float, within: int
+) -> tuple[float | None, int, tuple[float, ...]]:
+    bars = within // window.timeframe
+    if not bars or len(window) < 2:
+        return None, 0, ()
+    rows = window.rows(TAIL)
+    last = rows[-1]
+    moved, newest = 0, 0.0
+    for index in range(len(rows) - 1, 0, -1):
+        row, since = rows[index], rows[index][0] - within * SECOND
+        before = max(0, index - bars)
+        while rows[before][0] < since:
+            before += 1  # a gap: that one is too long ago
+        move = abs(row[4] / rows[before][4] - 1) * 100
+        if row is last:
+            newest = move
+        if move > percent:
+            moved = row[0]
+            break
+    recent = tuple(row[4] for row in rows[-bars:] if row[0] > last[0] - within * SECOND)
+    return newest, moved, recent

@@ -1,0 +1,52 @@
+"""What the venue says it holds, and where that differs from what we have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from tradeterm.model.vocabulary import DifferenceKind, DifferenceState
+
+
+@dataclass(frozen=True, slots=True)
+class VenueOrder:
+    """A working order as the venue has it, on its way there included."""
+
+    id: str
+    symbol: str
+    size: Decimal
+    filled: Decimal
+    average: Decimal | None = None
+    """Mean price of what was filled, in quote currency; None when the venue does not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class VenueSnapshot:
+    """The venue's books at one moment."""
+
+    orders: tuple[VenueOrder, ...]
+    positions: Mapping[str, Decimal]
+    """Position id → base size."""
+    balances: Mapping[str, Decimal] | None = None
+    """Asset → cash; None where the venue keeps none of its own (the paper exchange: the ledger is
+    its purse)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing the venue sees otherwise. Sizes in base, balances in the asset."""
+
+    id: str
+    ts: int
+    kind: DifferenceKind
+    subject: str
+    """Order id, position id or asset."""
+    symbol: str
+    """Empty for a balance: no entry waits for one."""
+    ours: Decimal
+    venue: Decimal
+    state: DifferenceState = DifferenceState.OPEN
+    decided: int = 0
+    decided_by: str = ""
+    reason: str = ""

@@ -1,0 +1,72 @@
+"""What the settings allow one trade: leverage, confidence and risk, by regime, losses and drawdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from tradeterm.model.money import ZERO
+from tradeterm.model.vocabulary import Regime
+from tradeterm.settings.risk import LeverageStep, RiskSettings
+
+HUNDRED = Decimal(100)
+
+
+class Allowances:
+    """The settings as they hold for one symbol; asked once per verdict, so figures are kept."""
+
+    def __init__(self, settings: RiskSettings, symbol: str) -> None:
+        """The tightest of what is set for all, for the base asset and for the symbol."""
+        limit = settings.limit
+        self._settings = settings
+        self.max_leverage = limit("max_leverage", symbol)
+        self.max_position = limit("max_position", symbol)
+        self.max_risk = limit("max_risk", symbol)
+        self.min_confidence = limit("min_confidence", symbol)
+        self.min_stop = limit("min_stop", symbol)
+        self.max_stop = limit("max_stop", symbol)
+        self.max_collar = limit("max_collar", symbol)
+        self._strictest = max(settings.strictness[w] for w in settings.regime_strictness.values())
+        self._least_leverage = min(settings.regime_leverage.values())
+        self._least_part = min(settings.sizing.regime.values())
+
+    def leverage(
+        self, regime: Regime | None, drawdown: Decimal, streak: int, confidence: Decimal
+    ) -> dict[str, Decimal]:
+        """Rule → the leverage it allows; an unknown regime gets the most careful one."""
+        settings, top = self._settings, self.max_leverage
+        tiers = [t.leverage for t in settings.confidence_leverage if confidence < t.below]
+        by_regime = self._least_leverage if regime is None else settings.regime_leverage[regime]
+        return {
+            "leverage": top,
+            "leverage_regime": by_regime,
+            "leverage_drawdown": _stepped(settings.drawdown_leverage, drawdown, top),
+            "leverage_streak": _stepped(settings.streak_leverage, streak, top),
+            "leverage_confidence": min(tiers, default=top),
+        }
+
+    def confidence(self, regime: Regime | None, streak: int) -> Decimal:
+        """The least confidence; an unknown regime is taken as the strictest."""
+        settings, strictest = self._settings, self._strictest
+        word = None if regime is None else settings.regime_strictness[regime]
+        add = strictest if word is None else settings.strictness[word]
+        steps = [step.add for step in settings.streak_confidence if streak >= step.at]
+        return self.min_confidence + add + max(steps, default=ZERO)
+
+    def risk(self, regime: Regime | None, confidence: Decimal) -> Decimal:
+        """Percent of equity a trade may lose at its stop, by how sure and in which market."""
+        sizing = self._settings.sizing
+        part = sizing.confidence[0].part
+        for step in sizing.confidence:
+            if confidence >= step.at:
+                part = step.part
+        by_regime = self._least_part if regime is None else sizing.regime[regime]
+        return self.max_risk * part * by_regime / (HUNDRED * HUNDRED)
+
+
+def _stepped(steps: Iterable[LeverageStep], value: Decimal | int, top: Decimal) -> Decimal:
+    """The smallest leverage among the steps that ``value`` has reached."""
+    for step in steps:
+        if not value < step.at:
+            top = min(top, step.leverage)
+    return top

@@ -1,0 +1,168 @@
+"""Keys that act on positions, orders and plans; those that ask for an amount ask for it here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+
+from tradeterm.engine.view import PositionView
+from tradeterm.model.commands import (
+    BreakEven,
+    CancelEntries,
+    CancelOrder,
+    CancelPlan,
+    CloseLosers,
+    ClosePosition,
+    MoveStop,
+    MoveTarget,
+    Reconcile,
+    SetTrailing,
+)
+from tradeterm.tui import actions, figures
+from tradeterm.tui.console import Console
+from tradeterm.tui.typed import AmountLine, SureLine, amount
+
+
+class OrderKeys(Console):
+    """What an order or position can be told."""
+
+    def action_close_position(self) -> None:
+        position = self.focus_now().position
+        if position and not self.guarded("close_position"):
+            self.send(
+                ClosePosition(position_id=position.id),
+                f"closing {position.symbol} {position.side} at market",
+            )
+
+    def action_close_part(self) -> None:
+        position = self.focus_now().position
+        if position is None or self.guarded("close_part"):
+            return
+
+        def done(text: str) -> None:
+            size = amount(text, position.size)
+            if size is None or size > position.size:
+                self.say(
+                    f"{text!r} is no part of {figures.size(position.size)}: nothing was sent",
+                    "warning",
+                )
+                return
+            self.send(
+                ClosePosition(position_id=position.id, size=size),
+                f"closing {figures.size(size)} of {position.symbol} {position.side} at market",
+            )
+
+        self._ask_amount(
+            f"close how much of {figures.size(position.size)} {position.symbol} (or 50%): ", done
+        )
+
+    def action_close_losers(self) -> None:
+        if not self.guarded("close_losers"):
+            self.send(CloseLosers(), "closing every position that would lose money now")
+
+    def action_move_stop(self) -> None:
+        position = self.focus_now().position
+        if position is None or self.guarded("move_stop"):
+            return
+
+        def done(text: str) -> None:
+            price = amount(text)
+            if price is None:
+                self.say(f"{text!r} is no price: nothing was sent", "warning")
+            elif _is_tighter(position, price):
+                self._move_stop(position, price)
+            else:
+                self._confirm_looser(position, price)
+
+        self._ask_amount(f"stop of {_place(position, position.stop)}: ", done)
+
+    def _move_stop(self, position: PositionView, price: Decimal) -> None:
+        self.send(
+            MoveStop(position_id=position.id, price=price),
+            f"moving the stop of {position.symbol} to {figures.price(price)}",
+        )
+
+    def _confirm_looser(self, position: PositionView, price: Decimal) -> None:
+        """Farther from the market raises risk: that takes a y."""
+        now = self.clock()
+        self.type_in(
+            SureLine(
+                f"{figures.price(price)} is farther away than {figures.price(position.stop)}: ",
+                lambda: self._move_stop(position, price),
+                self._left,
+                now + self.options.arm_delay,
+                now + self.options.question_timeout,
+                self.clock,
+            )
+        )
+
+    def action_move_target(self) -> None:
+        position = self.focus_now().position
+        if position is None or self.guarded("move_target"):
+            return
+
+        def done(text: str) -> None:
+            price = None if text == "none" else amount(text)
+            if price is None and text != "none":
+                self.say(f"{text!r} is no price: nothing was sent", "warning")
+                return
+            self.send(
+                MoveTarget(position_id=position.id, price=price),
+                f"moving the target of {position.symbol} to {figures.price(price)}",
+            )
+
+        self._ask_amount(f"target of {_place(position, position.target)} (or none): ", done)
+
+    def action_break_even(self) -> None:
+        position = self.focus_now().position
+        if position and not self.guarded("break_even"):
+            self.send(
+                BreakEven(position_id=position.id),
+                f"moving the stop of {position.symbol} to break-even",
+            )
+
+    def action_trailing(self) -> None:
+        position = self.focus_now().position
+        if position and not self.guarded("trailing"):
+            on = not position.trailing
+            self.send(
+                SetTrailing(position_id=position.id, on=on),
+                f"trailing stop of {position.symbol} {'on' if on else 'off: the stop stays'}",
+            )
+
+    def action_cancel_order(self) -> None:
+        order = self.focus_now().order
+        if order and not self.guarded("cancel_order"):
+            self.send(CancelOrder(order_id=order.id), f"cancelling {order.id}")
+
+    def action_cancel_entries(self) -> None:
+        if not self.guarded("cancel_entries"):
+            self.send(CancelEntries(), "cancelling all working entries; protection stays")
+
+    def action_cancel_plan(self) -> None:
+        plan = actions.plan_under_way(self.view)
+        if plan and not self.guarded("cancel_plan"):
+            self.send(CancelPlan(plan_id=plan.id), f"ending {plan.id}; what was bought stays")
+
+    def action_reconcile(self) -> None:
+        if not self.guarded("reconcile"):
+            self.send(Reconcile(), "comparing with the venue")
+
+    def _ask_amount(self, label: str, done: Callable[[str], None]) -> None:
+        self.type_in(AmountLine(label, done, self._left))
+
+    def _left(self) -> None:
+        self.say("nothing was sent")
+
+
+def _is_tighter(position: PositionView, price: Decimal) -> bool:
+    """Nearer to the market than the stop in force."""
+    return price >= position.stop if position.side == "long" else price <= position.stop
+
+
+def _place(position: PositionView, level: Decimal | None) -> str:
+    """``BTC/USDT long, now 60,100.0, mark 61,000.0``."""
+    return (
+        f"{position.symbol} {position.side}, now {figures.price(level)}, "
+        f"mark {figures.price(position.mark)}"
+    )
