@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.execution.world import BTC, D, World
 from tradeterm.errors import LedgerError
-from tradeterm.model.account import TRADING
+from tradeterm.model.account import TRADING, Posting
 from tradeterm.model.money import LEDGER_STEP, total
 from tradeterm.model.vocabulary import Purpose, Side
 from tradeterm.portfolio.hodl import Earmarks, shares
@@ -78,6 +79,15 @@ def test_nothing_comes_out_of_the_bag_that_is_not_in_it(world: World) -> None:
     world.portfolio.earmarks.add("USDT", D(10_000))
     with pytest.raises(LedgerError, match="would leave"):
         world.portfolio.keep_cash(world.now, "hodl-2")
+
+
+def test_nothing_ever_leaves_the_bag(world: World) -> None:
+    world.portfolio.earmarks.add("USDT", D(5))
+    kept = world.portfolio.keep_cash(world.now, "hodl-1")
+    back = tuple(Posting(leg.account, leg.asset, -leg.amount) for leg in kept.postings)
+    with pytest.raises(LedgerError, match="takes 5 USDT out of the hodl bag"):
+        world.portfolio.ledger.post(replace(kept, postings=back))
+    assert world.portfolio.bag("USDT") == 5
 
 
 def test_earmarks_survive_a_restart() -> None:

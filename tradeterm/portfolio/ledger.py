@@ -26,8 +26,8 @@ class LedgerState(msgspec.Struct, frozen=True):
 class Ledger:
     """Balances per account and asset.
 
-    Accounts of ours (trading, hodl, margin) can never be overdrawn; the others are the rest of
-    the world seen from here and may be negative.
+    Accounts of ours (trading, hodl, margin) can never be overdrawn, and nothing ever leaves hodl;
+    the others are the rest of the world seen from here and may be negative.
     """
 
     def __init__(self) -> None:
@@ -52,6 +52,11 @@ class Ledger:
         for posting in entry.postings:
             if not posting.amount.is_finite():
                 raise LedgerError(f"entry {entry.id}: {posting.amount} is not an amount")
+            if posting.account == HODL and posting.amount < 0:
+                raise LedgerError(
+                    f"entry {entry.id} ({entry.kind}) takes {plain(-posting.amount)} "
+                    f"{posting.asset} out of the hodl bag, which only grows"
+                )
             sums[posting.asset] = sums.get(posting.asset, ZERO) + posting.amount
             key = (posting.account, posting.asset)
             before = changes[key] if key in changes else self.balance(*key)
