@@ -22,6 +22,7 @@ from tradeterm.logs import start_logging
 from tradeterm.model.text import visible
 from tradeterm.ordering import ordering_commands
 from tradeterm.reporting import reporting_commands
+from tradeterm.vetting import vetting_commands
 
 if TYPE_CHECKING:
     from tradeterm.sessions import RunRequest
@@ -139,6 +140,7 @@ for _command in (
     *listing_commands(),
     *ordering_commands(),
     *reporting_commands(),
+    *vetting_commands(),
 ):
     cli.add_command(_command)
 

@@ -58,9 +58,12 @@ class ControlServer:
         self,
         path: Path,
         submit: Callable[[Command], Awaitable[CommandResult]],
-        questions: Mapping[str, Callable[[], dict[str, Any]]],
+        questions: Mapping[str, Callable[[str], dict[str, Any]]],
     ) -> None:
-        """``submit`` runs on the engine's loop and resolves when the command is durable."""
+        """``submit`` runs on the engine's loop and resolves when the command is durable.
+
+        A question is a word, and what is asked of it after a space.
+        """
         self._path = path
         self._submit = submit
         self._questions = questions
@@ -110,9 +113,13 @@ class ControlServer:
                 await writer.wait_closed()
 
     async def _answer(self, line: bytes) -> dict[str, Any]:
-        question = self._questions.get(line.decode(errors="replace").strip())
+        word, _, asked = line.decode(errors="replace").strip().partition(" ")
+        question = self._questions.get(word)
         if question is not None:
-            return question()
+            try:
+                return question(asked)
+            except (TradetermError, msgspec.DecodeError) as error:
+                return {"error": str(error)}
         try:
             command = _decode(line)
         except msgspec.DecodeError as error:

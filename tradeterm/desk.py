@@ -29,6 +29,7 @@ from tradeterm.engine.facts import standing_facts
 from tradeterm.engine.holdings import portfolio_facts
 from tradeterm.engine.summary import summarise
 from tradeterm.engine.view import ConsoleView
+from tradeterm.engine.whatif import Hypothesis, what_if
 from tradeterm.errors import StoreError
 from tradeterm.haltfile import halt_file
 from tradeterm.model.commands import Command, CommandResult
@@ -153,7 +154,11 @@ class Desk:
         self._control = ControlServer(
             socket_path(self.store.paths.db),
             self.submit,
-            {"status": self.status, "portfolio": lambda: portfolio_facts(self.engine)},
+            {
+                "status": lambda _: self.status(),
+                "portfolio": lambda _: portfolio_facts(self.engine),
+                "risk": self.what_if,
+            },
         )
         await self._control.start()
         try:
@@ -173,6 +178,10 @@ class Desk:
         result = self.engine.command(command, self.engine.now + 1)
         await self.driver.flush(snapshot=True)
         return result
+
+    def what_if(self, asked: str) -> dict[str, Any]:
+        """The verdict an order would get now (``asked``: a Hypothesis in JSON)."""
+        return what_if(self.engine, msgspec.json.decode(asked, type=Hypothesis))
 
     def status(self) -> dict[str, Any]:
         """The standing of the run, live."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tradeterm.errors import StoreAbsent, UsageError
+from tradeterm.model.vocabulary import Breaker
 from tradeterm.printing import db_option, json_option, say
 
 if TYPE_CHECKING:
@@ -111,6 +112,10 @@ ORDERS = (
         "No new exposure: entries cancelled, protection stays. Works while a console runs or not.",
         [_reason("operator")],
     ),
+    Order("reset-breaker", "ResetBreaker",
+          "Let a tripped breaker go: what was lost so far no longer counts against it.",
+          [_word("breaker", click.Choice([str(one) for one in Breaker]), "|".join(Breaker)),
+           _reason(None)]),
     Order("resume", "Resume", "Leave halted or paused.", [_reason("shell")],
           sure="allows new exposure again"),
     Order("flatten", "Flatten", "Close every position at market, cancel entries, halt.",

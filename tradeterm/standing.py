@@ -7,21 +7,31 @@ import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from tradeterm.adapters.store.lock import current_holder
 from tradeterm.adapters.store.paths import StorePaths
 from tradeterm.adapters.store.reader import Reader
-from tradeterm.control import REPLY_SECONDS, send
+from tradeterm.control import REPLY_SECONDS, ask, send
 from tradeterm.desk import Desk
 from tradeterm.engine.engine import Engine
 from tradeterm.engine.facts import standing_facts
 from tradeterm.engine.holdings import portfolio_facts
-from tradeterm.errors import StoreAbsent, StoreError, StoreLocked, StoreUnwritable, TradetermError
+from tradeterm.engine.whatif import Hypothesis, what_if
+from tradeterm.errors import (
+    StoreAbsent,
+    StoreError,
+    StoreLocked,
+    StoreUnwritable,
+    TradetermError,
+    UsageError,
+)
 from tradeterm.haltfile import halt_file, remove_first, write_halt_file
 from tradeterm.model.commands import Command, CommandResult, Halt, Resume, harmless
 from tradeterm.sessions import RunRequest, engine_of, recorded_settings
 
 
-def _at_rest(reader: Reader) -> tuple[Engine, dict[str, Any], int]:
+def at_rest(reader: Reader) -> tuple[Engine, dict[str, Any], int]:
     """The engine as of the newest snapshot in the file, the run, and the snapshot's row."""
     info, found = reader.run_info(), reader.snapshot()
     if info["session"] is None or found is None:
@@ -33,13 +43,13 @@ def _at_rest(reader: Reader) -> tuple[Engine, dict[str, Any], int]:
 
 def holdings(reader: Reader) -> dict[str, Any]:
     """Allocation, bags, plans and earnings as of the newest snapshot in the file."""
-    engine, _, _ = _at_rest(reader)
+    engine, _, _ = at_rest(reader)
     return portfolio_facts(engine)
 
 
 def standing(reader: Reader) -> dict[str, Any]:
     """State, level, equity, marks and data age as of the newest snapshot in the file."""
-    engine, info, seq = _at_rest(reader)
+    engine, info, seq = at_rest(reader)
     facts = standing_facts(engine, info["started"]["run"])
     holder = reader.holder()
     return {
@@ -49,6 +59,17 @@ def standing(reader: Reader) -> dict[str, Any]:
         "rows_behind": info["last_seq"] - seq,
         "halt_file": halt_file(reader.paths.db).exists(),
     }
+
+
+def hypothetical(db: Path, asked: Hypothesis) -> dict[str, Any]:
+    """What risk would say of an order: now where the run lives, else at its last market time."""
+    reply = ask(db, f"risk {msgspec.json.encode(asked).decode()}")
+    if reply is None:
+        with Reader(db) as reader:
+            return {**what_if(at_rest(reader)[0], asked), "running": False}
+    if "error" in reply:
+        raise UsageError(reply["error"])
+    return {**reply, "running": True}
 
 
 #: Between two attempts to reach a process that is just starting or ending.

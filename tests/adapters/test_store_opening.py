@@ -314,11 +314,13 @@ def test_migrations_are_recorded_and_taken_once(file: Path) -> None:
         assert db.execute("PRAGMA user_version").fetchone() == (len(LATER_STEPS),)
 
 
-def test_file_that_kept_outputs_in_tables_reads_them_off_the_journal(file: Path) -> None:
+def test_file_that_kept_outputs_and_verdicts_in_tables_reads_them_off_the_journal(
+    file: Path,
+) -> None:
     with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as db:
         migrate(db, file, MIGRATIONS[:1])
-        db.execute("CREATE TABLE agent_outputs (run)")
-        db.execute("CREATE TABLE equity_marks (run)")
+        for table in ("agent_outputs", "equity_marks", "verdicts"):
+            db.execute(f"CREATE TABLE {table} (run)")
         db.execute("INSERT INTO runs VALUES (1, 1, 5)")
         body = (
             '{"agent":"a","by":"RULES","inputs":["out-0"],'
@@ -326,7 +328,10 @@ def test_file_that_kept_outputs_in_tables_reads_them_off_the_journal(file: Path)
         )
         said = (2, 7, "agent_output", "out-1", body)
         marks = (3, 9, "equity", "eq-1", '{"marks":[[8,"1.5"],[9,"2.5"]]}')
-        db.executemany("INSERT INTO journal VALUES (?, ?, ?, ?, '', 1, ?, x'00')", (said, marks))
+        body = '{"status":"rejected","codes":["paused"],"intent":null,"content_hash":"h"}'
+        refused = (4, 9, "verdict", "ver-1", body)
+        rows = (said, marks, refused)
+        db.executemany("INSERT INTO journal VALUES (?, ?, ?, ?, '', 1, ?, x'00')", rows)
         migrate(db, file)
         assert db.execute("SELECT * FROM agent_outputs").fetchall() == [
             (1, "out-1", 7, "a", "RULES", "BTC/USDT", "BUY", 0.5, '["out-0"]', 2)
@@ -334,6 +339,9 @@ def test_file_that_kept_outputs_in_tables_reads_them_off_the_journal(file: Path)
         assert db.execute("SELECT * FROM equity_marks WHERE run = 1").fetchall() == [
             (1, 8, 3, 0, "1.5"),
             (1, 9, 3, 1, "2.5"),
+        ]
+        assert db.execute("SELECT * FROM verdicts WHERE status = 'rejected'").fetchall() == [
+            (1, "ver-1", 9, "", "rejected", '["paused"]', None, "h", 4)
         ]
 
 

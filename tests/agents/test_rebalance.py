@@ -38,6 +38,12 @@ def test_small_deviations_are_left_alone() -> None:
     assert found.deviation < 5
 
 
+def test_five_points_are_enough() -> None:
+    found = check(account({"USDT": "3834", "BTC": str(Decimal(2833) / 65000), "XRP": "6666"}))
+    assert found.deviation == 5.0
+    assert legs(found) == {"BTC/USDT": Decimal(500)}
+
+
 def test_sells_come_first_and_pay_for_the_buys() -> None:
     found = check(account({"BTC": "0.153846153"}))
     assert [leg.symbol for leg in found.legs] == ["BTC/USDT", "XRP/USDT"]

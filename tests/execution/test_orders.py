@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import permutations
 
 import msgspec
@@ -14,9 +15,11 @@ from tradeterm.model.orders import (
     ApprovedOrder,
     Order,
     OrderAccepted,
+    OrderAmended,
     OrderEnded,
     OrderFilled,
     OrderRequest,
+    OrderUncertain,
     VenueReport,
 )
 from tradeterm.model.vocabulary import (
@@ -47,9 +50,17 @@ def fill(n: int, size: str, price: str = "100") -> OrderFilled:
     )
 
 
+#: The venue took 0.6 at 101 instead; or it did not.
+SMALLER = OrderAmended(3, "PAPER-1", 1, D("0.6"), D("101"))
+KEPT_TERMS = OrderAmended(3, "PAPER-1", 1, D("1"), None, "too late")
+
+
 def run(reports: tuple[VenueReport, ...] | list[VenueReport]) -> tuple[Orders, int]:
     orders = Orders()
     orders.open(approved(), 0)
+    if SMALLER in reports or KEPT_TERMS in reports:
+        request = replace(approved().request, size=D("0.6"), limit=D("101"), revision=1)
+        orders.ask(ApprovedOrder(request, "verdict-2", 0))
     return orders, sum(orders.apply(report)[1] for report in reports)
 
 
@@ -83,11 +94,28 @@ def test_only_declared_moves_are_possible(before: OrderStatus, after: OrderStatu
              fill(2, "0.1"), OrderAccepted(1, "PAPER-1")],
             S.EXPIRED, "0.1",
         ),
+        ([OrderAccepted(1, "PAPER-1"), fill(2, "0.4"), SMALLER, fill(4, "0.2")], S.FILLED, "0.6"),
+        (
+            [OrderAccepted(1, "PAPER-1"), fill(2, "0.4"), SMALLER, SMALLER,
+             OrderEnded(4, "PAPER-1", S.EXPIRED, "expired")],
+            S.EXPIRED, "0.4",
+        ),
+        (
+            [OrderUncertain(1, "PAPER-1", "no answer"), OrderAccepted(1, "PAPER-1"), SMALLER,
+             fill(2, "0.1"), OrderEnded(4, "PAPER-1", S.CANCELLED, "cancelled")],
+            S.CANCELLED, "0.1",
+        ),
+        (
+            [OrderAccepted(1, "PAPER-1"), fill(2, "0.4"), fill(3, "0.2"), KEPT_TERMS,
+             OrderEnded(4, "PAPER-1", S.CANCELLED, "cancelled")],
+            S.CANCELLED, "0.6",
+        ),
     ],
 )  # fmt: skip
 def test_every_permutation_of_reports_ends_in_the_same_state(
     reports: list[VenueReport], status: OrderStatus, filled: str
 ) -> None:
+    ends = set()
     for order_of_arrival in permutations(reports):
         orders, _ = run(order_of_arrival)
         order = orders.get("PAPER-1")
@@ -95,6 +123,8 @@ def test_every_permutation_of_reports_ends_in_the_same_state(
         assert (order.status, order.filled) == (status, D(filled))
         assert order.average == 100
         assert not orders.working
+        ends.add((order.request, order.verdict_id, order.unknown))
+    assert len(ends) == 1
 
 
 def test_a_duplicate_fill_is_booked_once() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import msgspec
@@ -41,7 +42,7 @@ class Wire:
     def submit(self, order: ApprovedOrder, now: int) -> None:
         self.sent.append((now, "order", (order.request.id,)))
 
-    def cancel(self, order_ids: list[str], now: int) -> None:
+    def cancel(self, order_ids: Sequence[str], now: int) -> None:
         self.sent.append((now, "cancel", tuple(order_ids)))
 
     def amend(self, order: ApprovedOrder, now: int) -> None:

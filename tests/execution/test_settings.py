@@ -89,3 +89,51 @@ def test_targets_must_add_up(targets: dict[str, int], message: str) -> None:
 def test_latency_must_be_a_range() -> None:
     with pytest.raises(ValidationError, match="swap them"):
         entered(latency={"least": 2, "most": 1})
+
+
+@pytest.mark.parametrize(("collar", "status"), [("5", "rejected"), ("10", "pending")])
+def test_limit_collar_bounds_a_slip_of_the_hand(collar: str, status: str) -> None:
+    world, _ = entered(
+        limit_collar=D(collar), entry={"type": "limit", "post_only": False, "expiry": 60}
+    )
+    request = world.enter(BTC, PositionSide.LONG, "0.01", "60000", entry="70000")
+    assert world.last(request.id).status.value == status
+
+
+def test_the_rate_limit_decides_what_leaves_and_what_is_given_up() -> None:
+    limits: dict[str, object] = {
+        "model": "window", "calls": {"count": 60, "seconds": 60, "reserved": 25},
+        "orders": {"count": 3, "seconds": 10, "reserved": 1}, "batch": 50, "max_wait": 4,
+        "counter": {"threshold": 125, "decay": 2.34, "reserved": 65},
+    }  # fmt: skip
+    for change, waiting, rejected in (
+        ({}, 3, 3),
+        ({"max_wait": 30}, 3, 0),
+        ({"orders": {"count": 5, "seconds": 10, "reserved": 1}}, 1, 1),
+        # two at once, two after 2 s; after 4 s the fifth would go, a nanosecond too late
+        ({"orders": {"count": 3, "seconds": 2, "reserved": 1}}, 3, 1),
+        ({"calls": {"count": 2, "seconds": 60, "reserved": 1}}, 4, 4),
+        ({"model": "counter"}, 0, 0),
+        ({"model": "counter", "counter": {"threshold": 10, "decay": 0.01, "reserved": 6}}, 1, 1),
+    ):
+        world, _ = entered(rate_limit=limits | change)
+        for _ in range(4):
+            world.enter(BTC, PositionSide.LONG, "0.001", "60000", leverage=5)
+        assert world.execution.headroom(world.now).waiting == waiting, change
+        world.wait(9)
+        found = [o for o in world.execution.recent if o.status is OrderStatus.REJECTED]
+        assert len(found) == rejected, change
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"orders": {"count": 3, "seconds": 10, "reserved": 3}}, "leaves nothing of 3"),
+        ({"counter": {"threshold": 10, "decay": 1, "reserved": 7}}, "leaves less than an entry"),
+        ({"batch": 51}, "less than or equal to 50"),
+    ],
+)
+def test_a_rate_limit_must_leave_room(change: dict[str, object], message: str) -> None:
+    limits = yaml.safe_load((CONFIG / "execution.yaml").read_text())["rate_limit"]
+    with pytest.raises(ValidationError, match=message):
+        entered(rate_limit=limits | change)

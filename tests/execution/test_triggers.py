@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -24,14 +25,16 @@ from tradeterm.model.vocabulary import (
 )
 
 LONG, SHORT = PositionSide.LONG, PositionSide.SHORT
-STOP_LIMIT = {"stop": "stop_loss_limit", "stop_limit_offset": D("0.5")}
-TARGET_LIMIT = {"target": "take_profit_limit"}
-STILL = {"trailing": {"enabled": False, "activation": 1, "distance": 1.5, "step": 0.1}}
+STOP_LIMIT: dict[str, Any] = {"stop": "stop_loss_limit", "stop_limit_offset": D("0.5")}
+TARGET_LIMIT: dict[str, Any] = {"target": "take_profit_limit"}
+STILL: dict[str, Any] = {
+    "trailing": {"enabled": False, "activation": 1, "distance": 1.5, "step": 0.1}
+}
 
 
-def held(bars: bool = False, **changes: object) -> World:
+def held(bars: bool = False, **changes: Any) -> World:
     """0.01 BTC long at about 65,000 with stop 64,000 and target 67,000, nothing trailing."""
-    world = World(**STILL, **changes)  # type: ignore[arg-type]
+    world = World(**STILL, **changes)
     if bars:
         world.bar(BTC, (65000, 65000, 65000, 65000))
     else:
@@ -98,7 +101,7 @@ def test_a_stop_limit_on_bars(bar: tuple[float, ...], price: str | None) -> None
 
 
 def test_a_short_stop_limit_buys_no_higher_than_its_limit() -> None:
-    world = World(**STILL, **STOP_LIMIT)  # type: ignore[arg-type]
+    world = World(**STILL, **STOP_LIMIT)
     world.book(BTC, ((65000.0, 1.0),), ((65001.0, 1.0),))
     world.enter(BTC, SHORT, "0.01", "66000", "63000")
     world.wait(1)

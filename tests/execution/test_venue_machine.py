@@ -91,6 +91,12 @@ class Life:
     ended: OrderStatus | None = None
     last: int = 0
     amending: OrderRequest | None = None
+    printed: Decimal = ZERO
+    """What printed at its price for it since it was accepted."""
+    lowest: Decimal = ZERO
+    """The least the book showed there since."""
+    queued: Decimal = ZERO
+    """What it got by its place in the queue."""
 
     @property
     def working(self) -> bool:
@@ -119,7 +125,7 @@ class Venue:
         self.ops = (
             self.time_passes, self.print_, self.submit, self.submit, self.restate, self.change,
             self.time_passes, self.print_, self.submit, self.cancel, self.bar, self.restart,
-            self.amend, self.print_,
+            self.amend, self.print_at_ours, self.print_at_ours,
         )  # fmt: skip
 
     def step(self, program: Program) -> None:
@@ -146,13 +152,14 @@ class Venue:
         """A snapshot: the mid may jump, a side may be thin or empty."""
         symbol = program.choice(SYMBOLS)
         self.mids[symbol] += (program.number(256) - 128) * program.choice((1, 1, 10, 40))
-        bids, asks = (self._levels(symbol, sign, program.number(5)) for sign in (-1, 1))
+        apart = program.choice((4, 4, 4, 300))  # the last reaches beyond the collar of 1 %
+        bids, asks = (self._levels(symbol, sign, program.number(5), apart) for sign in (-1, 1))
         self._show(BookSnapshot(self.now, symbol, bids, asks))
         program.say(f"{symbol} book {bids[:2]} {asks[:2]}")
 
-    def _levels(self, symbol: str, sign: int, depth: int) -> Levels:
+    def _levels(self, symbol: str, sign: int, depth: int, apart: int) -> Levels:
         return tuple(
-            (self._price(symbol, sign * (1 + 4 * n)), float(LOTS[symbol] * 4 * (n + 1)))
+            (self._price(symbol, sign * (1 + apart * n)), float(LOTS[symbol] * 4 * (n + 1)))
             for n in range(depth)
         )
 
@@ -180,14 +187,37 @@ class Venue:
                 self.shown[key] = {}
             for price, size in levels:
                 self.shown[key][D(str(price))] = D(str(size))
+        for life in self.lives.values():
+            if life.accepted:
+                life.lowest = min(life.lowest, self._at(life.request))
+
+    def _at(self, request: OrderRequest) -> Decimal:
+        """What the book shows at an order's limit, on its side."""
+        book = self.place.books[request.symbol]
+        return D(str(book.size_at(request.side, float(request.limit or ZERO))))
 
     def print_(self, program: Program) -> None:
         symbol = program.choice(SYMBOLS)
         ticks = (program.number(64) - 32) * program.choice((1, 1, 10))
-        price = self._price(symbol, ticks)
-        size = float(LOTS[symbol] * (1 + program.number(8)))
-        program.say(f"{symbol} prints {size} at {price}")
-        self._on_market(Trade(self.now, symbol, price, size, program.choice(("buy", "sell"))))
+        self._print(program, symbol, self._price(symbol, ticks), program.choice(tuple(Side)))
+
+    def print_at_ours(self, program: Program) -> None:
+        """A taker meets the level of one of our limits, from the other side as a rule."""
+        limits = [life.request for life in self.lives.values() if life.request.limit is not None]
+        if limits:
+            request = program.choice(limits)
+            side = request.side if program.chance(6) else request.side.opposite
+            self._print(program, request.symbol, float(request.limit or ZERO), side)
+
+    def _print(self, program: Program, symbol: str, price: float, side: Side) -> None:
+        size = LOTS[symbol] * (1 + program.number(16))
+        program.say(f"{symbol} {side} prints {size} at {price}")
+        for life in self.lives.values():
+            request = life.request
+            if request.symbol == symbol and request.side is side.opposite:
+                if request.limit == D(str(price)):
+                    life.printed += size
+        self._on_market(Trade(self.now, symbol, price, float(size), side.value))
 
     def bar(self, program: Program) -> None:
         """A minute goes by and its bar closes."""
@@ -271,13 +301,23 @@ class Venue:
             return {"type": OrderType.MARKET}
         terms = {
             "type": OrderType.LIMIT,
-            "limit": D(str(self._price(symbol, program.number(32) - 16))),
+            "limit": self._limit(program, symbol),
             "tif": (TimeInForce.GTC, TimeInForce.IOC, TimeInForce.GTD, TimeInForce.GTC)[kind],
             "post_only": kind == 3 and program.chance(2),
         }
         if kind == 2:
             terms["expires"] = self.now + program.number(40) * 100 * MILLISECOND
         return terms
+
+    def _limit(self, program: Program, symbol: str) -> Decimal:
+        """Near the mid, or where one of ours is already."""
+        levels = [
+            life.request.limit for life in self.lives.values()
+            if life.request.limit is not None and life.request.symbol == symbol
+        ]  # fmt: skip
+        if levels and program.chance(3):
+            return program.choice(levels)
+        return D(str(self._price(symbol, program.number(32) - 16)))
 
     def _closing(self, program: Program, purpose: Purpose) -> OrderRequest | None:
         """Something that only reduces, larger than the position at times."""
@@ -358,6 +398,7 @@ class Venue:
             if isinstance(report, OrderAccepted):
                 assert not life.accepted
                 life.accepted = True
+                life.printed, life.lowest = ZERO, self._at(life.request)
             elif isinstance(report, OrderFilled):
                 self._filled(life, report)
             elif isinstance(report, OrderAmended):
@@ -366,13 +407,14 @@ class Venue:
                 assert isinstance(report, OrderEnded)
                 self._ended(life, report)
 
-    @staticmethod
-    def _amended(life: Life, report: OrderAmended) -> None:
+    def _amended(self, life: Life, report: OrderAmended) -> None:
         """Taken as sent, or refused and nothing changed."""
         assert life.amending is not None
         asked, life.amending = life.amending, None
         if not report.reason:
-            life.request = asked
+            moved, life.request = asked.limit != life.request.limit, asked
+            if moved:
+                life.printed, life.lowest, life.queued = ZERO, self._at(asked), ZERO
         assert report.revision == asked.revision
         assert (report.size, report.limit) == (life.request.size, life.request.limit)
 
@@ -403,12 +445,13 @@ class Venue:
             assert report.liquidity is Liquidity.TAKER
             self._walked(request, price, size)
         elif report.evidence is not Evidence.BAR_ESTIMATE:
-            self._made(request, report)
+            self._made(life, report)
         if request.position_id is not None:
             self._held(request, size)
 
-    def _made(self, request: OrderRequest, report: OrderFilled) -> None:
+    def _made(self, life: Life, report: OrderFilled) -> None:
         """A maker fills at its own price, when a print went beyond it or fed its queue."""
+        request = life.request
         assert report.liquidity is Liquidity.MAKER
         assert report.price == request.limit
         buys, level = request.side is Side.BUY, float(report.price)
@@ -421,6 +464,9 @@ class Venue:
         assert self.print.side == ("sell" if buys else "buy"), "no taker of our side meets us"
         self.queued += report.size
         assert self.queued <= D(str(self.print.size)), "a print filled more than it was"
+        life.queued += report.size
+        ahead = life.lowest
+        assert life.queued <= life.printed - ahead, "it was served before those ahead of it"
 
     def _walked(self, request: OrderRequest, price: Decimal, size: Decimal) -> None:
         """The level showed that much more than was taken, and every better one is used up."""

@@ -37,7 +37,7 @@ def test_a_deposit_comes_from_outside() -> None:
         ([(TRADING, "USDT", "-1"), (PNL, "BTC", "1")], "adds up to"),
         ([(TRADING, "USDT", "-100.00000001"), (PNL, "USDT", "100.00000001")], "would leave"),
         ([("margin:pos-1", "USDT", "-1"), (TRADING, "USDT", "1")], "on margin:pos-1"),
-        ([("hodl", "BTC", "-1"), (TRADING, "BTC", "1")], "on hodl"),
+        ([("hodl", "BTC", "-1"), (TRADING, "BTC", "1")], "out of the hodl bag"),
         ([(TRADING, "USDT", "NaN"), (PNL, "USDT", "NaN")], "is not an amount"),
     ],
 )

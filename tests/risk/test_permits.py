@@ -21,11 +21,12 @@ from tests.risk.accounts import (
     settings,
 )
 from tradeterm.errors import InvalidOrder
-from tradeterm.model.orders import OrderRequest
+from tradeterm.model.orders import Order, OrderRequest
 from tradeterm.model.proposals import Verdict
 from tradeterm.model.vocabulary import (
     AccountBook,
     Level,
+    OrderStatus,
     OrderType,
     PositionSide,
     Purpose,
@@ -208,3 +209,68 @@ def test_what_does_not_protect_is_refused(change: dict[str, Any]) -> None:
 def test_amounts_compare_by_value_not_by_spelling() -> None:
     approved = ENGINE.approve(verdict(), request(size=Decimal("0.0200")), NOW, STATE)
     assert approved.verdict_id == "v-1"
+
+
+# -- amendments ------------------------------------------------------------------------------
+
+
+def working(**changes: Any) -> Order:
+    """A limit entry of the verdict at 50,000, a quarter of it filled."""
+    sent = request(type=OrderType.LIMIT, limit=D(50000), confidence=D("0.7"), **changes)
+    return Order(
+        sent, "v-0", OrderStatus.PARTIALLY_FILLED, NOW, NOW, filled=sent.size / 4,
+        average=D(50000),
+    )  # fmt: skip
+
+
+def test_less_of_an_order_needs_no_verdict() -> None:
+    order = working()
+    smaller = replace(order.request, size=order.request.size / 2, revision=1)
+    approved = ENGINE.amend(order, smaller, None, NOW, STATE)
+    assert (approved.request, approved.verdict_id) == (smaller, "v-0")
+
+
+@pytest.mark.parametrize("part", ["0.25", "0.1", "1.0001", "0", "-1", "NaN"])
+def test_an_amendment_never_adds_size_nor_undoes_fills(part: str) -> None:
+    order = working()
+    other = replace(order.request, size=order.request.size * D(part), revision=1)
+    with pytest.raises(InvalidOrder, match="is not between"):
+        ENGINE.amend(order, other, None, NOW, STATE)
+
+
+def test_another_price_of_an_entry_needs_a_verdict_on_exactly_the_rest() -> None:
+    order = working()
+    rest = order.request.size - order.filled
+    moved = replace(order.request, limit=D(50010), revision=1)
+    with pytest.raises(InvalidOrder, match="needs a verdict"):
+        ENGINE.amend(order, moved, None, NOW, STATE)
+    given = ENGINE.evaluate(
+        replace(long(), size=rest, entry=D(50010)), account(), facts(), verdict_id="v-2",
+        parent="cmd-1", now=NOW, state=STATE,
+    )  # fmt: skip
+    assert ENGINE.amend(order, moved, given, NOW, STATE).verdict_id == "v-2"
+    for other in (replace(moved, limit=D(50011)), replace(moved, size=moved.size - D("0.001"))):
+        with pytest.raises(InvalidOrder, match="v-2 allows"):
+            ENGINE.amend(order, other, given, NOW, STATE)
+    with pytest.raises(InvalidOrder, match="evaluate again"):
+        ENGINE.amend(order, moved, given, NOW + 1, STATE)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"stop": D(1)}, {"leverage": D(5)}, {"side": Side.SELL}, {"type": OrderType.MARKET},
+        {"post_only": True}, {"revision": 2}, {"position_id": "pos-9"}, {"target": None},
+    ],
+)  # fmt: skip
+def test_an_amendment_changes_nothing_but_size_and_limit(change: dict[str, Any]) -> None:
+    order = working()
+    other = replace(order.request, **({"revision": 1} | change))
+    with pytest.raises(InvalidOrder, match="size and limit, nothing else"):
+        ENGINE.amend(order, other, None, NOW, STATE)
+
+
+def test_what_reduces_may_stand_at_any_price() -> None:
+    order = working(purpose=Purpose.EXIT, reduce_only=True, side=Side.SELL, stop=None, target=None)
+    moved = replace(order.request, limit=D(1), revision=1)
+    assert ENGINE.amend(order, moved, None, NOW, STATE).request is moved

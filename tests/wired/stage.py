@@ -39,6 +39,8 @@ PLAIN = (
     "risk.cooldown={trade: 0, loss: 0, volatility: 0, unusual_move: 0, rebalance: 0}",
     "risk.streak_cooldown=[]",
     "risk.confidence_leverage=[]",
+    "risk.sizing.confidence=[{at: 0, part: 100}]",
+    "risk.sizing.regime.choppy=100",
     *(f"orchestration.schedule.{name}.enabled=false" for name in ANALYSTS),
 )
 EVERY = "orchestration.approval.mode=all"

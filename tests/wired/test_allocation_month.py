@@ -61,7 +61,7 @@ def assert_plans_add_up(record: Record) -> int:
     ended = {body["plan"]["id"]: body["plan"] for body in record.bodies("plan")}
     for plan in ended.values():
         for leg in plan["legs"]:
-            whole = sum(map(D, leg["batches"]))
+            whole = sum(map(D, leg["batches"]), D(0))
             assert whole == whole.quantize(D("0.01"))
             told = D(leg["filled"])
             assert abs(spent.get((plan["id"], leg["symbol"]), D(0)) - told) < D("0.0001")
@@ -86,7 +86,10 @@ def assert_equity_is_the_ledger(record: Record, closes: dict[str, Decimal]) -> N
     with record.reader() as reader:
         balances = reader.balances()
     worth = sum(
-        (amount * closes.get(f"{asset}/USDT", D(1)) for asset, amount in balances["trading"].items()),
+        (
+            amount * closes.get(f"{asset}/USDT", D(1))
+            for asset, amount in balances["trading"].items()
+        ),
         D(0),
     )
     worth += sum((b["USDT"] for a, b in balances.items() if a.startswith("margin:")), D(0))
@@ -108,8 +111,6 @@ async def test_the_sums_hold_over_a_month(tmp_path: Path) -> None:
     won = [D(body["pnl"]) for body in record.bodies("settled") if D(body["pnl"]) > 0]
     assert won
     assert bag
-    shares = sum(
-        (sum(map(D, body["shares"].values())) for body in record.bodies("hodl")), D(0)
-    )
+    shares = sum((sum(map(D, body["shares"].values())) for body in record.bodies("hodl")), D(0))
     assert shares == sum(won)
     assert {order["side"] for order in record.orders("hodl")} == {"buy"}

@@ -212,7 +212,7 @@ async def test_a_resting_close_gives_way_to_one_at_market(stage: Stage) -> None:
     stage.key(AFTER + 30, "close", position_id="pos-1")
     record = (await stage.play()).sound()
     resting, market = record.orders("exit")
-    assert (resting["status"], D(resting["filled"])) == ("cancelled", 0)
+    assert (resting["status"], D(resting["filled"])) == ("cancelled", D(0))
     assert (market["status"], D(market["filled"])) == ("filled", SIZE)
     assert record.positions()[0]["exit_reason"] == "operator"
 
@@ -260,9 +260,7 @@ async def test_margin_is_called_once_and_liquidation_needs_no_print(stage: Stage
     quiet = [n for n, line in enumerate(stage.tape.lines) if line.get("p") == "59550.0"]
     for number in reversed(quiet):
         del stage.tape.lines[number]  # the book moves there, nothing prints
-    record = (
-        await stage.play("execution.margin.call=99", "execution.liquidation=98.5")
-    ).sound()
+    record = (await stage.play("execution.margin.call=99", "execution.liquidation=98.5")).sound()
     assert said(record) == ["R-MARGIN-CALL", "R-LIQUIDATION"]
     (position,) = record.positions()
     assert position["exit_reason"] == "liquidation"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from decimal import Decimal
 
@@ -29,27 +31,30 @@ def prints(*prices: float) -> list[GapEvent]:
     return found
 
 
-async def held(stage: Stage) -> Desk:
+@asynccontextmanager
+async def held(stage: Stage) -> AsyncIterator[Desk]:
     """A desk that stands at the minute the program goes away."""
     stage.tape.rise()
     stage.tape.hold(RISE * 60, AWAY * 60, 60_010.0)
     desk = await Desk.open(stage.request())
-    await desk.run()
-    assert list(desk.engine.books.execution.positions) == ["pos-1"]
-    return desk
+    try:
+        await desk.run()
+        assert list(desk.engine.books.execution.positions) == ["pos-1"]
+        yield desk
+    finally:
+        await desk.close()
 
 
 async def test_a_stop_that_was_hit_while_away_filled_then_and_there(stage: Stage) -> None:
-    desk = await held(stage)
-    engine = desk.engine
-    runs = {name: counts.runs for name, counts in engine.core.counters.agents.items()}
-    engine.gap.settle(prints(59_900.0, 59_000.0, 59_500.0))
-    assert engine.books.execution.positions == {}
-    assert engine.core.counters.exits["stop"] == 1
-    assert engine.core.events.lines[-1].text.startswith("E-GAP away from 2025-06-02T00:2")
-    assert "6 market events settled, 1 fills" in engine.core.events.lines[-1].text
-    assert {name: counts.runs for name, counts in engine.core.counters.agents.items()} == runs
-    await desk.close()
+    async with held(stage) as desk:
+        engine = desk.engine
+        runs = {name: counts.runs for name, counts in engine.core.counters.agents.items()}
+        engine.gap.settle(prints(59_900.0, 59_000.0, 59_500.0))
+        assert engine.books.execution.positions == {}
+        assert engine.core.counters.exits["stop"] == 1
+        assert engine.core.events.lines[-1].text.startswith("E-GAP away from 2025-06-02T00:2")
+        assert "6 market events settled, 1 fills" in engine.core.events.lines[-1].text
+        assert {name: counts.runs for name, counts in engine.core.counters.agents.items()} == runs
     (position,) = Record(stage.folder / "run.db", {}).sound().positions()
     assert position["exit_reason"] == "stop"
     assert D(position["exit"]) == D("58999.9")  # the bid behind the second print, not today's
@@ -59,34 +64,33 @@ async def test_a_stop_that_was_hit_while_away_filled_then_and_there(stage: Stage
 async def test_a_gap_without_data_leaves_orders_unknown_until_the_venue_was_asked(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    desk = await held(stage)
-    engine, execution = desk.engine, desk.engine.books.execution
-    engine.gap.lost("the exchange keeps trades for one hour, the gap is three")
-    doubted = list(execution.working.values())
-    assert len(doubted) == 2  # stop and target
-    assert {order.unknown for order in doubted} == {
-        "the exchange keeps trades for one hour, the gap is three"
-    }
-    assert engine.core.unreconciled(BTC) == doubted[0].id  # nothing new on a guess
-    body = engine.dump()
-    engine.load(body)
-    assert engine.dump() == body
-    assert engine.reconciliation.look("") == 0  # the venue has them as we have them
-    assert {order.unknown for order in execution.working.values()} == {""}
-    assert engine.core.unreconciled(BTC) == ""
+    async with held(stage) as desk:
+        engine, execution = desk.engine, desk.engine.books.execution
+        engine.gap.lost("the exchange keeps trades for one hour, the gap is three")
+        doubted = list(execution.working.values())
+        assert len(doubted) == 2  # stop and target
+        assert {order.unknown for order in doubted} == {
+            "the exchange keeps trades for one hour, the gap is three"
+        }
+        assert engine.core.unreconciled(BTC) == doubted[0].id  # nothing new on a guess
+        body = engine.dump()
+        engine.load(body)
+        assert engine.dump() == body
+        assert engine.reconciliation.look("") == 0  # the venue has them as we have them
+        assert {order.unknown for order in execution.working.values()} == {""}
+        assert engine.core.unreconciled(BTC) == ""
 
-    engine.gap.lost("again")
-    honest = PaperExchange.snapshot
+        engine.gap.lost("again")
+        honest = PaperExchange.snapshot
 
-    def without_stop(venue: PaperExchange) -> VenueSnapshot:
-        there = honest(venue)
-        return replace(there, orders=there.orders[1:])
+        def without_stop(venue: PaperExchange) -> VenueSnapshot:
+            there = honest(venue)
+            return replace(there, orders=there.orders[1:])
 
-    monkeypatch.setattr(PaperExchange, "snapshot", without_stop)
-    assert engine.reconciliation.look("") == 1
-    (found,) = engine.reconciliation.open.values()
-    assert found.kind == "order_missing"
-    assert [order.unknown for order in execution.working.values()] == ["again", ""]
-    await desk.close()
+        monkeypatch.setattr(PaperExchange, "snapshot", without_stop)
+        assert engine.reconciliation.look("") == 1
+        (found,) = engine.reconciliation.open.values()
+        assert found.kind == "order_missing"
+        assert [order.unknown for order in execution.working.values()] == ["again", ""]
     record = Record(stage.folder / "run.db", {}).sound()
     assert [row["unknown"] for row in record.orders() if row["status"] == "open"] == ["again", ""]

@@ -1,4 +1,7 @@
-"""kill -9 at twenty different moments: nothing lost, nothing doubled, nothing loosened."""
+"""kill -9 at any moment: nothing lost, nothing doubled, nothing loosened.
+
+The whole thing, thirty days and fifty kills: ``TRADETERM_LONG=1 pytest -m long -s``.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +21,20 @@ import pytest
 from tests.wired.stage import Record
 
 REPO = Path(__file__).parents[2]
-KILLS = 20
-MOST_LIVES = 40
+
+
+@dataclass(frozen=True)
+class Story:
+    """A run long enough for everything that must survive, and how often it is killed."""
+
+    until: str
+    kills: int
+    seconds: float
+    """A life may take this long (a slow machine included)."""
+
+
+SHORT = Story("4d", 12, 120)
+LONG = Story("30d", 50, 1200)
 
 
 def command(db: Path, until: str, *more: str) -> list[str]:
@@ -39,11 +55,11 @@ def environment(folder: Path) -> dict[str, str]:
     }  # fmt: skip
 
 
-def finish(db: Path, until: str, folder: Path) -> dict[str, Any]:
+def finish(db: Path, story: Story, folder: Path) -> dict[str, Any]:
     """Let one life come to its end; its summary."""
     done = subprocess.run(
-        command(db, until), cwd=REPO, env=environment(folder), capture_output=True, text=True,
-        timeout=60, check=False,
+        command(db, story.until), cwd=REPO, env=environment(folder), capture_output=True,
+        text=True, timeout=story.seconds, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     summary: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
@@ -61,14 +77,14 @@ def rows_in(db: Path) -> int:
         return 0
 
 
-def live_and_die(db: Path, until: str, folder: Path, rows: int, wait: float) -> bool:
+def live_and_die(db: Path, story: Story, folder: Path, rows: int, wait: float) -> bool:
     """Run until ``rows`` more are in the file and a moment longer, then kill -9.
 
     False when the process came to its end before that.
     """
     before = rows_in(db)
     child = subprocess.Popen(
-        command(db, until), cwd=REPO, env=environment(folder),
+        command(db, story.until), cwd=REPO, env=environment(folder),
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
@@ -82,34 +98,75 @@ def live_and_die(db: Path, until: str, folder: Path, rows: int, wait: float) -> 
     return alive and child.returncode == -signal.SIGKILL
 
 
-@pytest.mark.slow
-def test_killed_twenty_times_it_ends_like_the_one_that_was_not(tmp_path: Path) -> None:
-    until = "6h"
-    smooth = finish(tmp_path / "smooth.db", until, tmp_path)
-    expected = Record(tmp_path / "smooth.db", smooth).sound()
+def kill_and_compare(story: Story, folder: Path) -> dict[str, Any]:
+    """One run in peace, one killed again and again; both must have lived the same."""
+    smooth = finish(folder / "smooth.db", story, folder)
+    expected = Record(folder / "smooth.db", smooth).sound()
     total = len(expected.rows())
 
-    draw, db, kills = random.Random(20), tmp_path / "killed.db", 0
-    for _ in range(MOST_LIVES):
-        # Some die before they write a row (while they catch up), most in the middle of a slice.
-        rows = draw.choice([0, 1, 1, total // 40, total // 25])
-        kills += live_and_die(db, until, tmp_path, rows, draw.uniform(0, 0.03))
-        if kills == KILLS:
-            break
-    assert kills == KILLS
-    summary = finish(db, until, tmp_path)
+    draw, db, kills, planned, lives = random.Random(20), folder / "killed.db", 0, 0, 0
+    while kills < story.kills:
+        # Some die before they write a row (while they catch up), most in the middle of a slice;
+        # the rest of the rows is spread over the kills that are left.
+        step = max(2 * total // story.kills, 2)
+        rows = draw.choice([0, 1, draw.randrange(step), draw.randrange(step), draw.randrange(step)])
+        killed = live_and_die(db, story, folder, rows, draw.uniform(0, 0.03))
+        kills, lives = kills + killed, lives + 1
+        planned += plan_in_flight(db)
+        assert lives < 2 * story.kills, "too few of the lives were long enough to be killed"
+    summary = finish(db, story, folder)
     killed = Record(db, summary).sound()
 
     assert summary["state_hash"] == smooth["state_hash"]
     assert killed.trading() == expected.trading()
     keys = set(smooth) - {"run", "seconds"}
     assert {key: summary[key] for key in keys} == {key: smooth[key] for key in keys}
-    assert smooth["fills"] > 5
-    assert smooth["approvals"]["approved"] > 0
     sessions = [row.kind for row in killed.rows("run_started", "run_resumed", "run_finished")]
     assert sessions[0] == "run_started"
-    assert sessions.count("run_resumed") >= KILLS // 2
+    assert sessions.count("run_resumed") >= story.kills // 2
     assert sessions.count("run_finished") == 1
+    return summary | {"rows": total, "kills": kills, "killed_in_plan": planned}
+
+
+def plan_in_flight(db: Path) -> bool:
+    """Whether the dead process left a DCA plan in the middle."""
+    if not rows_in(db):
+        return False
+    plans = Record(db, {}).rows("plan")
+    ends = ("completed", "cancelled", "expired", "short_of_cash")
+    return bool(plans) and plans[-1].data["what"] not in ends
+
+
+def everything_happened(summary: dict[str, Any], record: Record) -> None:
+    """Rebalances, plans, trailing stops, hodl transfers, cards: all of it was at stake."""
+    assert summary["rebalances"] > 0
+    assert summary["plans"]["created"] > 0
+    assert summary["killed_in_plan"] > 0
+    assert summary["fills"] > 50
+    assert summary["approvals"]["approved"] > 0
+    moves = [row.data["what"] for row in record.rows("position")]
+    assert moves.count("protected") > 20, "no stop ever followed the price"
+    entries = [row.data["kind"] for row in record.rows("entry")]
+    assert entries.count("hodl") > 0
+    assert entries.count("rollover") > 0
+
+
+@pytest.mark.slow
+def test_killed_a_dozen_times_it_ends_like_the_one_that_was_not(tmp_path: Path) -> None:
+    summary = kill_and_compare(SHORT, tmp_path)
+    everything_happened(summary, Record(tmp_path / "smooth.db", summary))
+
+
+@pytest.mark.long
+@pytest.mark.skipif(
+    "TRADETERM_LONG" not in os.environ, reason="takes minutes: TRADETERM_LONG=1 pytest -m long -s"
+)
+def test_thirty_days_and_fifty_kills(tmp_path: Path) -> None:
+    began = time.monotonic()
+    summary = kill_and_compare(LONG, tmp_path)
+    everything_happened(summary, Record(tmp_path / "smooth.db", summary))
+    told = ("rows", "kills", "killed_in_plan", "fills", "plans", "rebalances", "exits", "equity")
+    print({key: summary[key] for key in told} | {"seconds": round(time.monotonic() - began)})
 
 
 def test_a_second_process_is_told_who_has_the_file(tmp_path: Path) -> None:

@@ -82,7 +82,11 @@ def assert_balances(record: Record, batches: Sequence[Decimal]) -> None:
     with record.reader() as reader:
         trading = reader.balances()["trading"]
     fees = btc_fees + xrp_fees
-    assert trading == {"BTC": sum(btc), "XRP": sum(xrp), "USDT": 10_000 - btc_cost - xrp_cost - fees}
+    assert trading == {
+        "BTC": sum(btc),
+        "XRP": sum(xrp),
+        "USDT": 10_000 - btc_cost - xrp_cost - fees,
+    }
     worth = sum(btc) * 60_000 + sum(xrp) * D("0.5") + trading["USDT"]
     assert abs(D(record.summary["equity"]) - worth) < D("0.000001")
 
@@ -230,7 +234,9 @@ async def test_a_plan_gives_way_to_a_pending_decision(stage: Stage) -> None:
     assert told(record)[:7] == [
         "created", "batch_sent", "batch_filled", "paused", "resumed", "batch_sent", "batch_filled",
     ]  # fmt: skip
-    paused, resumed = [row for row in record.rows("plan") if row.data["what"] in ("paused", "resumed")]
+    paused, resumed = [
+        row for row in record.rows("plan") if row.data["what"] in ("paused", "resumed")
+    ]
     assert paused.data["plan"]["reason"] == "a trading decision on BTC/USDT is pending"
     assert resumed.ts - paused.ts == 300 * 10**9
 

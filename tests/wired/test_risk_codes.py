@@ -48,6 +48,18 @@ def sell_behind_a_buy(stage: Stage) -> None:
     stage.tape.hold(22 * 60, 22 * 60 + 10, 59_900.0)
 
 
+def turned_around(stage: Stage) -> None:
+    """The SELL at 00:23 is approved: the long is closed, and a short is proposed at once."""
+    second_signal(stage)
+    stage.key(23 * 60 + 3, "approve", card_id="oldest")
+
+
+def jump(stage: Stage) -> None:
+    """The bar before the signal goes up 4.1 %."""
+    stage.tape.rise(by=2_500.0)
+    stage.tape.hold(RISE * 60, RISE * 60 + 10, 62_500.0)
+
+
 def silence(stage: Stage) -> None:
     """Ten seconds without a message before the bar closes by the clock."""
     stage.tape.rise()
@@ -86,12 +98,27 @@ REACHED: dict[RiskCode, tuple[Scene, tuple[str, ...]]] = {
     RiskCode.STALE_DATA: (silence, ()),
     RiskCode.DAILY_LOSS: (second_signal, ("risk.max_daily_loss=0.05",)),
     RiskCode.DRAWDOWN: (second_signal, ("risk.max_drawdown=0.05",)),
+    RiskCode.DAILY_LOSS_24H: (second_signal, ("risk.max_daily_loss=0.05",)),
+    RiskCode.WEEKLY_LOSS: (second_signal, ("risk.max_weekly_loss=0.05",)),
+    RiskCode.BREAKER: (second_signal, ("risk.max_weekly_loss=0.05",)),
+    RiskCode.COOLDOWN: (second_signal, ("risk.cooldown.trade=300",)),
+    RiskCode.REPEATED: (second_signal, ("risk.throttle.repeat=300",)),
+    RiskCode.MESSAGE_RATE: (turned_around, ("risk.throttle.messages_per_minute=1",)),
+    RiskCode.UNUSUAL_MOVE: (jump, ()),
+    RiskCode.LOSSES: (
+        second_after_a_loss, ("risk.max_losses=1", "risk.streak_cooldown=[{at: 1, seconds: 60}]"),
+    ),
+    RiskCode.SIZING: (one_signal, ("risk.sizing.confidence=[{at: 0, part: 10}]",)),
+    RiskCode.COST: (one_signal, ("risk.max_cost=1",)),
+    RiskCode.LEVERAGE_CONFIDENCE: (
+        one_signal, ("risk.confidence_leverage=[{below: 0.8, leverage: 1.5}]",),
+    ),
     RiskCode.CONFIDENCE: (one_signal, ("risk.min_confidence=0.8",)),
     RiskCode.STOP_SIDE: (thin_book(2_400), ("risk.max_collar=5",)),
     RiskCode.STOP_TOO_CLOSE: (one_signal, ("risk.min_stop=2",)),
     RiskCode.STOP_TOO_WIDE: (
         one_signal,
-        ("risk.max_stop=1", "risk.max_stop_by_asset.BTC=1", "risk.max_stop_by_asset.XRP=1"),
+        ("risk.max_stop=1", "risk.by_symbol.BTC.max_stop=1", "risk.by_symbol.XRP.max_stop=1"),
     ),
     RiskCode.TARGET_SIDE: (thin_book(6_000), ()),
     RiskCode.REWARD_RISK: (one_signal, ("risk.min_reward_risk=5",)),
@@ -124,12 +151,15 @@ NOT_REACHED = {
     RiskCode.BAD_ACCOUNT: "nothing is entered without a rate, so nothing held is without a price",
     RiskCode.BAD_MARKET: "without a price or a rate the rule says HOLD; a crossed book is stale",
     RiskCode.STOP_MISSING: "every entry signal carries a stop: its type has no other form",
+    RiskCode.STOP_SET: "likewise: only a what-if can come without one",
     RiskCode.TARGET_MISSING: "likewise a target",
+    RiskCode.ENTRY_RATE: "a rule decides once a minute at most, so five in a minute take five symbols",
+    RiskCode.VOLATILITY: "the mean of the ATR takes 64 bars: tests/wired/test_restraint_stories.py",
     RiskCode.NOT_JUDGED: "follows only from the figures above being missing",
     RiskCode.RULE_ERROR: "follows only from a bug in a rule",
 }
-ELSEWHERE = {RiskCode.EMERGENCY}
-"""Has a story of its own below."""
+ELSEWHERE = {RiskCode.EMERGENCY, RiskCode.UNRECONCILED}
+"""Have stories of their own: below, and with the reconciliation."""
 
 
 def test_no_code_is_forgotten() -> None:

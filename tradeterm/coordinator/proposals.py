@@ -1,4 +1,14 @@
-"""From a trading decision to a proposal: what exactly would be opened or closed."""
+"""From a trading decision to a proposal: what exactly would be opened or closed.
+
+Netting, stated once. Positions of one symbol are never hedged:
+- BUY opens a long and SELL a short, beside positions of the same side as far as risk's limits go
+  (2 per symbol, 5 in all, orders counted that are pending or whose fate is unknown).
+- A BUY beside a short (a SELL beside a long) first closes every position of that side. The other
+  side is opened by a new proposal with its own verdict, once the close has filled.
+- CLOSE_LONG and CLOSE_SHORT close what is open on that side and never open anything.
+- Every close is reduce-only: all closes of a position together never ask for more than it has, and
+  where a stop was faster the venue fills only what is left.
+"""
 
 from __future__ import annotations
 

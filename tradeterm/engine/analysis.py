@@ -32,9 +32,9 @@ TOPICS = {
     AgentName.PORTFOLIO: Topic.PORTFOLIO_UPDATES,
 }
 #: Agents that look at closed bars only: no new bar, same answer.
-BAR_AGENTS = frozenset({TECHNICAL, REGIME})
+BAR_AGENTS = (TECHNICAL, REGIME)
 #: Agents that look at the symbol's market.
-LOOKING_AGENTS = BAR_AGENTS | {TRADING}
+LOOKING_AGENTS = (*BAR_AGENTS, TRADING)
 ALL_SYMBOLS = "*"
 TRADING_NAME = TRADING.value
 NEWS_KEPT = 200
@@ -55,7 +55,7 @@ class AnalysisState(msgspec.Struct):
 
     enabled: dict[str, bool]
     news: list[News]
-    seen: dict[str, int]
+    seen: dict[str, dict[str, int]]
     spoken: dict[str, dict[str, Published]]
     roster: RosterState
 
@@ -90,8 +90,8 @@ class Analysis:
         self._roster = Roster(core.settings.agents, core.settings.portfolio)
         self._enabled = {name: self._schedule[name].enabled for name in AgentName}
         self._news: deque[News] = deque(maxlen=NEWS_KEPT)
-        self._seen: dict[str, int] = {}
-        """``agent symbol`` → closed-bar count of its last run."""
+        self._seen: dict[str, dict[str, int]] = {name.value: {} for name in BAR_AGENTS}
+        """Agent → symbol → closed-bar count of its last run."""
         self._spoken: dict[str, dict[str, Published]] = {name.value: {} for name in AgentName}
         """Agent → symbol → its newest output, for the screen."""
         self._failing: set[str] = set()
@@ -134,7 +134,7 @@ class Analysis:
         """A task's timer fired."""
         core, task = self._core, self._by_timer[timer]
         core.timers.set(timer, self._next_on_grid(task, core.stamp.now))
-        self.run_task(task.name)
+        self._run_task(task)
 
     def enable(self, name: AgentName, enabled: bool) -> None:
         """Switch a task on or off."""
@@ -203,9 +203,11 @@ class Analysis:
 
     def run_task(self, name: AgentName) -> None:
         """Run an agent for every symbol it covers, unless the degradation level forbids it."""
-        if name is SENTIMENT and not self._trading.permits(Permission.SENTIMENT):
+        self._run_task(self._tasks[name])
+
+    def _run_task(self, task: _Task) -> None:
+        if task.name is SENTIMENT and not self._trading.permits(Permission.SENTIMENT):
             return
-        task = self._tasks[name]
         for symbol in task.symbols:
             self._run(task, symbol)
 
@@ -214,14 +216,13 @@ class Analysis:
         counts.runs += 1
         counts.last = now = core.stamp.now
         if task.by_bar:
-            closes = core.market.closes(symbol)
-            key = f"{task.key} {symbol}"
-            if self._seen.get(key) == closes:
+            closes, seen = core.market.closes(symbol), self._seen[task.key]
+            if seen.get(symbol) == closes:
                 core.bus.refresh(task.topic, symbol, task.key, now)
                 if symbol not in self._spoken[task.key]:
                     counts.warming += 1
                 return
-            self._seen[key] = closes
+            seen[symbol] = closes
         try:
             output = self._roster.run(task.name, self._context(task, symbol))
         except Exception as error:  # noqa: BLE001 - one failing agent never stops the others
@@ -292,7 +293,7 @@ class Analysis:
         return AnalysisState(
             {name.value: on for name, on in self._enabled.items()},
             list(self._news),
-            dict(self._seen),
+            {name: dict(seen) for name, seen in self._seen.items()},
             {name: dict(spoken) for name, spoken in self._spoken.items()},
             self._roster.dump(),
         )
@@ -301,6 +302,6 @@ class Analysis:
         """Continue as the dumped analysis would."""
         self._enabled = {AgentName(name): on for name, on in state.enabled.items()}
         self._news = deque(state.news, maxlen=NEWS_KEPT)
-        self._seen = dict(state.seen)
+        self._seen = {name: dict(seen) for name, seen in state.seen.items()}
         self._spoken = {name: dict(spoken) for name, spoken in state.spoken.items()}
         self._roster.load(state.roster)

@@ -32,6 +32,7 @@ from tradeterm.model.vocabulary import (
     PositionSide,
     Priority,
     Purpose,
+    Side,
     Topic,
 )
 from tradeterm.portfolio.portfolio import Portfolio, PortfolioState
@@ -189,6 +190,12 @@ class Books:
         self.revision += 1
         self.conduct.cancelled(self._core.now)
         self.booked(self.execution.cancel(order_id, self._core.now, reason))
+
+    def withdraw(self, symbol: str, side: Side, reason: str) -> None:
+        """Cancel the entries of one side of a symbol that still wait for their price."""
+        self.booked(self.execution.cancel_entries(
+            self._core.now, reason, lambda entry: (entry.symbol, entry.side) == (symbol, side)
+        ))  # fmt: skip
 
     def cancel_entries(self, reason: str) -> int:
         """Cancel every working entry; how many there were."""

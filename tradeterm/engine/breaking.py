@@ -18,8 +18,9 @@ from tradeterm.engine.core import Core, Tripped
 from tradeterm.engine.counters import BreakerChange
 from tradeterm.engine.trading import Trading
 from tradeterm.model.commands import CommandResult, ResetBreaker
+from tradeterm.model.money import ZERO
 from tradeterm.model.orders import Position
-from tradeterm.model.timing import HOUR, day_start
+from tradeterm.model.timing import HOUR, MINUTE, day_start
 from tradeterm.model.vocabulary import Breaker, BreakerEvent, ExitReason, RunState
 from tradeterm.risk.breakers import Bases, Reading, floor_equity, readings
 from tradeterm.risk.conduct import LOSSES
@@ -52,6 +53,9 @@ class Breaking:
         self._settings = core.settings.risk
         self._counted = 0
         """Losses in a row at the last trip: the same ones never trip twice."""
+        self._measured: tuple[Decimal, ...] = ()
+        """The bases ``_lowest`` was worked out for."""
+        self._lowest = ZERO
         self._paused = False
         """Whether the pause is a breaker's, and not somebody's who took it over."""
         self._carry_out: dict[Breaker, Callable[[str, str], None]] = {
@@ -78,13 +82,20 @@ class Breaking:
         raised = bases._replace(high=max(bases.high, high), peak=max(bases.peak, high))
         return low > floor_equity(raised, self._settings)
 
+    def _floor(self, bases: Bases) -> Decimal:
+        """``floor_equity``, worked out anew when a base has moved: most marks move none."""
+        measured = (bases.day_start, bases.high, bases.week_start, bases.peak)
+        if measured != self._measured:
+            self._measured, self._lowest = measured, floor_equity(bases, self._settings)
+        return self._lowest
+
     def check(self) -> None:
         """After a mark: trip what is reached, lift what lifts by itself."""
         bases, tripped = self.bases(), self._core.tripped
         if bases.losses < self._settings.max_losses:
             self._counted = 0
         news = bases.losses >= self._settings.max_losses and bases.losses > self._counted
-        if not news and not tripped and bases.equity > floor_equity(bases, self._settings):
+        if not news and not tripped and bases.equity > self._floor(bases):
             return
         for reading in readings(bases, self._settings):
             if reading.breaker in tripped:
@@ -100,10 +111,13 @@ class Breaking:
 
     def _plan(self) -> None:
         core = self._core
-        if Breaker.DAILY in core.tripped or Breaker.LOSSES in core.tripped:
-            due = (core.now // HOUR + 1) * HOUR
-            until = self._books.conduct.until(LOSSES)
-            core.timers.set(BREAKER_TIMER, min(due, until) if until > core.now else due)
+        dues = []
+        if Breaker.DAILY in core.tripped:
+            dues.append((core.now // HOUR + 1) * HOUR)
+        if Breaker.LOSSES in core.tripped:
+            dues.append(max(self._books.conduct.until(LOSSES), core.now + MINUTE))
+        if dues:
+            core.timers.set(BREAKER_TIMER, min(dues))
         else:
             core.timers.cancel(BREAKER_TIMER)
 
@@ -143,10 +157,10 @@ class Breaking:
 
     def _close_all(self, row_id: str, reason: str) -> None:
         self._core.set_state(RunState.HALTED, reason, row_id)
-        self._core.flattening = True
         self._stop_entries(row_id, reason)
         for position in self._held():
             self._books.close(position, ExitReason.BREAKER, row_id)
+        self._core.flattening = True
 
     def _stop_entries(self, row_id: str, reason: str) -> None:
         self._books.cancel_entries(reason)

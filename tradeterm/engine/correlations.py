@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from itertools import combinations
+from itertools import combinations, pairwise
 from math import log, sqrt
 
 from tradeterm.market.market import Market
@@ -26,6 +26,8 @@ class Correlations:
     def measured(self) -> Mapping[tuple[str, str], Decimal]:
         """Both orders of each pair with enough common hours; the others are absent."""
         market = self._market
+        if len(market.symbols) < 2:
+            return self._measured
         hours = [market.symbol(name).windows.get(HOUR_SECONDS) for name in market.symbols]
         seen = tuple(0 if hour is None or not len(hour) else hour.last_ts for hour in hours)
         if seen != self._seen and len(seen) > 1:
@@ -47,7 +49,7 @@ class Correlations:
         rows = () if window is None else window.rows(self._settings.hours + 1)
         return {
             row[0]: log(row[4] / before[4])
-            for before, row in zip(rows, rows[1:], strict=False)
+            for before, row in pairwise(rows)
             if row[4] > 0 and before[4] > 0
         }
 

@@ -241,21 +241,26 @@ class Engine:
     def _delta(self, event: BookDelta) -> None:
         self._inputs["delta"] += 1
         self._market.on_delta(event)
-        self._book_moved(event.symbol)
+        if self._market.notices:
+            self._tell()
+        if event.symbol in self._guarded:
+            self._mid_moved(event.symbol)
         if self.trading.watching:
             self.trading.tick()
 
     def _snapshot(self, event: BookSnapshot) -> None:
         self._inputs["snapshot"] += 1
         self._market.on_snapshot(event)
-        self._book_moved(event.symbol)
+        if self._market.notices:
+            self._tell()
+        if event.symbol in self._guarded:
+            self._mid_moved(event.symbol)
         if self.trading.watching:
             self.trading.tick()
 
-    def _book_moved(self, symbol: str) -> None:
-        if self._market.notices:
-            self._tell()
-        if symbol in self._guarded and self.books.watch_mid(symbol):
+    def _mid_moved(self, symbol: str) -> None:
+        """Let a new mid act on what is held; most of them are inside the band."""
+        if self.books.watch_mid(symbol):
             self._plan()
 
     def _candle(self, event: Candle) -> None:

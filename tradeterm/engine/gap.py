@@ -62,7 +62,7 @@ class Gap:
         take(event)
         if isinstance(event, Trade | Candle):
             self._books.booked(self._books.execution.on_market(event))
-        else:
+        elif event.symbol in self._books.execution.guarded:
             self._books.watch_mid(event.symbol)
 
     def lost(self, reason: str) -> None:

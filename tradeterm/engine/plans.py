@@ -106,10 +106,7 @@ class Plans:
             return
         if self._core.state is RunState.RUNNING:
             plan = self._resumed(plan)
-        if order.request.side is Side.SELL:
-            self._send(Side.BUY)
-        else:
-            self._settle(plan, order.id)
+        self._side_done(plan, order.request.side, order.id)
 
     def cancel(self, plan_id: str, parent: str) -> CommandResult:
         """End the plan: what was bought stays, nothing more is."""
@@ -151,12 +148,15 @@ class Plans:
         finally:
             self._sending = False
         plan = self._plan
-        if plan.orders:
-            return
-        if side is Side.SELL:
+        if not plan.orders:
+            self._side_done(plan, side, plan.id)
+
+    def _side_done(self, plan: Plan, side: Side, parent: str) -> None:
+        """None of the orders of a side is out any more: buys follow sells, then the batch is over."""
+        if side is Side.SELL and any(plan.legs[n].side is Side.BUY for n in plan.tried):
             self._send(Side.BUY)
         else:
-            self._settle(plan, plan.id)
+            self._settle(plan, parent)
 
     def _send_leg(self, number: int) -> None:
         plan = self._plan

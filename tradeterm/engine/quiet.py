@@ -41,7 +41,7 @@ from tradeterm.model.money import exact
 from tradeterm.model.timing import SECOND
 
 #: Shorter runs are not worth the look.
-LEAST: Final = 4
+LEAST: Final = 2
 #: Above this multiple of the last price the quiet ends: a breaker's base must stay near.
 MOST_RISE: Final = 1.25
 
@@ -134,8 +134,14 @@ class Quiet:
         settled = now < m.ts + self._span and m.ts <= now <= watch and m.window.last_ts == m.ts
         if not settled or m.book.ready or trading.coordinator.degradation.holds:
             return None
+        until = min(
+            m.window.session_end, core.market.next_close,
+            books.execution.next_due, trading.next_due,
+        )  # fmt: skip
+        if until < m.ts + LEAST * self._span:
+            return None
         prospect = _Prospect(
-            above, *averages, watch=watch, look=look, mark=NEVER, until=m.window.session_end,
+            above, *averages, watch=watch, look=look, mark=NEVER, until=until,
             floor=max(rest.low, 0.0), ceiling=rest.high,
         )  # fmt: skip
         handled = [WATCH_TIMER, RECONCILE_TIMER]
@@ -143,10 +149,7 @@ class Quiet:
             if not self._hold(prospect):
                 return None
             handled.append(MARK_TIMER)
-        prospect.until = min(
-            prospect.until, core.timers.earliest_but(handled), core.market.next_close,
-            books.execution.next_due, trading.next_due,
-        )  # fmt: skip
+        prospect.until = min(until, core.timers.earliest_but(handled))
         return prospect
 
     def _hold(self, prospect: _Prospect) -> bool:
@@ -178,7 +181,7 @@ class Quiet:
         """
         m, columns = self._m, bars.columns
         rest = self._books.execution.interested.get(m.symbol)
-        if rest is None or not (rest.low < columns.lows[start] and columns.highs[start] < rest.high):
+        if rest is None or not rest.low < columns.lows[start] <= columns.highs[start] < rest.high:
             return False
         if m.window.room < LEAST or columns.stamps[start] != m.ts + self._span:
             return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Final
 
 import msgspec
 
@@ -34,11 +35,19 @@ from tradeterm.model.vocabulary import (
     Purpose,
     ResolutionAction,
     RunState,
+    Side,
     Topic,
 )
 from tradeterm.risk.engine import RiskEngine
 
 WATCH_TIMER = "watch:data"
+#: The entries a signal contradicts: those that still wait for their price are withdrawn.
+_AGAINST: Final = {
+    Action.BUY: Side.SELL,
+    Action.CLOSE_SHORT: Side.SELL,
+    Action.SELL: Side.BUY,
+    Action.CLOSE_LONG: Side.BUY,
+}
 
 
 class TradingState(msgspec.Struct):
@@ -125,6 +134,7 @@ class Trading:
         if signal.action is Action.HOLD:
             return
         self._core.counters.signals += 1
+        self._books.withdraw(signal.symbol, _AGAINST[signal.action], f"against {published.id}")
         # Under a breaker the proposal is made and vetoed, so that the refusal can be explained.
         if self._core.state is RunState.RUNNING or self._core.tripped:
             self._consider(published, signal.symbol)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from typing import Final
 
 from tradeterm.market.book import OrderBook
 from tradeterm.model.instruments import Instrument
@@ -18,6 +19,8 @@ from tradeterm.model.vocabulary import Side
 Afford = Callable[[Decimal, Decimal], Decimal]
 #: (is bid, price, size taken, refresh count when it was taken)
 Taken = tuple[bool, float, Decimal, int]
+#: Prices remembered per symbol.
+KNOWN: Final = 10_000
 
 
 class Depth:
@@ -27,6 +30,8 @@ class Depth:
         self._book = book
         self._instrument = instrument
         self._taken: dict[tuple[bool, float], tuple[Decimal, int]] = {}
+        self._prices: dict[float, Decimal] = {}
+        """Levels as prices on the tick: the same ones are met again and again."""
 
     def take(
         self, side: Side, size: Decimal, limit: Decimal | None, afford: Afford
@@ -36,7 +41,7 @@ class Depth:
         resting = side.opposite
         fills: list[tuple[Decimal, Decimal]] = []
         for level, shown in self._book.walk(resting):
-            price = self._instrument.price(level)
+            price = self._prices.get(level) or self._exactly(level)
             if limit is not None and (price > limit if side is Side.BUY else price < limit):
                 break
             part = min(size, self._available(resting, level, shown))
@@ -48,6 +53,12 @@ class Depth:
             if size <= 0 or granted < part:
                 break
         return fills
+
+    def _exactly(self, level: float) -> Decimal:
+        if len(self._prices) >= KNOWN:
+            self._prices.clear()
+        price = self._prices[level] = self._instrument.price(level)
+        return price
 
     def _available(self, side: Side, level: float, shown: float) -> Decimal:
         taken = self._taken.get((side is Side.BUY, level))

@@ -8,20 +8,18 @@ placed (or resized) in the very call that booked the fill.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from decimal import Decimal
 
 import msgspec
 
 from tradeterm.errors import InvalidOrder
-from tradeterm.execution import positions as arithmetic
 from tradeterm.execution.admission import admit
 from tradeterm.execution.budget import Touched
 from tradeterm.execution.fees import Fees, FeesState
+from tradeterm.execution.fills import FillBook
 from tradeterm.execution.guards import Band, Guards, Watch
-from tradeterm.execution.keeping import Keeper
+from tradeterm.execution.keeping import PRICED, Keeper, price_range
 from tradeterm.execution.latency import NEVER
-from tradeterm.execution.margin import borrowing_share
 from tradeterm.execution.orders import Orders, OrdersState
 from tradeterm.execution.outbox import Headroom, Outbox, OutboxState
 from tradeterm.execution.paper import PaperExchange, PaperState
@@ -29,17 +27,15 @@ from tradeterm.execution.protection import PROTECTIVE, BracketState, Protect, Pr
 from tradeterm.execution.purse import Purse
 from tradeterm.execution.requests import Requests
 from tradeterm.execution.resting import Resting
-from tradeterm.execution.stops import StopRules, right_side
+from tradeterm.execution.stops import StopRules
 from tradeterm.market.book import OrderBook
 from tradeterm.model.instruments import Instrument
 from tradeterm.model.market import Candle, MarketEvent, Trade
 from tradeterm.model.messages import SystemEvent
-from tradeterm.model.money import ZERO, ledger_cost, plain
+from tradeterm.model.money import ZERO, plain
 from tradeterm.model.orders import (
     ApprovedOrder,
     ExecutionEvent,
-    Fill,
-    Filled,
     Order,
     OrderChanged,
     OrderEnded,
@@ -52,12 +48,9 @@ from tradeterm.model.orders import (
 )
 from tradeterm.model.reconciling import VenueSnapshot
 from tradeterm.model.vocabulary import (
-    AccountBook,
     ExitReason,
     OrderStatus,
-    PositionSide,
     Purpose,
-    Side,
 )
 from tradeterm.settings.execution import ExecutionSettings
 from tradeterm.settings.market import FeeSchedule
@@ -117,6 +110,9 @@ class Execution:
         self.interested: dict[str, Resting] = self._venue.interested
         self.positions: dict[str, Position] = {}
         """Open margin positions by id."""
+        self._fills = FillBook(
+            settings, instruments, self.positions, self.fees, ids=ids, currency=currency, rate=rate
+        )
         self.next_due = NEVER
         """When ``advance`` has something to do (ns): at the venue, a rollover, a time exit."""
         self._protection = Protection(self._orders, self._venue, self.requests, ids, protect)
@@ -236,18 +232,22 @@ class Execution:
         self._orders.note_cancel(order_id, reason)
         return self._digest(self._outbox.cancel(order_id, now), now)
 
-    def cancel_entries(self, now: int, reason: str) -> list[ExecutionEvent]:
-        """Cancel every working margin entry."""
+    def cancel_entries(
+        self, now: int, reason: str, only: Callable[[OrderRequest], bool] | None = None
+    ) -> list[ExecutionEvent]:
+        """Cancel every working margin entry, or those ``only`` picks."""
         entries = [
             order_id
             for order_id, order in self._orders.working.items()
             if order.request.purpose is Purpose.ENTRY
+            and not self._orders.cancelling(order_id)
+            and (only is None or only(order.request))
         ]
         return [event for order_id in entries for event in self.cancel(order_id, now, reason)]
 
     def on_market(self, event: MarketEvent) -> list[ExecutionEvent]:
         """Let a trade or candle act on resting orders, then on the guards of positions."""
-        if not isinstance(event, Trade | Candle):
+        if not isinstance(event, PRICED):
             return []
         whole = isinstance(event, Candle) and self._venue.spans(event)
         reports = self._venue.on_market(event)
@@ -261,7 +261,7 @@ class Execution:
     def _guard(
         self, event: Trade | Candle, band: Band, events: list[ExecutionEvent], *, whole: bool
     ) -> None:
-        low, high = _range(event, whole=whole)
+        low, high = price_range(event, whole=whole)
         if band.low < low and high < band.high:
             return
         moved = self._keeper.follow(event.symbol, low, high, event.ts, events)
@@ -298,55 +298,23 @@ class Execution:
         self, position_id: str, price: Decimal, kind: ExitReason, now: int, parent: str
     ) -> list[ExecutionEvent]:
         """Put a stop elsewhere; InvalidOrder when it is off the tick or would fire at once."""
-        position = self._movable(position_id, price, stop=True)
-        events: list[ExecutionEvent] = []
-        self._keeper.put_stop(position, price, kind, parent, now, events)
-        return self._taken(position, now, events)
+        return self._moved(self._keeper.move_stop(position_id, price, kind, now, parent), now)
 
     def move_target(
         self, position_id: str, price: Decimal | None, now: int, parent: str
     ) -> list[ExecutionEvent]:
         """Put a target elsewhere, or take it away; InvalidOrder as for ``move_stop``."""
-        position = self._movable(position_id, price, stop=False)
-        events: list[ExecutionEvent] = []
-        self._keeper.change(replace(position, target=price, updated=now), parent, events)
-        return self._taken(position, now, events)
+        return self._moved(self._keeper.move_target(position_id, price, now, parent), now)
 
     def set_trailing(
         self, position_id: str, now: int, parent: str, *, on: bool
     ) -> list[ExecutionEvent]:
         """Let a stop follow the price from the next print on, or stay where it is."""
-        position = self._movable(position_id, None, stop=True)
-        events: list[ExecutionEvent] = []
-        self._keeper.change(replace(position, trailing=on, updated=now), parent, events)
-        return self._taken(position, now, events)
+        return self._moved(self._keeper.set_trailing(position_id, now, parent, on=on), now)
 
-    def _taken(
-        self, position: Position, now: int, events: list[ExecutionEvent]
-    ) -> list[ExecutionEvent]:
+    def _moved(self, events: list[ExecutionEvent], now: int) -> list[ExecutionEvent]:
         """Protection works at once: the venue's answers belong to the same step."""
-        self._guards.reband(position.symbol)
         return events + self._digest(self._venue.advance(now), now)
-
-    def _movable(self, position_id: str, price: Decimal | None, *, stop: bool) -> Position:
-        position = self.positions.get(position_id)
-        if position is None:
-            raise InvalidOrder(f"no open position {position_id}")
-        if position.stop_kind is ExitReason.LIQUIDATION:
-            raise InvalidOrder(f"{position_id} is being liquidated")
-        if price is None:
-            return position
-        what, tick = "stop" if stop else "target", self._instruments[position.symbol].tick
-        if not price.is_finite() or price <= 0 or price % tick:
-            raise InvalidOrder(f"{what} {plain(price)} is not on the tick of {plain(tick)}")
-        market = self._mid(position.symbol)
-        if market is None or not right_side(position, price, market, stop=stop):
-            at = "unknown" if market is None else plain(market)
-            raise InvalidOrder(
-                f"a {what} at {plain(price)} would fire at once: {position.side} {position_id}, "
-                f"market at {at}"
-            )
-        return position
 
     # -- what the venue says otherwise ---------------------------------------------------------
 
@@ -405,9 +373,7 @@ class Execution:
         self._plan()
         return events
 
-    def _settle(
-        self, changed: Mapping[str, str], now: int, events: list[ExecutionEvent]
-    ) -> None:
+    def _settle(self, changed: Mapping[str, str], now: int, events: list[ExecutionEvent]) -> None:
         """Protection and guards of positions (id → symbol) that changed are what they now say."""
         for position_id in changed:
             position = self.positions.get(position_id)
@@ -444,59 +410,10 @@ class Execution:
             ))  # fmt: skip
             events.append(OrderChanged(order))
             return
-        fill = self._fill(request, report, before)
-        if request.book is AccountBook.SPOT:
-            events += (Filled(fill, None, None), OrderChanged(order))
-            return
-        after, reason = self._position_after(request, fill, before)
-        events += (Filled(fill, before, after, reason), OrderChanged(order))
-        what = "opened" if before is None else "reduced" if reason else "increased"
-        if after.is_open:
-            self.positions[after.id] = after
-        else:
-            what = "closed"
-            del self.positions[after.id]
-        if before is None:
-            self._protection.attach(after.id, order.verdict_id)
-        events.append(PositionChanged(after, what, fill.id))
-
-    def _position_after(
-        self, request: OrderRequest, fill: Fill, before: Position | None
-    ) -> tuple[Position, ExitReason | None]:
-        if not request.reduce_only:
-            carry = self._opening_fee(fill, request)
-            if before is not None:
-                return arithmetic.increased(before, fill, carry), None
-            on = self._settings.trailing.enabled
-            return arithmetic.opened(fill, request, carry, trailing=on), None
-        assert before is not None, "a fill that reduces nothing is not booked"
-        reason = request.exit_reason or ExitReason.SIGNAL
-        return arithmetic.reduced(before, fill, reason), reason
-
-    def _fill(self, request: OrderRequest, report: OrderFilled, before: Position | None) -> Fill:
-        instrument = self._instruments[request.symbol]
-        rate = self._rate(instrument.quote)
-        share = self.fees.share(report.liquidity, report.ts)
-        notional = report.size * report.price
-        asset = instrument.quote
-        self.fees.traded(ledger_cost(notional * rate), report.ts)
-        if request.book is AccountBook.MARGIN:
-            asset, notional = self._currency, notional * rate
-        fee = ledger_cost(notional * share)
-        if request.reduce_only and before is not None:
-            fee = min(fee, arithmetic.released(before, report.size))
-        return Fill(
-            id=self._ids("fill"), ts=report.ts, order_id=request.id, symbol=request.symbol,
-            side=request.side, book=request.book, price=report.price, size=report.size, fee=fee,
-            fee_asset=asset, rate=rate, liquidity=report.liquidity, evidence=report.evidence,
-            position_id=request.position_id,
-        )  # fmt: skip
-
-    def _opening_fee(self, fill: Fill, request: OrderRequest) -> Decimal:
-        """What borrowing for an entry fill costs at once, account currency."""
-        side = PositionSide.LONG if fill.side is Side.BUY else PositionSide.SHORT
-        share = borrowing_share(side, request.leverage, self._settings.margin.opening)
-        return ledger_cost(fill.size * fill.price * fill.rate * share)
+        booked = self._fills.book(order, report)
+        if before is None and request.position_id is not None:
+            self._protection.attach(request.position_id, order.verdict_id)
+        events += booked
 
     # -- state -------------------------------------------------------------------------------
 
@@ -523,10 +440,3 @@ class Execution:
         self._outbox.load(state.outbox)
         self._guards.load(state.watches)
         self._plan()
-
-
-def _range(event: Trade | Candle, *, whole: bool) -> tuple[float, float]:
-    """The lowest and highest price that guards learn from an event."""
-    if isinstance(event, Trade):
-        return event.price, event.price
-    return (event.low, event.high) if whole else (event.close, event.close)

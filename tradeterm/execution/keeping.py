@@ -12,12 +12,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from decimal import Decimal
+from typing import Final
 
+from tradeterm.errors import InvalidOrder
 from tradeterm.execution.guards import Guards
 from tradeterm.execution.margin import borrowing_share, charged, share_left
 from tradeterm.execution.protection import Protection
-from tradeterm.execution.stops import StopRules
+from tradeterm.execution.stops import StopRules, right_side
 from tradeterm.model.instruments import Instrument
+from tradeterm.model.market import Candle, Trade
 from tradeterm.model.money import exact, plain
 from tradeterm.model.orders import (
     ExecutionEvent,
@@ -30,6 +33,9 @@ from tradeterm.model.orders import (
 from tradeterm.model.timing import MINUTE, SECOND
 from tradeterm.model.vocabulary import ExitReason, PositionSide
 from tradeterm.settings.execution import ExecutionSettings
+
+#: What states a price that stops follow.
+PRICED: Final = (Trade, Candle)
 
 
 class Keeper:
@@ -90,6 +96,57 @@ class Keeper:
         events.append(PositionChanged(after, "protected", parent))
         self._protection.fit(after, after.updated, events)
 
+    # -- by order --------------------------------------------------------------------------
+
+    def move_stop(
+        self, position_id: str, price: Decimal, kind: ExitReason, now: int, parent: str
+    ) -> list[ExecutionEvent]:
+        """Put a stop elsewhere; InvalidOrder when it is off the tick or would fire at once."""
+        position = self._movable(position_id)
+        self._check(position, price, stop=True)
+        return self._ordered(replace(position, stop=price, stop_kind=kind), now, parent)
+
+    def move_target(
+        self, position_id: str, price: Decimal | None, now: int, parent: str
+    ) -> list[ExecutionEvent]:
+        """Put a target elsewhere, or take it away; InvalidOrder as for ``move_stop``."""
+        position = self._movable(position_id)
+        if price is not None:
+            self._check(position, price, stop=False)
+        return self._ordered(replace(position, target=price), now, parent)
+
+    def set_trailing(
+        self, position_id: str, now: int, parent: str, *, on: bool
+    ) -> list[ExecutionEvent]:
+        """Let a stop follow the price from the next print on, or stay where it is."""
+        return self._ordered(replace(self._movable(position_id), trailing=on), now, parent)
+
+    def _ordered(self, after: Position, now: int, parent: str) -> list[ExecutionEvent]:
+        events: list[ExecutionEvent] = []
+        self.change(replace(after, updated=now), parent, events)
+        self._guards.reband(after.symbol)
+        return events
+
+    def _movable(self, position_id: str) -> Position:
+        position = self._positions.get(position_id)
+        if position is None:
+            raise InvalidOrder(f"no open position {position_id}")
+        if position.stop_kind is ExitReason.LIQUIDATION:
+            raise InvalidOrder(f"{position_id} is being liquidated")
+        return position
+
+    def _check(self, position: Position, price: Decimal, *, stop: bool) -> None:
+        what, tick = "stop" if stop else "target", self._instruments[position.symbol].tick
+        if not price.is_finite() or price <= 0 or price % tick:
+            raise InvalidOrder(f"{what} {price} is not on the tick of {plain(tick)}")
+        market = self._mid(position.symbol)
+        if market is None or not right_side(position, price, market, stop=stop):
+            at = "unknown" if market is None else plain(market)
+            raise InvalidOrder(
+                f"a {what} at {plain(price)} would fire at once: {position.side} {position.id}, "
+                f"market at {at}"
+            )
+
     # -- on every mid ----------------------------------------------------------------------
 
     def judge_margins(
@@ -146,9 +203,7 @@ class Keeper:
         mark = self._mid(position.symbol)
         if mark is None:
             mark = position.entry
-        share = borrowing_share(
-            position.side, position.leverage, self._settings.margin.rollover
-        )
+        share = borrowing_share(position.side, position.leverage, self._settings.margin.rollover)
         notional = position.size * mark * self._rate_of(position)
         event = charged(position, notional, share, self._cash(), now)
         self._positions[position.id] = event.after
@@ -157,3 +212,10 @@ class Keeper:
 
     def _rate_of(self, position: Position) -> Decimal:
         return self._rate(self._instruments[position.symbol].quote)
+
+
+def price_range(event: Trade | Candle, *, whole: bool) -> tuple[float, float]:
+    """The lowest and highest price an event states; a bar's own range only when it is news."""
+    if isinstance(event, Trade):
+        return event.price, event.price
+    return (event.low, event.high) if whole else (event.close, event.close)

@@ -19,7 +19,9 @@ def borrowing_share(side: PositionSide, leverage: Decimal, fees: BorrowingFees) 
     return fees.long / 100 if leverage > 1 else ZERO
 
 
-def charged(position: Position, notional: Decimal, share: Decimal, cash: Decimal, now: int) -> Charged:
+def charged(
+    position: Position, notional: Decimal, share: Decimal, cash: Decimal, now: int
+) -> Charged:
     """A position after it paid ``share`` of ``notional``: from ``cash``, then its collateral.
 
     What neither has is not paid: more than the collateral cannot be lost.

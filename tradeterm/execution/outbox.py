@@ -188,10 +188,6 @@ class Outbox:
 
     # -- looking -----------------------------------------------------------------------------
 
-    def holds(self, order_id: str) -> bool:
-        """Whether an order has not left yet."""
-        return order_id in self._urgent or order_id in self._patient
-
     def headroom(self, now: int) -> Headroom:
         """What may still be sent, and how many orders wait."""
         return Headroom(self._budget.rooms(now), len(self._urgent) + len(self._patient))

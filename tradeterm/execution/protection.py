@@ -7,7 +7,6 @@ in which the position changed. One fills, the other goes with the position (OCO)
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 from tradeterm.execution.brackets import Bracket
 from tradeterm.execution.orders import Orders
@@ -100,9 +99,7 @@ class Protection:
             events.append(self._orders.open(approved, now))
             self._venue.submit(approved, now)
             return new_id
-        request = self._requests.protective(position, purpose, order.id)
-        # What it filled already stays part of its size; what remains is the position's.
-        request = replace(request, size=position.size + order.filled)
+        request = self._requests.protective(position, purpose, order.id, order.filled)
         if request != order.request:
             approved = self._protect(request, bracket.verdict_id, now)
             events.append(self._orders.amend(approved, now))

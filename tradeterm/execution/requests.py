@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from tradeterm.errors import InvalidOrder
 from tradeterm.model.instruments import Instrument
-from tradeterm.model.money import ONE, ceil_to, floor_to
+from tradeterm.model.money import ONE, ZERO, ceil_to, floor_to
 from tradeterm.model.orders import OrderRequest, Position
 from tradeterm.model.proposals import TradeIntent
 from tradeterm.model.timing import SECOND
@@ -76,8 +76,13 @@ class Requests:
             exit_reason=reason,
         )  # fmt: skip
 
-    def protective(self, position: Position, purpose: Purpose, order_id: str) -> OrderRequest:
-        """The stop or target of a position: reduce-only, held at the venue until triggered."""
+    def protective(
+        self, position: Position, purpose: Purpose, order_id: str, filled: Decimal = ZERO
+    ) -> OrderRequest:
+        """The stop or target of a position: reduce-only, held at the venue until triggered.
+
+        What it ``filled`` already stays part of its size; what remains is the position's.
+        """
         stop = purpose is Purpose.STOP
         trigger = position.stop if stop else position.target
         if trigger is None:
@@ -87,8 +92,8 @@ class Requests:
             kind = OrderType.STOP_LOSS  # whatever it costs
         return OrderRequest(
             id=order_id, symbol=position.symbol, side=position.side.exit, type=kind,
-            size=position.size, purpose=purpose, book=AccountBook.MARGIN, parent=position.id,
-            trigger=trigger, limit=self._limit(position, kind, trigger), reduce_only=True,
+            size=position.size + filled, purpose=purpose, book=AccountBook.MARGIN,
+            parent=position.id, trigger=trigger, limit=self._limit(position, kind, trigger), reduce_only=True,
             position_id=position.id, leverage=position.leverage, agent=position.agent,
             exit_reason=position.stop_kind if stop else ExitReason.TARGET,
         )  # fmt: skip

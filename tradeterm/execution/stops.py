@@ -23,9 +23,7 @@ Move = tuple[Decimal, ExitReason]
 class StopRules:
     """The rules by which stops move, from the settings. Prices in quote currency."""
 
-    def __init__(
-        self, settings: ExecutionSettings, instruments: Mapping[str, Instrument]
-    ) -> None:
+    def __init__(self, settings: ExecutionSettings, instruments: Mapping[str, Instrument]) -> None:
         trailing = settings.trailing
         self._activation = trailing.activation / 100
         self._distance = trailing.distance / 100

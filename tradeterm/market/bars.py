@@ -35,7 +35,8 @@ class Columns(NamedTuple):
 
     def part(self, start: int, stop: int) -> Columns:
         """Some of them."""
-        return Columns(*[column[start:stop] for column in self])
+        stamps, *figures = self
+        return Columns(stamps[start:stop], *[column[start:stop] for column in figures])
 
 
 class Bars(Sequence[MarketEvent]):

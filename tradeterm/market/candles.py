@@ -179,6 +179,10 @@ class CandleWindow:
     def volume(self) -> Column:
         return self._np[4][: self.count]
 
+    def stamps(self, count: int) -> npt.NDArray[np.int64]:
+        """Close times (ns) of the last ``count`` candles, oldest first."""
+        return np.array(self._t[max(0, self.count - count) : self.count], dtype=np.int64)
+
     def last_close(self) -> float | None:
         """Close of the newest candle."""
         return self._c[self.count - 1] if self.count else None

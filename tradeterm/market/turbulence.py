@@ -88,19 +88,12 @@ def _moves(
     bars = within // window.timeframe
     if not bars or len(window) < 2:
         return None, 0, ()
-    rows = window.rows(TAIL)
-    last = rows[-1]
-    moved, newest = 0, 0.0
-    for index in range(len(rows) - 1, 0, -1):
-        row, since = rows[index], rows[index][0] - within * SECOND
-        before = max(0, index - bars)
-        while rows[before][0] < since:
-            before += 1  # a gap: that one is too long ago
-        move = abs(row[4] / rows[before][4] - 1) * 100
-        if row is last:
-            newest = move
-        if move > percent:
-            moved = row[0]
-            break
-    recent = tuple(row[4] for row in rows[-bars:] if row[0] > last[0] - within * SECOND)
-    return newest, moved, recent
+    stamps, closes = window.stamps(TAIL), window.close[-TAIL:]
+    since = stamps - within * SECOND
+    # Behind a gap, what lies ``bars`` before is too long ago.
+    before = np.maximum(np.arange(len(stamps)) - bars, np.searchsorted(stamps, since))
+    moves = np.abs(closes / closes[before] - 1) * 100
+    wild = np.flatnonzero(moves[1:] > percent) + 1
+    moved = int(stamps[wild[-1]]) if len(wild) else 0
+    recent = closes[-bars:][stamps[-bars:] > since[-1]]
+    return float(moves[-1]), moved, tuple(recent.tolist())

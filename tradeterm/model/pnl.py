@@ -20,8 +20,7 @@ def price_gain(position: Position, price: Decimal, size: Decimal, rate: Decimal)
 
 def price_gains(position: Position, prices: Iterable[Decimal], rate: Decimal) -> list[Decimal]:
     """``price_gain`` of all of a position at each of many prices."""
-    entry, sign, size = position.entry, position.side.sign, position.size
+    entry, signed = position.entry, position.size * position.side.sign
     return [
-        ((price - entry) * sign * size * rate).quantize(LEDGER_STEP, rounding=ROUND_FLOOR)
-        for price in prices
+        ((price - entry) * signed * rate).quantize(LEDGER_STEP, ROUND_FLOOR) for price in prices
     ]

@@ -50,13 +50,15 @@ class Marks:
 
     def high(self, now: int) -> Decimal:
         """The highest mark of the 24 hours before ``now``; looking changes nothing."""
-        since = now - DAY
-        return next((equity for ts, equity in self._highs if ts >= since), self.current)
+        since, highs = now - DAY, self._highs
+        if highs and highs[0][0] >= since:
+            return highs[0][1]
+        return next((equity for ts, equity in highs if ts >= since), self.current)
 
     def note(self, now: int, equity: Decimal) -> bool:
         """Take a mark; True when it starts a day or is a new peak, which the journal must know."""
         self.current, self.ts = equity, now
-        self._rise(now, equity)
+        self._rise(((now, equity),))
         today, this_week = day_start(now), week_start(now)
         new_day, new_peak = today > self._day, equity > self.peak
         if new_day:
@@ -70,16 +72,20 @@ class Marks:
     def follow(self, marks: Sequence[tuple[int, Decimal]]) -> None:
         """``note`` for a run of marks (stamp, equity) on a day that has begun."""
         self.ts, self.current = marks[-1]
-        for ts, equity in marks:
-            self._rise(ts, equity)
-        self.peak = max(self.peak, *(equity for _, equity in marks))
+        lasting: list[tuple[int, Decimal]] = []
+        for mark in reversed(marks):
+            if not lasting or mark[1] > lasting[-1][1]:
+                lasting.append(mark)
+        self._rise(lasting)
+        self.peak = max(self.peak, lasting[-1][1])
 
-    def _rise(self, now: int, equity: Decimal) -> None:
-        highs = self._highs
-        while highs and highs[-1][1] <= equity:
+    def _rise(self, lasting: Sequence[tuple[int, Decimal]]) -> None:
+        """Take in marks that no later one reached, newest first."""
+        highs, top = self._highs, lasting[-1][1]
+        while highs and highs[-1][1] <= top:
             highs.pop()
-        highs.append((now, equity))
-        since = now - DAY
+        highs.extend(reversed(lasting))
+        since = self.ts - DAY
         while highs[0][0] < since:
             highs.popleft()
 

@@ -75,9 +75,10 @@ def amend(
     )
     if fixed != order.request:
         raise InvalidOrder(f"{request.id}: an amendment changes size and limit, nothing else")
-    if not order.filled < request.size <= order.request.size:
+    size = request.size
+    if not (size.is_finite() and order.filled < size <= order.request.size):
         raise InvalidOrder(
-            f"{request.id}: size {request.size} is not between the {order.filled} that filled and "
+            f"{request.id}: size {size} is not between the {order.filled} that filled and "
             f"{order.request.size}; more is a new order"
         )
     if request.reduce_only or request.limit == order.request.limit:

@@ -11,6 +11,11 @@ from tradeterm.model.vocabulary import Regime
 from tradeterm.settings.section import Section
 
 Strictness = Literal["normal", "strict", "very_strict"]
+#: What one symbol or base asset may have of its own.
+OwnLimit = Literal[
+    "max_leverage", "max_position", "max_risk", "min_confidence", "min_stop", "max_stop",
+    "max_collar",
+]  # fmt: skip
 
 
 class LeverageStep(Section):
@@ -95,18 +100,6 @@ class MeasuredSettings(Section):
     least: int = Field(ge=2, le=500)
 
 
-class SymbolLimits(Section):
-    """Limits of one symbol or base asset; what is not named stays as it is for all."""
-
-    max_leverage: Decimal | None = Field(default=None, ge=1, le=5)
-    max_position: Decimal | None = Field(default=None, gt=0, le=100)
-    max_risk: Decimal | None = Field(default=None, gt=0, le=100)
-    min_confidence: Decimal | None = Field(default=None, ge=0, le=1)
-    min_stop: Decimal | None = Field(default=None, gt=0, lt=50)
-    max_stop: Decimal | None = Field(default=None, gt=0, lt=50)
-    max_collar: Decimal | None = Field(default=None, gt=0, le=20)
-
-
 class RiskSettings(Section):
     """Limits in percent of equity unless said otherwise."""
 
@@ -146,8 +139,8 @@ class RiskSettings(Section):
     """Percent per side."""
     max_collar: Decimal = Field(gt=0, le=20)
     """Percent an entry may lie away from the mid of the book."""
-    by_symbol: dict[str, SymbolLimits]
-    """By symbol or base asset."""
+    by_symbol: dict[str, dict[OwnLimit, Decimal]]
+    """By symbol or base asset; what is not named stays as it is for all."""
     max_daily_loss: Decimal = Field(gt=0, le=100)
     max_weekly_loss: Decimal = Field(gt=0, le=100)
     max_drawdown: Decimal = Field(gt=0, le=100)
@@ -191,18 +184,20 @@ class RiskSettings(Section):
         return self
 
     def _check_override(self, name: str) -> None:
-        limits = self.by_symbol[name]
-        for field in SymbolLimits.model_fields:
-            value, general = getattr(limits, field), getattr(self, field)
-            if value is None:
-                continue
+        own = self.by_symbol[name]
+        for field, value in own.items():
+            general = getattr(self, field)
             looser = value < general if field.startswith("min") else value > general
-            if looser:
+            if looser or not value > 0:
                 raise ValueError(
-                    f"by_symbol.{name}.{field} is {value}, looser than {field} {general}; an "
-                    "override may only be tighter"
+                    f"by_symbol.{name}.{field} is {value}, looser than {field} {general} or not "
+                    "above 0; an override may only be tighter"
                 )
-        least, most = limits.min_stop or self.min_stop, limits.max_stop or self.max_stop
+        if own.get("max_leverage", 1) < 1:
+            raise ValueError(f"by_symbol.{name}.max_leverage is below 1; write at least 1")
+        if own.get("min_confidence", 0) > 1:
+            raise ValueError(f"by_symbol.{name}.min_confidence is above 1; write a fraction")
+        least, most = own.get("min_stop", self.min_stop), own.get("max_stop", self.max_stop)
         if least > most:
             raise ValueError(
                 f"by_symbol.{name}.max_stop is {most}; write {least} (min_stop) to {self.max_stop} "
@@ -229,11 +224,11 @@ class RiskSettings(Section):
                 return value
         return self.unlisted_correlation
 
-    def limit(self, field: str, symbol: str) -> Decimal:
+    def limit(self, field: OwnLimit, symbol: str) -> Decimal:
         """A limit as it holds for one symbol: the tightest of all that name it."""
-        found = [getattr(self, field)]
+        found: list[Decimal] = [getattr(self, field)]
         for name in (symbol.partition("/")[0], symbol):
-            own = getattr(self.by_symbol.get(name), field, None)
-            if own is not None:
-                found.append(own)
+            own = self.by_symbol.get(name, {})
+            if field in own:
+                found.append(own[field])
         return max(found) if field.startswith("min") else min(found)

@@ -14,6 +14,8 @@ from tradeterm.model.vocabulary import OrderStatus, Purpose, VerdictStatus
 
 Report = Callable[[str, str], None]
 """``report(where, what)``"""
+#: Kinds of rows it looks at.
+JUDGED = frozenset({"order", "fill", "position", "entry", "verdict"})
 _ALLOWING = {VerdictStatus.APPROVED.value, VerdictStatus.MODIFIED.value}
 
 

@@ -46,7 +46,7 @@ MIGRATIONS = (
     ),
     Migration(
         2,
-        "agent outputs and equity marks as views",
+        "agent outputs, verdicts and equity marks as views",
         (
             *(f"DROP TABLE IF EXISTS {name}" for name in schema.VIEWS),
             *(view.ddl() for view in schema.VIEWS.values()),

@@ -234,26 +234,6 @@ def _card(source: Source, body: Body) -> list[Change]:
     ]
 
 
-def _verdict(source: Source, body: Body) -> list[Change]:
-    intent = body["intent"]
-    return [
-        Change(
-            "verdicts",
-            (
-                source.run,
-                body["id"],
-                body["ts"],
-                body["parent"],
-                body["status"],
-                _json(body["codes"]),
-                intent["symbol"] if intent else None,
-                body["content_hash"],
-                source.seq,
-            ),
-        )
-    ]
-
-
 def _state(source: Source, body: Body) -> list[Change]:
     return [_coordinator(source, body["state"], body["reason"])]
 
@@ -292,7 +272,6 @@ PROJECTORS: dict[str, Projector] = {
     "conflict": _conflict,
     "resolution": _resolution,
     "card": _card,
-    "verdict": _verdict,
     "state": _state,
     "level": _level,
 }

@@ -118,11 +118,6 @@ TABLES = {
             "run id",
         ),
         _table(
-            "verdicts",
-            "run:i id ts:i parent status codes symbol? content_hash seq:i",
-            "run id",
-        ),
-        _table(
             "plans",
             "run:i id created:i parent purpose status reason batch:i batches:i next:i? expires:i"
             " amount filled legs what seq:i",
@@ -158,6 +153,21 @@ VIEWS = {
                 "bias": f"coalesce({_body('output.bias')}, {_body('output.action')})",
                 "confidence": _body("output.confidence"),
                 "inputs": _body("inputs"),
+                "seq": "journal.seq",
+            },
+        ),
+        View(
+            "verdicts",
+            "verdict",
+            {
+                "run": "runs.run",
+                "id": "journal.id",
+                "ts": "journal.ts",
+                "parent": "journal.parent",
+                "status": _body("status"),
+                "codes": _body("codes"),
+                "symbol": _body("intent.symbol"),
+                "content_hash": _body("content_hash"),
                 "seq": "journal.seq",
             },
         ),

@@ -15,7 +15,7 @@ import msgspec
 
 from tradeterm.adapters.store.head import read_head
 from tradeterm.adapters.store.inspection import inspect, open_readonly
-from tradeterm.adapters.store.invariants import Invariants
+from tradeterm.adapters.store.invariants import JUDGED, Invariants
 from tradeterm.adapters.store.migrations import applied, migrate
 from tradeterm.adapters.store.paths import StorePaths, locate
 from tradeterm.adapters.store.projections import PROJECTORS, RUN_STARTED, Change, Source, project
@@ -162,7 +162,7 @@ class _Verification:
         for values in found:
             row = StoredRow(*values)
             self._check_chain(row, head)
-            if row.kind in PROJECTORS:
+            if row.kind in PROJECTORS or row.kind in JUDGED:
                 changes += self._check_row(row)
         self._outcome.rows += len(found)
         self._rebuild(rebuilt, changes)
@@ -188,9 +188,8 @@ class _Verification:
                 self._invariants.finish()
                 self._starts.append(row.seq)
                 self._invariants = self._fresh_invariants()
-            changes = project(
-                Source(self._tail.run, row.seq, row.kind, row.id, row.ts, row.parent), row.body
-            )
+            source = Source(self._tail.run, row.seq, row.kind, row.id, row.ts, row.parent)
+            changes = project(source, row.body) if row.kind in PROJECTORS else []
             self._invariants.check(row, body)
         except (msgspec.DecodeError, StoreError) as error:
             self._report(f"journal row {row.seq}", str(error))

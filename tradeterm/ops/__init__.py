@@ -1,0 +1,1 @@
+"""Floor 6: what looks after a run from the outside."""
