@@ -150,7 +150,7 @@ def test_orders_to_a_run_at_rest(shell: Shell, six_hours: Path, tmp_path: Path) 
         if row.kind == "order"
         and row.seq > at
         and row.data["status"] == "pending"
-        and row.data["request"]["purpose"] in {"entry", "rebalance"}
+        and row.data["request"]["purpose"] in {"entry", "rebalance", "dca", "hodl"}
     ]
     assert shell("resume", "--yes", "--db", db).code == 0
     assert shell("status", "--db", db, "--json").json["state"] == "running"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import shutil
 import sqlite3
@@ -19,8 +21,26 @@ from tradeterm.adapters.store.reader import Reader
 
 COMMANDS = (
     "status",
+    "portfolio",
     "positions",
     "orders",
+    "fills",
+    "postings",
+    "plans",
+    "differences",
+    "close",
+    "close-losers",
+    "flatten",
+    "move-stop",
+    "move-target",
+    "break-even",
+    "trailing",
+    "cancel",
+    "cancel-entries",
+    "amend",
+    "cancel-plan",
+    "reconcile",
+    "adopt",
     "conflicts",
     "journal",
     "explain",
@@ -50,6 +70,14 @@ def test_every_command_explains_itself(shell: Shell, name: str, option: str) -> 
         "explain",
         "journal --limit -3",
         "orders --limit many",
+        "close",
+        "close pos-1 --size 0",
+        "close pos-1 --limit=-5",
+        "move-stop pos-1 high",
+        "move-target pos-1 nowhere",
+        "trailing pos-1 perhaps",
+        "amend PAPER-1 --size NaN",
+        "adopt diff-1",
         "config bogus",
         "run --seed -1",
         "run --on-bad perhaps",
@@ -88,6 +116,7 @@ def test_status_tells_where_the_run_stands(shell: Shell, six_hours: Path) -> Non
         ("positions --all", "positions"),
         ("orders", "orders"),
         ("orders --all", "orders"),
+        ("plans", "plans"),
         ("conflicts", "conflicts"),
         ("journal --limit 20", "rows"),
     ],
@@ -117,6 +146,50 @@ def test_amounts_are_plain_and_times_iso(shell: Shell, six_hours: Path) -> None:
     for row in closed:
         assert row["size"] == "0"
         assert row["closed"].endswith("Z")
+
+
+def test_csv_has_every_column_and_one_line_per_row(
+    shell: Shell, six_hours: Path, tmp_path: Path
+) -> None:
+    for name in ("orders --all", "positions --all", "fills", "postings", "plans --all"):
+        said = shell(*name.split(), "--csv", "-", "--db", six_hours)
+        assert said.code == 0
+        assert said.err == ""
+        rows = list(csv.DictReader(io.StringIO(said.out)))
+        listed = shell(*name.split(), "--limit", "-1", "--json", "--db", six_hours).json
+        (found,) = listed.values()
+        assert rows
+        assert len(rows) == len(found)
+        for row, known in zip(rows, found, strict=True):
+            assert list(row) == list(known)
+            same = {key: "" if value is None else value for key, value in known.items()}
+            assert all(row[key] == str(same[key]) for key in row if key != "legs")
+    file = tmp_path / "held.csv"
+    assert shell("portfolio", "--csv", file, "--db", six_hours).code == 0
+    weights = [Decimal(row["weight"]) for row in csv.DictReader(io.StringIO(file.read_text()))]
+    assert abs(sum(weights) - 100) < Decimal("0.05")
+    for bad in (six_hours, tmp_path / "no" / "where.csv"):
+        before = six_hours.read_bytes()
+        assert shell("fills", "--csv", bad, "--db", six_hours).code == 2
+        assert six_hours.read_bytes() == before
+    both = shell("fills", "--csv", "-", "--json", "--db", six_hours)
+    assert (both.code, "choose one" in both.complaint) == (2, True)
+
+
+def test_the_portfolio_adds_up(shell: Shell, six_hours: Path) -> None:
+    facts = shell("portfolio", "--db", six_hours, "--json").json
+    bags = sum(Decimal(bag["worth"] or 0) for bag in facts["hodl"])
+    profit = {name: Decimal(amount) for name, amount in facts["profit"].items()}
+    earned = profit["price"] - profit["fees"] - profit["carry"] - profit["llm"]
+    assert abs(profit["net"] - earned) <= Decimal("0.02")
+    assert abs(profit["net"] - (Decimal(facts["equity"]) + bags - 10_000)) < Decimal("0.03")
+    assert {line["asset"] for line in facts["allocation"]} == {"BTC", "XRP", "USDT"}
+    assert facts["plans"][0]["batch"] == 2
+    assert facts["fee_tier"]["taker"] == "0.35"  # more than 10,000 traded
+    assert {room["name"] for room in facts["rate_limits"]} == {"calls", "orders"}
+    said = shell("portfolio", "--db", six_hours).out
+    assert "since the beginning (USDT): price " in said
+    assert "plan-1" in said
 
 
 def test_an_empty_list_says_so(shell: Shell, tmp_path: Path) -> None:

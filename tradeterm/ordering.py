@@ -81,11 +81,9 @@ def _position() -> click.Parameter:
     return _word("position_id", POSITION, "POSITION")
 
 
-def _reason(default: str | None) -> click.Parameter:
-    return click.Option(
-        ["--reason"], default=default, required=default is None, show_default=True,
-        help="Goes into the journal.",
-    )  # fmt: skip
+def _reason(default: str = "") -> click.Parameter:
+    said = {"default": default, "show_default": True} if default else {"required": True}
+    return click.Option(["--reason"], help="Goes into the journal.", **said)
 
 
 _SIZE = "In base currency; without it: {}."
@@ -115,7 +113,7 @@ ORDERS = (
     Order("reset-breaker", "ResetBreaker",
           "Let a tripped breaker go: what was lost so far no longer counts against it.",
           [_word("breaker", click.Choice([str(one) for one in Breaker]), "|".join(Breaker)),
-           _reason(None)]),
+           _reason()]),
     Order("resume", "Resume", "Leave halted or paused.", [_reason("shell")],
           sure="allows new exposure again"),
     Order("flatten", "Flatten", "Close every position at market, cancel entries, halt.",
@@ -151,7 +149,7 @@ ORDERS = (
     Order("reconcile", "Reconcile", "Compare orders, positions and balances with the venue now."),
     Order("adopt", "AdoptDifference",
           "Take the venue's word on a difference; recorded as an adjustment.",
-          [_word("difference_id", DIFFERENCE, "DIFFERENCE"), _reason(None)]),
+          [_word("difference_id", DIFFERENCE, "DIFFERENCE"), _reason()]),
 )  # fmt: skip
 
 

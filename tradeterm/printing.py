@@ -18,7 +18,7 @@ db_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object on one line.")
 _AMOUNT = re.compile(r"-?\d+(?:\.\d+)?(?:E[+-]?\d+)?")
 #: Columns that hold a market time (ns).
-STAMPS = frozenset({"ts", "opened", "closed", "created", "updated", "expires", "decided", "since"})
+STAMPS = frozenset("ts opened closed created updated expires decided since next slots".split())
 
 
 def say(as_json: bool, data: Any, lines: Iterable[str]) -> None:
@@ -55,10 +55,10 @@ def cell(name: str, value: Any) -> str:
 
     if value is None:
         return "-"
-    if name in STAMPS and value:
-        return iso(int(value))
+    if name in STAMPS and value and isinstance(value, int):
+        return iso(value)
     if isinstance(value, list):
-        return ", ".join(map(str, value))
+        return ", ".join(cell(name, each) for each in value)
     if isinstance(value, bool):
         return "yes" if value else "no"
     return amount(str(value))

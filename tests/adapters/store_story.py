@@ -113,7 +113,7 @@ def order(
     return Order(request, verdict, OrderStatus.PENDING, START, START)
 
 
-def fill(row_id: str, of: Order, size: str, price: str) -> Fill:
+def fill(row_id: str, of: Order, size: str, price: str, fee: str) -> Fill:
     return Fill(
         row_id,
         START,
@@ -123,7 +123,7 @@ def fill(row_id: str, of: Order, size: str, price: str) -> Fill:
         AccountBook.MARGIN,
         Decimal(price),
         Decimal(size),
-        Decimal("2.00"),
+        Decimal(fee),
         "USDT",
         Decimal(1),
         Liquidity.TAKER,
@@ -307,10 +307,10 @@ def _opening(story: Story) -> None:
         buy, status=OrderStatus.PARTIALLY_FILLED, filled=Decimal("0.2"), average=Decimal(100000)
     )
     story.tell("order", "PAPER-1", "ver-1", first)
-    story.tell("fill", "fill-1", "PAPER-1", fill("fill-1", buy, "0.2", "100000.0"))
+    story.tell("fill", "fill-1", "PAPER-1", fill("fill-1", buy, "0.2", "100000.0", "0.80"))
     done = replace(first, status=OrderStatus.FILLED, filled=Decimal("0.5"))
     story.tell("order", "PAPER-1", "ver-1", done)
-    story.tell("fill", "fill-2", "PAPER-1", fill("fill-2", buy, "0.3", "100000.0"))
+    story.tell("fill", "fill-2", "PAPER-1", fill("fill-2", buy, "0.3", "100000.0", "1.20"))
     story.tell("position", "pos-1", "fill-2", {"what": "opened", "position": _position()})
     _book(
         story,
@@ -334,7 +334,7 @@ def _closing(story: Story) -> None:
         stop, status=OrderStatus.FILLED, filled=Decimal("0.5"), average=Decimal("99000.0")
     )
     story.tell("order", "PAPER-2", "pos-1", done)
-    story.tell("fill", "fill-3", "PAPER-2", fill("fill-3", stop, "0.5", "99000.0"))
+    story.tell("fill", "fill-3", "PAPER-2", fill("fill-3", stop, "0.5", "99000.0", "0"))
     _book(
         story,
         entry(
@@ -354,6 +354,7 @@ def _closing(story: Story) -> None:
             "what": "closed",
             "position": _position(
                 size=Decimal(0),
+                collateral=Decimal(0),
                 realised=Decimal("-500.00"),
                 closed=story.now,
                 exit=Decimal("99000.0"),

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.adapters.store_story import LATER_STEPS, filler, run_started
+from tests.adapters.store_story import LATER_STEPS, filler, run_started, trade
 from tradeterm.adapters.store import migrations
 from tradeterm.adapters.store.journal import Store
 from tradeterm.adapters.store.lock import StoreLock, current_holder
@@ -312,6 +312,23 @@ def test_migrations_are_recorded_and_taken_once(file: Path) -> None:
         assert migrate(db, file, LATER_STEPS) == []
         assert list(applied(db)) == [step.number for step in LATER_STEPS]
         assert db.execute("PRAGMA user_version").fetchone() == (len(LATER_STEPS),)
+
+
+async def test_file_of_an_older_shape_gets_its_tables_anew_from_the_journal(file: Path) -> None:
+    async with await Store.open(file) as store:
+        await store.append(Slice(trade()))
+    with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as db:
+        whole = [db.execute(f"SELECT * FROM {name}").fetchall() for name in ("orders", "positions")]
+        assert all(whole)
+        db.execute("DROP TABLE positions")
+        db.execute("CREATE TABLE positions (run, id)")  # as if it knew less of them
+        db.execute("DELETE FROM orders WHERE id = 'PAPER-2'")
+        db.execute("DELETE FROM migrations WHERE number >= 3")
+        db.execute("PRAGMA user_version = 2")
+        migrate(db, file)
+        again = [db.execute(f"SELECT * FROM {name}").fetchall() for name in ("orders", "positions")]
+        assert again == whole
+    assert verify(file).ok
 
 
 def test_file_that_kept_outputs_and_verdicts_in_tables_reads_them_off_the_journal(

@@ -168,6 +168,23 @@ def _unbalanced(story: Story) -> None:
     story.tell("entry", "entry-9", "", one)
 
 
+def _unbagged(story: Story) -> None:
+    one = entry("entry-9", "hodl", "", ("hodl", "-1.00"), ("trading", "1.00"))
+    story.tell("entry", "entry-9", "", one)
+
+
+def _pocketed(story: Story) -> None:
+    one = entry("entry-9", "close", "fill-3", ("fees", "-0.50"), ("trading", "0.50"))
+    story.tell("entry", "entry-9", "fill-3", one)
+
+
+def _flattered(story: Story) -> None:
+    closed = [row for row in story.rows if row.kind == "position"][-1]
+    body = decode_body(closed.body)
+    body["position"]["realised"] = "-400.00"
+    story.tell("position", "pos-1", "fill-3", body)
+
+
 def _orphan(story: Story) -> None:
     story.tell("system", "sys-9", "nobody-1", {"code": "x"})
 
@@ -197,6 +214,9 @@ def _unprotected(story: Story) -> None:
     ("break_it", "where", "what"),
     [
         (_unbalanced, "ledger entry entry-9", "USDT postings sum to 0.01"),
+        (_unbagged, "ledger entry entry-9", "takes 1.00 USDT out of the hodl bag"),
+        (_pocketed, "account fees", "1.5 USDT are posted, fills and positions come to 2"),
+        (_flattered, "account pnl", "500 USDT are posted, fills and positions come to 400"),
         (_orphan, "(system sys-9)", "parent nobody-1 does not exist"),
         (_unpermitted, "order PAPER-9", "verdict ver-9 is not in the journal before it"),
         (_resurrected, "order PAPER-2", "from filled to open"),

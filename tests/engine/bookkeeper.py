@@ -6,6 +6,7 @@ engine could write.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -15,6 +16,7 @@ from tradeterm.model.account import Entry
 from tradeterm.model.instruments import Instrument
 from tradeterm.model.messages import SystemEvent
 from tradeterm.model.orders import Fill, Order, Position
+from tradeterm.model.timing import SECOND
 from tradeterm.model.vocabulary import (
     AccountBook,
     ExitReason,
@@ -23,6 +25,7 @@ from tradeterm.model.vocabulary import (
     Purpose,
     Side,
 )
+from tradeterm.settings.execution import BorrowingFees, MarginSettings
 
 ZERO = Decimal(0)
 #: What rounding to a satoshi can add up to, per row that was rounded.
@@ -49,7 +52,15 @@ class Held:
     cost: Decimal = ZERO
     """Sum of size × price of what is left, at the mean entry; quote currency."""
     margin: Decimal = ZERO
+    opened: int = 0
+    paid: int = 0
+    """How many rollovers."""
     stop: Decimal | None = None
+
+    @property
+    def borrows(self) -> bool:
+        """Leverage borrows quote, every short borrows base."""
+        return self.leverage > 1 or not self.long
 
     @property
     def sign(self) -> int:
@@ -68,8 +79,7 @@ class Bookkeeper:
     """Hears every row; ``mids`` and ``exits`` price it: (symbol) → mid, (symbol, long) → price."""
 
     instruments: Mapping[str, Instrument]
-    opening: tuple[Decimal, Decimal]
-    """Percent of notional a position pays once: long with leverage, short."""
+    margin: MarginSettings
     mid: Callable[[str], Decimal]
     exit: Callable[[str, bool], Decimal]
     cash: dict[str, Decimal] = field(default_factory=dict)
@@ -78,18 +88,20 @@ class Bookkeeper:
     """The working ones."""
     filled: dict[str, Decimal] = field(default_factory=dict)
     crumbs: int = 0
+    ids: dict[str, str] = field(default_factory=dict)
+    """Position → the order that opened it."""
     moved_by_hand: set[str] = field(default_factory=set)
     """Positions whose stop the operator may just have put farther away."""
-    fills: int = 0
-    closed: dict[ExitReason, int] = field(default_factory=dict)
+    seen: Counter[str] = field(default_factory=Counter)
+    """What came up, so that nobody believes in a rule that was never tried."""
 
     def hear(self, kind: str, _row_id: str, body: Any, _now: int) -> None:
-        hear = {
+        listeners: dict[str, Callable[[Any], None]] = {
             "order": self._order, "fill": self._fill, "entry": self._entry,
             "position": self._position, "system": self._system,
-        }.get(kind)  # fmt: skip
-        if hear is not None:
-            hear(body)
+        }  # fmt: skip
+        if kind in listeners:
+            listeners[kind](body)
 
     def _system(self, event: SystemEvent) -> None:
         assert event.code not in BROKEN, event
@@ -132,7 +144,7 @@ class Bookkeeper:
         assert 0 <= fill.fee <= notional * instrument.taker_fee + CRUMB
         self.filled[fill.order_id] += fill.size
         self.crumbs += 1
-        self.fills += 1
+        self.seen[f"fill {fill.evidence}"] += 1
         if fill.book is AccountBook.SPOT:
             self._swap(fill, instrument)
         elif order.request.reduce_only:
@@ -150,15 +162,15 @@ class Bookkeeper:
         assert request.purpose is Purpose.ENTRY
         assert request.position_id is not None
         held = self.held.setdefault(
-            request.position_id, Held(fill.symbol, long, request.leverage)
+            request.position_id, Held(fill.symbol, long, request.leverage, opened=fill.ts)
         )
         assert held.long is long
         notional = fill.size * fill.price * fill.rate
+        self.ids[request.position_id] = order.id
         held.size += fill.size
         held.cost += fill.size * fill.price
         held.margin += notional / request.leverage
-        borrowed = self.opening[0] if long else self.opening[1]
-        once = notional * borrowed / 100 if not long or request.leverage > 1 else ZERO
+        once = notional * _share(held, self.margin.opening)
         self._pay("USDT", notional / request.leverage + fill.fee + once)
 
     def _reduce(self, fill: Fill, position_id: str, reason: ExitReason | None) -> None:
@@ -174,8 +186,7 @@ class Bookkeeper:
         held.margin -= back
         if not held.size:
             del self.held[position_id]
-            if reason is not None:
-                self.closed[reason] = self.closed.get(reason, 0) + 1
+            self.seen[f"exit {reason}"] += 1
 
     def _pay(self, asset: str, amount: Decimal) -> None:
         self.cash[asset] = self.cash.get(asset, ZERO) - amount
@@ -199,15 +210,36 @@ class Bookkeeper:
     def _roll(self, entry: Entry) -> None:
         """A position pays for what it borrows; from trading, or out of its own collateral."""
         self.crumbs += 1
-        for posting in entry.postings:
-            if posting.account == "trading":
-                assert posting.amount <= 0
-                self._pay(posting.asset, -posting.amount)
-            elif posting.account.startswith("margin:"):
-                assert posting.amount < 0
-                self.held[posting.account.removeprefix("margin:")].margin += posting.amount
-            else:
-                assert (posting.account, posting.amount >= 0) == ("fees", True)
+        amounts = {posting.account: posting.amount for posting in entry.postings}
+        fee, cash = amounts.pop("fees", ZERO), amounts.pop("trading", ZERO)
+        position_id, held = next(
+            (name, held) for name, held in self.held.items() if self.ids[name] == entry.parent
+        )
+        eaten = amounts.pop(f"margin:{position_id}", ZERO)
+        assert not amounts
+        assert (fee >= 0, cash <= 0, eaten <= 0) == (True, True, True)
+        due = held.size * self.mid(held.symbol) * self._rate(held) * _share(
+            held, self.margin.rollover
+        )  # fmt: skip
+        assert fee <= due + CRUMB
+        assert eaten or fee >= due - CRUMB, "trading had the money"
+        held.paid += 1
+        self.seen["rollover"] += 1
+        held.margin += eaten
+        self._pay("USDT", -cash)
+        assert entry.ts == held.opened + held.paid * self.margin.interval * SECOND
+
+    def all_rolled(self, now: int) -> bool:
+        """Whether every position that borrows has paid for every interval that is over."""
+        span = self.margin.interval * SECOND
+        return all(
+            (now - 1 - held.opened) // span <= held.paid <= (now - held.opened) // span
+            for held in self.held.values() if held.borrows
+        )  # fmt: skip
+
+    def _rate(self, held: Held) -> Decimal:
+        quote = held.symbol.partition("/")[2]
+        return Decimal(1) if quote == "USDT" else self.mid(f"{quote}/USDT")
 
     def _put_aside(self, entry: Entry) -> None:
         """What the bag gains trading has less; nothing ever comes back."""
@@ -215,6 +247,7 @@ class Bookkeeper:
             assert (posting.account, posting.amount > 0) in {("hodl", True), ("trading", False)}
             if posting.account == "trading":
                 self._pay(posting.asset, -posting.amount)
+        self.seen["hodl"] += 1
 
     def _position(self, body: dict[str, Any]) -> None:
         position: Position = body["position"]
@@ -242,7 +275,11 @@ class Bookkeeper:
             if asset != "USDT" and amount:
                 worth += amount * self.mid(f"{asset}/USDT")
         for held in self.held.values():
-            quote = held.symbol.partition("/")[2]
-            rate = Decimal(1) if quote == "USDT" else self.mid(f"{quote}/USDT")
-            worth += held.margin + held.gain(self.exit(held.symbol, held.long), held.size, rate)
+            price = self.exit(held.symbol, held.long)
+            worth += held.margin + held.gain(price, held.size, self._rate(held))
         return worth
+
+
+def _share(held: Held, fees: BorrowingFees) -> Decimal:
+    """Fraction of notional."""
+    return (fees.long if held.long else fees.short) / 100 if held.borrows else ZERO

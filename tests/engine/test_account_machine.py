@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
+from typing import ClassVar
 
 import pytest
 
@@ -75,7 +76,7 @@ VARIANTS = (settings(*OPEN), settings(*OPEN, *RESTING))
 class Account:
     """Drives an engine (some programs: two, of which one is never restarted)."""
 
-    seen: Counter[str] = Counter()
+    seen: ClassVar[Counter[str]] = Counter()
     """What came up in all programs."""
 
     def __init__(self, seed: int) -> None:
@@ -85,9 +86,12 @@ class Account:
         self.chosen = VARIANTS[seed % 2]
         found = {symbol: self.chosen.market.instrument(symbol) for symbol in SYMBOLS}
         self.instruments = {symbol: one for symbol, one in found.items() if one is not None}
-        opening = self.chosen.execution.margin.opening
         self.keeper = Bookkeeper(
-            self.instruments, (opening.long, opening.short), self._mid, self._exit
+            self.instruments,
+            self.chosen.execution.margin,
+            self._mid,
+            self._exit,
+            seen=self.seen,
         )
         self.engine = self._new()
         self.twin = self._new() if seed % 8 < 2 else None
@@ -104,9 +108,7 @@ class Account:
             self._show(symbol, 3)
 
     def _new(self) -> Engine:
-        return Engine(
-            self.chosen, self.instruments, SYMBOLS, MarketMode.SIM, self.seed, Approver()
-        )
+        return Engine(self.chosen, self.instruments, SYMBOLS, MarketMode.SIM, self.seed, Approver())
 
     def _listen(self, engine: Engine) -> None:
         said = engine.core.events.record
@@ -141,6 +143,7 @@ class Account:
         assert account.reserved >= 0
         assert account.cash >= 0
         assert engine.core.counters.failures == 0
+        assert keeper.all_rolled(engine.now)
         self._all_protected()
         self._limits_hold()
         if self.twin is not None:
@@ -180,7 +183,7 @@ class Account:
     def market_moves(self, program: Program) -> None:
         """The book is stated anew and a trade prints; at times the price jumps a long way."""
         symbol = program.choice(SYMBOLS)
-        thousandths = (program.number(33) - 16) * program.choice((1, 1, 1, 5))
+        thousandths = (program.number(33) - 16) * program.choice((1, 1, 1, 1, 1, 5, 5, 20))
         self.mids[symbol] *= 1 + Decimal(thousandths) / 2000
         self.now += (1 + program.number(20)) * 100 * MILLISECOND
         program.say(f"{symbol} moves to {self.mids[symbol]:.8f}")
@@ -190,9 +193,7 @@ class Account:
         tick, mid = self.instruments[symbol].tick, self.instruments[symbol].price(self.mids[symbol])
         size = {BTC: 0.02, XRP: 2500.0, CROSS: 2500.0}[symbol]
         bids, asks = (
-            tuple(
-                (float(mid + sign * tick * (1 + 9 * n)), size * (n + 1)) for n in range(depth)
-            )
+            tuple((float(mid + sign * tick * (1 + 9 * n)), size * (n + 1)) for n in range(depth))
             for sign in (-1, 1)
         )
         self._feed(BookSnapshot(self.now, symbol, bids, asks))
@@ -260,9 +261,7 @@ class Account:
     def spot(self, program: Program) -> None:
         symbol, side = program.choice((BTC, XRP)), program.choice(tuple(Side))
         self._show(symbol, 3)
-        size = self.instruments[symbol].size(
-            Decimal(20 + program.number(200)) / self.mids[symbol]
-        )
+        size = self.instruments[symbol].size(Decimal(20 + program.number(200)) / self.mids[symbol])
         program.say(f"spot {side} {size} {symbol}")
         for engine in self._engines():
             judging = engine.trading.judging
@@ -299,8 +298,8 @@ class Account:
         position = self._position(program)
         if position is None:
             return
-        part = program.choice((None, Decimal("0.5"), Decimal("0.3"), Decimal(2)))
-        size = None if part is None else self.instruments[position.symbol].size(position.size * part)
+        part, instrument = program.choice((0, 5, 3, 20)), self.instruments[position.symbol]
+        size = instrument.size(position.size * part / 10) if part else None
         limit = None if program.chance(2) else self._near(position.symbol, program, 10)
         command = ClosePosition(
             position_id=position.id, size=size, limit=limit,
@@ -368,6 +367,13 @@ class Account:
 
 def test_the_account_stays_honest(capsys: pytest.CaptureFixture[str]) -> None:
     Account.seen.clear()
-    drive(Account, 0.4, capsys)
+    drive(Account, 0.3, capsys)
+    seen = Account.seen
     with capsys.disabled():
-        print(dict(sorted(Account.seen.items())))
+        print(", ".join(f"{name} {count:,}" for name, count in sorted(seen.items())))  # noqa: T201
+    exits = ("stop", "target", "trailing", "break_even", "operator", "liquidation")
+    tried = {f"exit {reason}" for reason in exits}
+    tried |= {"rollover", "hodl", "verdict positions_total", "verdict positions_per_symbol"}
+    tried |= {"fill book_walk", "fill trade_through", "MoveStop done", "AmendOrder done"}
+    assert tried <= set(seen), f"never came up: {sorted(tried - set(seen))}"
+    assert seen["most positions"] == 5

@@ -126,9 +126,18 @@ def test_other_bar_lengths(tmp_path: Path, step: int) -> None:
     [
         (("execution.time_exit=14000",), ExitReason.TIME),
         (("execution.liquidation=98",), ExitReason.LIQUIDATION),
+        (
+            ("execution.trailing={enabled: true, activation: 0.2, distance: 0.3, step: 0.02}",
+             "execution.margin.interval=3600", "execution.margin.call=99"),
+            ExitReason.TRAILING,
+        ),
+        (
+            ("execution.break_even=0.9", "execution.trailing.enabled=false"),
+            ExitReason.BREAK_EVEN,
+        ),
     ],
-)
-def test_positions_that_time_or_liquidation_ends(
+)  # fmt: skip
+def test_positions_that_guards_end(
     tmp_path: Path, overrides: tuple[str, ...], reason: ExitReason
 ) -> None:
     write_bars(tmp_path, 3_000, 2)

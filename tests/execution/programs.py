@@ -107,5 +107,6 @@ def drive(
     programs()
     seconds = time.perf_counter() - began
     with capsys.disabled():
-        print(f"\n{begin.__name__}: {done:,} steps in {seconds:.1f} s ({done / seconds:,.0f}/s)")
+        rate = done / seconds
+        print(f"\n{begin.__name__}: {done:,} steps in {seconds:.1f} s ({rate:,.0f}/s)")  # noqa: T201
     assert done >= STEPS * share * 0.9

@@ -16,8 +16,8 @@ from tests.execution.world import BTC, CROSS, INSTRUMENTS, START, D, World, sett
 from tradeterm.errors import InvalidOrder
 from tradeterm.execution.guards import Band, Guards
 from tradeterm.execution.stops import StopRules
-from tradeterm.model.orders import Position, PositionChanged
-from tradeterm.model.vocabulary import ExitReason, PositionSide
+from tradeterm.model.orders import OrderUncertain, Position, PositionAlarm, PositionChanged
+from tradeterm.model.vocabulary import ExitReason, OrderStatus, PositionSide
 
 LONG, SHORT = PositionSide.LONG, PositionSide.SHORT
 KINDS = st.sampled_from([ExitReason.STOP, ExitReason.TRAILING, ExitReason.BREAK_EVEN])
@@ -148,3 +148,40 @@ def test_what_is_no_stop_is_refused(stop: str, message: str) -> None:
         world.execution.move_stop("pos-1", D(stop), ExitReason.STOP, world.now, "cmd-1")
     with pytest.raises(InvalidOrder, match="no open position"):
         world.execution.move_stop("pos-2", D(64_000), ExitReason.STOP, world.now, "cmd-1")
+
+
+def test_liquidation_goes_past_a_stop_whose_limit_nobody_takes() -> None:
+    world = World(margin=MARGIN, stop="stop_loss_limit", stop_limit_offset="0.1")
+    world.book(BTC, ((64999.0, 1.0),), ((65000.0, 1.0),))
+    world.enter(BTC, LONG, "0.1", "64000", leverage=5)
+    world.wait(1)
+    world.book(BTC, ((60000.0, 1.0),), ((60001.0, 1.0),))
+    world.trade(BTC, 60000.0)  # through the stop and through its limit of 63936
+    (stop, _) = world.execution.protective("pos-1")
+    assert stop is not None
+    assert (stop.status, stop.filled) == (OrderStatus.OPEN, D(0))
+    world.book(BTC, ((57199.0, 1.0),), ((57201.0, 1.0),))
+    assert not world.execution.positions
+    assert world.fills[-1].exit_reason is ExitReason.LIQUIDATION
+    assert world.fills[-1].fill.price == D(57_199)
+
+
+def test_a_position_is_told_about_its_margin_once() -> None:
+    world = World(margin=MARGIN)
+    world.book(BTC, ((64999.0, 1.0),), ((65000.0, 1.0),))
+    world.enter(BTC, LONG, "0.1", "50000", leverage=5)
+    world.wait(1)
+    for bid in (62398.0, 63000.0, 62398.0):  # 80 % of 1,300 are left at a mid of 62,400
+        world = world.reborn(lambda: World(margin=MARGIN))
+        world.book(BTC, ((bid, 1.0),), ((bid + 2, 1.0),))
+    codes = [event.code for event in world.events if isinstance(event, PositionAlarm)]
+    assert codes == ["R-MARGIN-CALL"]
+
+
+def test_an_order_whose_fate_is_unknown_still_counts_as_an_entry() -> None:
+    world = World(margin=MARGIN)
+    world.book(BTC, ((64999.0, 1.0),), ((65000.0, 1.0),))
+    request = world.enter(BTC, LONG, "0.1", "64000", leverage=5)
+    lost = OrderUncertain(world.now, request.id, "no answer")
+    world.take(world.execution.adopt_report(lost, world.now))
+    assert [order.id for order in world.view().entries] == [request.id]

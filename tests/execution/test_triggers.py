@@ -9,7 +9,7 @@ import pytest
 
 from tests.execution.world import BTC, D, World
 from tradeterm.errors import InvalidOrder
-from tradeterm.model.orders import ApprovedOrder, OrderAmended, OrderRequest
+from tradeterm.model.orders import ApprovedOrder, OrderAmended, OrderRequest, OrderUncertain
 from tradeterm.model.timing import SECOND
 from tradeterm.model.vocabulary import (
     AccountBook,
@@ -108,6 +108,23 @@ def test_a_short_stop_limit_buys_no_higher_than_its_limit() -> None:
     stop, _ = world.execution.protective(world.position.id)
     assert stop is not None
     assert stop.request.limit == D("66330")  # 66,000 × 1.005
+
+
+def test_a_stop_moved_after_it_became_a_limit_is_armed_anew() -> None:
+    world = held(**STOP_LIMIT)
+    world.book(BTC, ((63600.0, 1.0),), ((64001.0, 1.0),))
+    world.trade(BTC, 63950.0)
+    assert world.execution.positions  # its limit at 63,680 rests, the market is below
+    world.book(BTC, ((65999.0, 1.0),), ((66000.0, 1.0),))
+    position = world.position
+    world.take(world.execution.move_stop(
+        position.id, D("65000"), ExitReason.STOP, world.now, "cmd-1"
+    ))  # fmt: skip
+    world.trade(BTC, 65500.0)
+    assert world.execution.positions
+    world.trade(BTC, 64999.9)  # the book still bids 65,999: it takes that
+    assert world.fills[-1].fill.price == D("65999")
+    assert not world.execution.positions
 
 
 # -- resting targets -------------------------------------------------------------------------
@@ -292,7 +309,8 @@ def test_an_unknown_order_stays_pending_and_counts_until_something_is_heard_of_i
     world = World(latency={"least": 5, "most": 5})
     world.book(BTC, ((64999.0, 1.0),), ((65000.0, 1.0),))
     request = world.enter(BTC, LONG, "0.01", "64000")
-    world.take(world.execution.mark_unknown(request.id, "no answer within 3 s", world.now))
+    lost = OrderUncertain(world.now, request.id, "no answer within 3 s")
+    world.take(world.execution.adopt_report(lost, world.now))
     order = world.last(request.id)
     assert (order.status, order.unknown) == (OrderStatus.PENDING, "no answer within 3 s")
     assert [entry.id for entry in world.view().entries] == [request.id]

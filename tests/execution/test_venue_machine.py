@@ -28,7 +28,7 @@ from tradeterm.model.orders import (
     OrderRequest,
     VenueReport,
 )
-from tradeterm.model.timing import MILLISECOND, MINUTE, SECOND
+from tradeterm.model.timing import MILLISECOND, MINUTE
 from tradeterm.model.vocabulary import (
     AccountBook,
     Evidence,
@@ -214,9 +214,9 @@ class Venue:
         program.say(f"{symbol} {side} prints {size} at {price}")
         for life in self.lives.values():
             request = life.request
-            if request.symbol == symbol and request.side is side.opposite:
-                if request.limit == D(str(price)):
-                    life.printed += size
+            meets = request.symbol == symbol and request.side is side.opposite
+            if meets and request.limit == D(str(price)):
+                life.printed += size
         self._on_market(Trade(self.now, symbol, price, float(size), side.value))
 
     def bar(self, program: Program) -> None:
@@ -496,4 +496,4 @@ class Venue:
 
 
 def test_the_venue_keeps_its_word(capsys: pytest.CaptureFixture[str]) -> None:
-    drive(Venue, 0.4, capsys)
+    drive(Venue, 0.7, capsys)

@@ -175,7 +175,7 @@ class Terminal:
             row
             for row in self.rows("order")
             if row.seq > seq
-            and row.data["request"]["purpose"] in {"entry", "rebalance"}
+            and row.data["request"]["purpose"] in {"entry", "rebalance", "dca", "hodl"}
             and row.data["status"] == "pending"
         ]
 

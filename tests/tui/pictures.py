@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from concurrent.futures import Future
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
+from tradeterm.engine.riskview import LimitView, RiskView
 from tradeterm.engine.view import (
     AgentView,
+    AllocationLine,
+    BagView,
     BookView,
     CardView,
     ChartView,
     ConsoleView,
+    EarningsView,
     EventView,
-    LimitView,
+    HeadroomView,
     OrderView,
+    PlanLegView,
+    PlanView,
+    PortfolioView,
     PositionView,
     RuleView,
     StatusView,
+    TierView,
 )
 from tradeterm.model.commands import OperatorCommand
 from tradeterm.model.timing import MINUTE, SECOND, parse_instant
@@ -35,6 +45,8 @@ class FakeSession:
         self._views = list(views) or [ConsoleView()]
         self._at = 0
         self.commands: list[OperatorCommand] = []
+        self.questions: list[str] = []
+        self.answer: Future[dict[str, Any]] = Future()
         self.speeds: list[float] = []
         self.pauses: list[bool] = []
         self.started = 0
@@ -68,6 +80,10 @@ class FakeSession:
 
     def set_paused(self, paused: bool) -> None:
         self.pauses.append(paused)
+
+    def what_if(self, asked: str) -> Future[dict[str, Any]]:
+        self.questions.append(asked)
+        return self.answer
 
 
 class FakeClock:
@@ -275,6 +291,39 @@ def agents() -> tuple[AgentView, ...]:
     )
 
 
+def portfolio() -> PortfolioView:
+    """A plan in its third batch, something put aside, the first step of the ladder."""
+    return PortfolioView(
+        allocation=(
+            AllocationLine("BTC", D("2231.40"), 24.8, 33.33),
+            AllocationLine("USDT", D("4310.02"), 47.9, 33.34),
+            AllocationLine("XRP", D("2456.51"), 27.3, 33.33),
+        ),
+        bags=(
+            BagView("BTC", D("0.00117"), D("76.07"), D("4.20")),
+            BagView("XRP", D("20.6366766"), None, D(0)),
+        ),
+        plans=(
+            PlanView(
+                "plan-2", "open", "", NOW - 9 * 3600 * SECOND, 3, 6, NOW + 3 * 3600 * SECOND,
+                NOW + 19 * 3600 * SECOND,
+                (
+                    PlanLegView("BTC/USDT", "buy", D("768.61"), D("384.30"), D("0.0059"), 0, ""),
+                    PlanLegView("XRP/USDT", "buy", D("542.73"), D("271.36"), D("502.6"), 0, ""),
+                ),
+            ),
+            PlanView(
+                "plan-1", "short_of_cash", "XRP/USDT buy: 120 of 300, short of cash",
+                NOW - 90 * 3600 * SECOND, 9, 6, None, NOW - 54 * 3600 * SECOND,
+                (PlanLegView("XRP/USDT", "buy", D(300), D(120), D(222), 4, "short of cash"),),
+            ),
+        ),
+        earnings=EarningsView(D("190.25"), D("192.90"), D("9.31"), D("0.42")),
+        tier=TierView(D("0.14"), D("0.24"), D("54599.20"), D(100000)),
+        headroom=(HeadroomView("calls", 58, 60), HeadroomView("orders", 5, 30)),
+    )  # fmt: skip
+
+
 def busy(version: int = 1) -> ConsoleView:
     """Three positions, two cards, everything alive."""
     status = StatusView(
@@ -305,9 +354,23 @@ def busy(version: int = 1) -> ConsoleView:
         version=version,
         status=status,
         symbols=symbols,
+        portfolio=portfolio(),
         positions=(
-            position(
-                1, "BTC/USDT", "long", "0.42", "64812.0", "65014.3", "85.02", "63900.0", "66800.0"
+            replace(
+                position(
+                    1,
+                    "BTC/USDT",
+                    "long",
+                    "0.42",
+                    "64812.0",
+                    "65014.3",
+                    "85.02",
+                    "63900.0",
+                    "66800.0",
+                ),
+                carry=D("1.36"),
+                trailing=True,
+                stop_kind="trailing",
             ),
             position(2, "XRP/USDT", "short", "3100", "0.54121", "0.53984", "4.25", "0.55200", None),
             position(
@@ -341,11 +404,13 @@ def busy(version: int = 1) -> ConsoleView:
             order(6, "XRP/USDT", "buy", "limit", "entry", "partially_filled", "0.53800"),
             order(3, "BTC/USDT", "buy", "market", "entry", "filled", "64812.0"),
         ),
-        limits=(
-            LimitView("daily loss", 0.8, 5.0, "%"),
-            LimitView("drawdown", 0.4, 20.0, "%"),
-            LimitView("exposure", 66.0, 80.0, "%"),
-            LimitView("positions", 3, 5, ""),
+        risk=RiskView(
+            limits=(
+                LimitView("daily loss", 0.8, 5.0, "%"),
+                LimitView("drawdown", 0.4, 20.0, "%"),
+                LimitView("exposure", 66.0, 80.0, "%"),
+                LimitView("positions", 3, 5, ""),
+            )
         ),
     )
 

@@ -13,6 +13,7 @@ from textual.color import Color
 
 from tests.tui.conftest import Open
 from tests.tui.pictures import busy
+from tradeterm.engine.riskview import BreakerView, CooldownView, RiskView, VerdictView
 from tradeterm.engine.view import ConsoleView
 from tradeterm.tui.ink import cells, clip, fit, wrap
 from tradeterm.tui.printable import ControlFilter, printable
@@ -73,7 +74,13 @@ def poisoned(text: str) -> ConsoleView:
         ),
         orders=tuple(replace(each, reason=text, type=text, purpose=text) for each in view.orders),
         positions=tuple(replace(each, agent=text, side=text) for each in view.positions),
-        limits=tuple(replace(each, name=text, unit=text) for each in view.limits),
+        risk=RiskView(
+            limits=tuple(replace(each, name=text, unit=text) for each in view.risk.limits),
+            breakers=(BreakerView(text, 1.0, 5.0, text, text, None),),
+            cooldowns=(CooldownView(text, text, 1),),
+            blocked=((text, text),),
+            verdicts=(VerdictView(text, 1, text, text, text, (text,)),),
+        ),
         fault=text,
     )
 

@@ -4,23 +4,32 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
 from tests.tui.conftest import Open
 from tests.tui.pictures import busy, card, with_cards, with_status
+from tradeterm.engine.view import DifferenceView
 from tradeterm.model.commands import (
     ApproveCard,
+    BreakEven,
     CancelEntries,
     CancelOrder,
+    CancelPlan,
+    CloseLosers,
     ClosePosition,
     Command,
     Flatten,
     Halt,
+    MoveStop,
+    MoveTarget,
     Pause,
+    Reconcile,
     RejectAll,
     RejectCard,
     Resume,
+    SetTrailing,
 )
 from tradeterm.tui.actions import ACTIONS, bindings
 from tradeterm.tui.app import TradetermApp
@@ -149,6 +158,77 @@ async def test_reject_close_and_cancel_act_at_once_and_say_so(console: Open) -> 
             CancelEntries(),
             RejectAll(),
         ]
+
+
+async def test_part_of_a_position_is_closed_by_size_or_share(console: Open) -> None:
+    async with console() as desk:
+        text = await desk.press("1", "X")
+        assert "close how much of 0.4200 BTC/USDT" in text
+        assert "0.1▏" in await desk.press(*"0.1")
+        assert desk.session.commands == []
+        await desk.press("enter")
+        await desk.press("X", *"50%", "enter")
+        assert desk.session.commands == [
+            ClosePosition(position_id="pos-1", size=Decimal("0.1")),
+            ClosePosition(position_id="pos-1", size=Decimal("0.21")),
+        ]
+        for nonsense in ("0", "0.43", "-1", "1e9", "nan", "101%", "all"):
+            assert "nothing was sent" in await desk.press("X", *nonsense, "enter"), nonsense
+        assert "nothing was sent" in await desk.press("X", "1", "escape")
+        assert len(desk.session.commands) == 2
+
+
+async def test_a_tighter_stop_goes_at_once_and_a_looser_one_asks(console: Open) -> None:
+    async with console() as desk:
+        await desk.press("1", "m", *"64000", "enter")
+        assert desk.session.commands == [MoveStop(position_id="pos-1", price=Decimal(64000))]
+        text = await desk.press("m", *"63,000", "enter")
+        assert "63,000.0 is farther away than 63,900.0: " in text
+        await desk.press("y", apart=0.05)  # typed before it was readable
+        assert len(desk.session.commands) == 1
+        await desk.press("enter")  # no is the default
+        assert len(desk.session.commands) == 1
+        await desk.press("m", *"63000", "enter")
+        assert "no answer, so No" in await desk.look(after=10.1)
+        await desk.press("m", *"63000", "enter", "y")
+        assert desk.session.commands[1:] == [MoveStop(position_id="pos-1", price=Decimal(63000))]
+        short = ("j", "m", *"0.5600", "enter")  # a short's stop is looser higher up
+        assert "farther away" in await desk.press(*short)
+
+
+async def test_targets_break_even_trailing_and_losers_have_their_keys(console: Open) -> None:
+    async with console() as desk:
+        await desk.press("1", "M", *"67000", "enter")
+        await desk.press("M", *"none", "enter")
+        await desk.press("b", "T", "j", "T", "L", "V", "9", "K")
+        assert desk.session.commands == [
+            MoveTarget(position_id="pos-1", price=Decimal(67000)),
+            MoveTarget(position_id="pos-1", price=None),
+            BreakEven(position_id="pos-1"),
+            SetTrailing(position_id="pos-1", on=False),
+            SetTrailing(position_id="pos-2", on=True),
+            CloseLosers(),
+            Reconcile(),
+            CancelPlan(plan_id="plan-2"),
+        ]
+
+
+async def test_a_difference_stands_above_everything_in_the_portfolio(console: Open) -> None:
+    view = busy(2)
+    differing = DifferenceView("diff-1", 0, "position pos-1 is 2 here, 1 at the venue", "BTC/USDT")
+    async with console(80, 24) as desk:
+        await desk.look(replace(view, portfolio=replace(view.portfolio, differences=(differing,))))
+        text = await desk.press("9")
+        assert "DIFFERS diff-1: position pos-1 is 2 here, 1 at the venue" in text
+        assert "buy XRP/USDT 271.36 of 542.73" in " ".join((await desk.press("enter")).split())
+
+
+async def test_halt_works_while_an_amount_is_typed(console: Open) -> None:
+    async with console() as desk:
+        await desk.press("1", "X", "1", "H")
+        assert desk.session.commands == [Halt()]
+        await desk.press("enter")
+        assert desk.session.commands == [Halt()]
 
 
 async def test_a_protective_order_cannot_be_cancelled(console: Open) -> None:

@@ -13,7 +13,7 @@ from tests.tui.pictures import busy, card, with_cards, with_status
 from tradeterm.engine.view import ConsoleView, StatusView
 from tradeterm.errors import ConfigError
 from tradeterm.model.commands import Halt
-from tradeterm.tui.plan import Box, Wish, plan
+from tradeterm.tui.plan import ORDER, Box, Wish, plan
 
 Golden = Callable[[str, str], None]
 SIZES = [(80, 24), (120, 40), (200, 60)]
@@ -57,8 +57,8 @@ async def test_every_pane_has_the_screen_to_itself_when_narrow(
 ) -> None:
     async with console(80, 24) as desk:
         for key, name in zip(
-            "12345678",
-            ("positions", "conflicts", "book", "chart", "events", "agents", "orders", "safety"),
+            "123456789",
+            ORDER,
             strict=True,
         ):
             golden(f"narrow-{name}", await desk.press(key))

@@ -175,6 +175,18 @@ async def test_a_halt_lets_a_stop_be_tightened_but_not_loosened(stage: Stage) ->
     assert stops(record) == [(STOP, "stop"), (D(59_200), "stop")]
 
 
+async def test_a_trail_goes_on_through_a_halt(stage: Stage) -> None:
+    opened(stage)
+    stage.tape.hold(AFTER, AFTER + 20, 60_010.0)
+    stage.key(AFTER + 7, "halt")
+    stage.tape.hold(AFTER + 20, AFTER + 40, 61_000.0)
+    stage.tape.hold(AFTER + 40, AFTER + 60, 60_000.0)
+    record = (await stage.play()).sound()
+    assert stops(record) == [(STOP, "stop"), (D(60_085), "trailing")]
+    assert record.positions()[0]["exit_reason"] == "trailing"
+    assert record.summary["state"] == "halted"
+
+
 async def test_a_target_moves_goes_and_comes_back(stage: Stage) -> None:
     opened(stage)
     stage.tape.hold(AFTER, AFTER + 60, 60_010.0)
@@ -287,3 +299,19 @@ async def test_rollover_falls_due_every_interval_from_opening(stage: Stage) -> N
         f"-{each}", f"{each}",
     ]  # fmt: skip
     assert {row.data["parent"] for row in rolled} == {position["order_id"]}
+
+
+async def test_a_restart_anywhere_in_a_trail_changes_nothing(stage: Stage) -> None:
+    """Armed, moved, called, rolled over: each pause falls between two of these."""
+    opened(stage)
+    for n, price in enumerate((60_650.0, 60_800.0, 60_700.0, 60_900.0, 60_300.0, 59_900.0)):
+        stage.tape.hold(AFTER + n * 30, AFTER + (n + 1) * 30, price)
+    rules = ("execution.margin.interval=70", "execution.margin.call=99.9")
+    whole = await stage.play(*rules, db=stage.folder / "whole.db")
+    for cut in (AFTER + 5, AFTER + 42, AFTER + 100, AFTER + 145):
+        db = stage.folder / f"cut-{cut}.db"
+        await stage.play(*rules, db=db, until=f"{cut}s")
+        parts = await stage.play(*rules, db=db)
+        assert parts.trading() == whole.trading()
+    assert [kind for _, kind in stops(whole)].count("trailing") >= 3
+    assert said(whole) == ["R-MARGIN-CALL"]

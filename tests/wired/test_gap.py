@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from tests.wired.stage import BTC, RISE, STEP, Record, Stage, minute
@@ -55,10 +56,17 @@ async def test_a_stop_that_was_hit_while_away_filled_then_and_there(stage: Stage
         assert engine.core.events.lines[-1].text.startswith("E-GAP away from 2025-06-02T00:2")
         assert "6 market events settled, 1 fills" in engine.core.events.lines[-1].text
         assert {name: counts.runs for name, counts in engine.core.counters.agents.items()} == runs
-    (position,) = Record(stage.folder / "run.db", {}).sound().positions()
-    assert position["exit_reason"] == "stop"
-    assert D(position["exit"]) == D("58999.9")  # the bid behind the second print, not today's
-    assert position["closed"] == minute(AWAY) + 2 * STEP * 10**9
+        rows = [(row.kind, msgspec.json.decode(row.body)) for row in engine.take_rows()]
+        closed = [body["position"] for kind, body in rows if kind == "position"][-1]
+        assert closed["exit_reason"] == "stop"
+        assert D(closed["exit"]) == D("58999.9")  # the bid behind the second print, not today's
+        assert closed["closed"] == minute(AWAY) + 2 * STEP * 10**9
+        assert ("trading", "close") in {
+            (leg["account"], body["kind"])
+            for kind, body in rows
+            if kind == "entry"
+            for leg in body["postings"]
+        }
 
 
 async def test_a_gap_without_data_leaves_orders_unknown_until_the_venue_was_asked(
@@ -92,5 +100,6 @@ async def test_a_gap_without_data_leaves_orders_unknown_until_the_venue_was_aske
         (found,) = engine.reconciliation.open.values()
         assert found.kind == "order_missing"
         assert [order.unknown for order in execution.working.values()] == ["again", ""]
+        await desk.driver.flush(snapshot=True)
     record = Record(stage.folder / "run.db", {}).sound()
     assert [row["unknown"] for row in record.orders() if row["status"] == "open"] == ["again", ""]

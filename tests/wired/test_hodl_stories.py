@@ -88,7 +88,7 @@ async def test_a_cap_leaves_the_share_in_trading_and_says_so_once(stage: Stage) 
     record = (await won(stage).play(*ALL_BTC, "portfolio.hodl.cap.BTC=0")).sound()
     assert balances(record)["trading"] == {"USDT": CASH}
     assert record.rows("hodl") == []
-    (said,) = [event for event in record.bodies("system") if event["code"] == "C-HODL-CAP"]
+    (said,) = [event for event in record.bodies("system") if event["code"] == "C-HODL-STAYS"]
     assert "cap of 0" in said["text"]
 
 
@@ -97,7 +97,7 @@ async def test_an_asset_that_is_not_traded_here_gets_nothing(stage: Stage) -> No
     (earmarked,) = record.bodies("hodl")
     assert set(earmarked["shares"]) == {"BTC"}
     assert set(bag(record)) == {"BTC"}
-    (said,) = [event for event in record.bodies("system") if event["code"] == "C-HODL-CAP"]
+    (said,) = [event for event in record.bodies("system") if event["code"] == "C-HODL-STAYS"]
     assert "XRP/USDT is not in this run" in said["text"]
 
 

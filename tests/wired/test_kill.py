@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from tests.wired.stage import Record
+from tradeterm.model.vocabulary import PlanStatus
 
 REPO = Path(__file__).parents[2]
 
@@ -33,15 +34,17 @@ class Story:
     """A life may take this long (a slow machine included)."""
 
 
-SHORT = Story("4d", 12, 120)
+SHORT = Story("3d", 10, 120)
 LONG = Story("30d", 50, 1200)
+#: A rebalance, spread over a day in batches, nearly every day.
+PLANS = ("--set", "portfolio.rebalance_threshold=1", "--set", "portfolio.dca.least=60")
 
 
 def command(db: Path, until: str, *more: str) -> list[str]:
     return [
         sys.executable, "-m", "tradeterm.cli", "run", "--headless", "--feed", "sim", "--seed", "7",
         "--until", until, "--approve", "all", "--json", "--db", str(db),
-        "--set", "orchestration.schedule.trading_decision.interval=900", *more,
+        "--set", "orchestration.schedule.trading_decision.interval=900", *PLANS, *more,
     ]  # fmt: skip
 
 
@@ -110,8 +113,8 @@ def kill_and_compare(story: Story, folder: Path) -> dict[str, Any]:
         # the rest of the rows is spread over the kills that are left.
         step = max(2 * total // story.kills, 2)
         rows = draw.choice([0, 1, draw.randrange(step), draw.randrange(step), draw.randrange(step)])
-        killed = live_and_die(db, story, folder, rows, draw.uniform(0, 0.03))
-        kills, lives = kills + killed, lives + 1
+        kills += live_and_die(db, story, folder, rows, draw.uniform(0, 0.03))
+        lives += 1
         planned += plan_in_flight(db)
         assert lives < 2 * story.kills, "too few of the lives were long enough to be killed"
     summary = finish(db, story, folder)
@@ -133,15 +136,14 @@ def plan_in_flight(db: Path) -> bool:
     if not rows_in(db):
         return False
     plans = Record(db, {}).rows("plan")
-    ends = ("completed", "cancelled", "expired", "short_of_cash")
-    return bool(plans) and plans[-1].data["what"] not in ends
+    return bool(plans) and not PlanStatus(plans[-1].data["plan"]["status"]).is_terminal
 
 
 def everything_happened(summary: dict[str, Any], record: Record) -> None:
     """Rebalances, plans, trailing stops, hodl transfers, cards: all of it was at stake."""
     assert summary["rebalances"] > 0
     assert summary["plans"]["created"] > 0
-    assert summary["killed_in_plan"] > 0
+    assert summary["killed_in_plan"] >= summary["kills"] // 4
     assert summary["fills"] > 50
     assert summary["approvals"]["approved"] > 0
     moves = [row.data["what"] for row in record.rows("position")]
@@ -152,7 +154,7 @@ def everything_happened(summary: dict[str, Any], record: Record) -> None:
 
 
 @pytest.mark.slow
-def test_killed_a_dozen_times_it_ends_like_the_one_that_was_not(tmp_path: Path) -> None:
+def test_killed_again_and_again_it_ends_like_the_one_that_was_not(tmp_path: Path) -> None:
     summary = kill_and_compare(SHORT, tmp_path)
     everything_happened(summary, Record(tmp_path / "smooth.db", summary))
 
@@ -166,7 +168,7 @@ def test_thirty_days_and_fifty_kills(tmp_path: Path) -> None:
     summary = kill_and_compare(LONG, tmp_path)
     everything_happened(summary, Record(tmp_path / "smooth.db", summary))
     told = ("rows", "kills", "killed_in_plan", "fills", "plans", "rebalances", "exits", "equity")
-    print({key: summary[key] for key in told} | {"seconds": round(time.monotonic() - began)})
+    print({key: summary[key] for key in told} | {"seconds": round(time.monotonic() - began)})  # noqa: T201
 
 
 def test_a_second_process_is_told_who_has_the_file(tmp_path: Path) -> None:

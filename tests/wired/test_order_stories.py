@@ -74,6 +74,9 @@ async def test_the_operator_makes_an_entry_smaller_and_moves_it(tmp_path: Path) 
     verdict = next(row for row in record.rows("verdict") if row.id == second.parent)
     assert verdict.parent in commands
     assert verdict.data["status"] in ("approved", "modified")
+    # The order's story tells both what first allowed it and what changed it.
+    told = [link.id for link in record.explain("PAPER-1")]
+    assert {"verdict-1", "amend-1", "cmd-1", "amend-2", "verdict-2", "cmd-2"} <= set(told)
 
 
 async def test_amendments_that_cannot_be_are_refused_in_words(tmp_path: Path) -> None:

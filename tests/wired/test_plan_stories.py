@@ -306,6 +306,18 @@ async def test_one_failed_leg_does_not_stop_the_others(stage: Stage) -> None:
     assert [leg["failures"] for leg in failed["plan"]["legs"]] == [0, 1]
 
 
+async def test_a_rebalance_that_came_to_nothing_does_not_use_up_the_day(stage: Stage) -> None:
+    """The ask stands 2.5 % above the mid: beyond risk's collar of 2 %."""
+    stage.overrides += [ALLOCATING, AT_ONCE]
+    stage.tape.hold(0, 20, 60_000.0, spread=3000.0)
+    standing(stage, 1, 2)
+    record = (await stage.play("portfolio.targets.XRP=0", "portfolio.targets.USDT=66.67")).sound()
+    ends = [body["plan"] for body in record.bodies("rebalance") if body["plan"]["reason"]]
+    assert [plan["reason"] for plan in ends] == ["BTC/USDT buy: 0 of 3333, price_collar"]
+    assert record.summary["rebalances"] == 2
+    assert [order["status"] for order in record.orders("rebalance")] == ["filled"]
+
+
 async def test_batches_below_the_minimum_are_merged(stage: Stage) -> None:
     allocated(stage, *SLOTS)
     record = (await stage.play("portfolio.min_order=1500")).sound()

@@ -78,7 +78,7 @@ async def lived(folder: Path, deeds: list[tuple[float, str]], cut: int) -> None:
     assert parts.trading() == whole.trading()
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(deeds=whims, cut=st.integers(1, 31 * HOUR))
 def test_no_whim_breaks_a_plan(deeds: list[tuple[float, str]], cut: int) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -55,11 +55,13 @@ class Amending:
         self, order: Order, size: Decimal, limit: Decimal | None, verdict: Verdict | None,
         command_id: str,
     ) -> None:  # fmt: skip
-        revision = order.request.revision + 1
-        request = replace(order.request, size=size, limit=limit, revision=revision)
-        core, parent = self._core, command_id if verdict is None else verdict.id
+        journal, revision = self._core.journal, order.request.revision + 1
+        amendment = journal.new_id("amend")
+        request = replace(
+            order.request, size=size, limit=limit, revision=revision, parent=amendment
+        )
         body = {"order": order.id, "revision": revision, "size": size, "limit": limit}
-        core.journal.write("amendment", core.journal.new_id("amend"), parent, body)
+        journal.write("amendment", amendment, command_id if verdict is None else verdict.id, body)
         self._judging.amend(order, request, verdict)
 
     def _problem(self, order: Order, size: Decimal, limit: Decimal | None) -> str:

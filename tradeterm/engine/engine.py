@@ -220,7 +220,8 @@ class Engine:
         closed = self._market.on_trade(event)
         if (prints := self.fidelity.watched.get(event.symbol)) is not None:
             prints.take(event)
-        if event.symbol in self.books.execution.interested:
+        rest = self.books.execution.interested.get(event.symbol)
+        if rest is not None and not rest.ignores(event):
             self._execute(event)
         if self.trading.watching:
             self.trading.tick()

@@ -80,7 +80,7 @@ class Hodling:
         if asset not in self._said:
             self._said[asset] = None
             text = f"{why}: its share of profits stays in trading"
-            self._core.alert("C-HODL-CAP", "info", text, parent)
+            self._core.alert("C-HODL-STAYS", "info", text, parent)
 
     def _symbol(self, asset: str) -> str:
         return f"{asset}/{self._currency}"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import replace
 from decimal import Decimal
+
+import msgspec
 
 from tradeterm.engine.books import Books
 from tradeterm.engine.core import Core
@@ -23,6 +26,19 @@ from tradeterm.risk.spot import SpotWish
 
 #: ATR for stops is taken from the longest warm timeframe up to this one (seconds).
 ATR_TIMEFRAME = 3600
+#: Verdicts kept for the screen.
+RECENT = 20
+
+
+class Judged(msgspec.Struct, frozen=True, gc=False):
+    """A verdict in one line, for the screen."""
+
+    id: str
+    ts: int
+    symbol: str
+    side: str
+    status: str
+    codes: tuple[str, ...]
 
 
 class Judging:
@@ -34,13 +50,22 @@ class Judging:
         self._risk = risk
         self._hearing = hearing
         self._correlations = Correlations(core.market, core.settings.risk.measured_correlation)
+        self.recent: deque[Judged] = deque(maxlen=RECENT)
+        """The last verdicts on entries, oldest first."""
         self._turbulence: dict[str, tuple[int, Turbulence]] = {}
         """Symbol → its closes then, and what they said: worked out once per candle."""
 
     def margin(self, intent: TradeIntent, parent: str, *, for_card: bool = False) -> Verdict:
         """Judge an entry in its final form; ``for_card`` leaves headroom until the key is hit."""
         verdict_id = self._core.journal.new_id("verdict")
-        return self._written(self._judged(intent, verdict_id, parent, for_card=for_card))
+        verdict = self._written(self._judged(intent, verdict_id, parent, for_card=for_card))
+        self.recent.append(
+            Judged(
+                verdict.id, verdict.ts, intent.symbol, intent.side.value, verdict.status.value,
+                verdict.codes,
+            )
+        )  # fmt: skip
+        return verdict
 
     def at_another_price(self, order: Order, size: Decimal, limit: Decimal, parent: str) -> Verdict:
         """Judge the open rest of a working order at another limit, as if it were sent anew."""
@@ -147,21 +172,26 @@ class Judging:
 
     def standing(self, symbol: str) -> Standing:
         """What was done lately, and what the market did to this symbol."""
-        core, settings = self._core, self._core.settings.risk.cooldown
-        tripped = tuple(core.tripped)
-        found, wild = (
-            self._books.conduct.standing(symbol, core.now, tripped),
-            self._wildness(symbol),
-        )
-        ends = tuple(
-            (cause, began + seconds * SECOND)
-            for cause, began, seconds in (
-                ("volatility", wild.spike, settings.volatility),
-                ("unusual move", wild.moved, settings.unusual_move),
-            )
-            if began and seconds and began + seconds * SECOND > core.now
-        )
+        found = self._books.conduct.standing(symbol, self._core.now, tuple(self._core.tripped))
+        ends = self.turbulent(symbol)
         return replace(found, cooldowns=found.cooldowns + ends) if ends else found
+
+    def turbulent(self, symbol: str) -> tuple[tuple[str, int], ...]:
+        """Cool-downs the market itself began on a symbol, with their ends."""
+        wild, settings, now = (
+            self._wildness(symbol),
+            self._core.settings.risk.cooldown,
+            self._core.now,
+        )
+        begun = (
+            ("volatility", wild.spike, settings.volatility),
+            ("unusual move", wild.moved, settings.unusual_move),
+        )
+        return tuple(
+            (cause, began + seconds * SECOND)
+            for cause, began, seconds in begun
+            if began and seconds and began + seconds * SECOND > now
+        )
 
     def _wildness(self, symbol: str) -> Turbulence:
         m, risk = self._core.market.symbol(symbol), self._core.settings.risk

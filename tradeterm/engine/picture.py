@@ -7,13 +7,13 @@ from decimal import Decimal
 
 from tradeterm.engine.engine import Engine
 from tradeterm.engine.holdings import portfolio_view
+from tradeterm.engine.riskpicture import risk_view
 from tradeterm.engine.view import (
     AgentView,
     BookView,
     CardView,
     ChartView,
     ConsoleView,
-    LimitView,
     OrderView,
     PositionView,
     RuleView,
@@ -66,7 +66,7 @@ def build_view(engine: Engine, pacing: PacingFacts, version: int) -> ConsoleView
         events=tuple(engine.core.events.lines),
         agents=tuple(_agent(engine, name) for name in AgentName),
         orders=_orders(engine),
-        limits=_limits(engine, account),
+        risk=risk_view(engine, account),
         portfolio=portfolio_view(engine, account),
         balances={
             name: dict(assets) for name, assets in engine.books.portfolio.ledger.balances().items()
@@ -362,28 +362,5 @@ def _order(order: Order) -> OrderView:
         limit=request.limit,
         post_only=request.post_only,
         expires=request.expires,
-    )
-
-
-def _limits(engine: Engine, account: AccountView) -> tuple[LimitView, ...]:
-    risk = engine.core.settings.risk
-    lost = max(account.day_start_equity - account.equity, ZERO)
-    fallen = max(account.peak_equity - account.equity, ZERO)
-    return (
-        LimitView(
-            "daily loss", _percent(lost, account.day_start_equity), float(risk.max_daily_loss), "%"
-        ),
-        LimitView("drawdown", _percent(fallen, account.peak_equity), float(risk.max_drawdown), "%"),
-        LimitView(
-            "exposure", _percent(_exposure(account), account.equity), float(risk.max_exposure), "%"
-        ),
-        LimitView(
-            "margin", _percent(account.margin_used, account.equity), float(risk.max_margin), "%"
-        ),
-        LimitView(
-            "positions",
-            float(len(account.positions) + len(account.entries)),
-            float(risk.max_positions),
-            "",
-        ),
+        unknown=order.unknown,
     )

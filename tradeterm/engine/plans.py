@@ -14,11 +14,11 @@ from tradeterm.engine.core import Core
 from tradeterm.engine.spotting import SpotOrder, Spotting
 from tradeterm.model.commands import CommandResult
 from tradeterm.model.money import ZERO, ledger_amount
-from tradeterm.model.orders import Order
+from tradeterm.model.orders import NO_FUNDS, Order
 from tradeterm.model.outputs import RebalanceLeg
 from tradeterm.model.timing import MINUTE
 from tradeterm.model.vocabulary import OrderStatus, PlanStatus, Purpose, RunState, Side
-from tradeterm.portfolio.plans import Plan, draw_up
+from tradeterm.portfolio.plans import SHORT, Plan, draw_up
 
 #: What gave way to trading looks again after this (a card lives two minutes).
 RETRY: Final = 5 * MINUTE
@@ -44,6 +44,8 @@ class Plans:
         self.current: Plan | None = None
         self.ended: deque[Plan] = deque(maxlen=KEPT)
         """DCA plans, oldest first."""
+        self.on_fruitless: Callable[[], None] = _nobody
+        """Told when a plan was given up before anything was filled."""
         self._core = core
         self._books = books
         self._spotting = spotting
@@ -101,6 +103,7 @@ class Plans:
         rate = self._books.portfolio.rate(order.request.symbol.split("/")[1])
         value = ledger_amount(order.filled * (order.average or ZERO) * rate)
         reason = "" if order.status is OrderStatus.FILLED else order.reason or order.status.value
+        reason = SHORT if reason == NO_FUNDS else reason
         self.current = plan = plan.ended(order.id, value, order.filled, reason)
         if self._sending or plan.orders:
             return
@@ -206,6 +209,8 @@ class Plans:
         plan = self._write(plan.over(status, reason), status.value, parent)
         core.timers.cancel(_timer(plan))
         self.current = None
+        if status is not PlanStatus.CANCELLED and not any(leg.filled for leg in plan.legs):
+            self.on_fruitless()
         if plan.purpose is Purpose.DCA:
             self.ended.append(plan)
             core.count(core.counters.plans, status.value)
@@ -232,6 +237,10 @@ class Plans:
         """Continue as the dumped plans would."""
         self.current = state.current
         self.ended = deque(state.ended, maxlen=KEPT)
+
+
+def _nobody() -> None:
+    """Before the rebalancing is attached."""
 
 
 def _timer(plan: Plan) -> str:

@@ -2,12 +2,14 @@
 
 Most bars of a replay change figures and decide nothing. A run of them is taken here at once, and
 every row, id, count and byte of state afterwards is what ``Engine.run`` would have left bar by
-bar (``tests/engine/test_quiet.py`` compares both). Why that is safe:
+bar (``tests/engine/test_quiet.py`` compares both). It reads columns (``market/bars.py``): events
+that come as a list are somebody else's. Why that is safe:
 
 - Only one symbol is in the run, it knows bars only, and each bar is exactly one interval after
   the one before. So the data is never stale, no candle falls due by itself, nothing is rejected.
 - Nobody waits: no question is open, no card is pending, every bar stays strictly inside the band
-  of the resting orders and of the guards of positions (trailing, margin call, liquidation).
+  of the resting orders and of the guards of positions (trailing, margin call, liquidation), and
+  nowhere in that band the equity comes near a breaker.
 - The averages keep their order, by the very arithmetic of the rule: it says nothing.
 - No timer runs in between but three whose work is known: ``watch:data``, which finds the data
   fresh and moves on, ``reconcile``, which finds the venue agreeing (nothing moves there) and

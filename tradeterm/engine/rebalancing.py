@@ -33,6 +33,7 @@ class Rebalancing:
     ) -> None:
         """``busy``: symbols on which a trading decision is pending."""
         self.plans = Plans(core, books, spotting, busy)
+        self.plans.on_fruitless = self.allow
         self.waits = False
         """Whether one is due and gave way."""
         self._core = core
@@ -60,7 +61,7 @@ class Rebalancing:
         self.plans.start(allocation.legs, parent)
 
     def allow(self) -> None:
-        """The operator forces the portfolio task: the next rebalance need not wait its day."""
+        """The next one need not wait its day: the last came to nothing, or it is forced."""
         self._earliest = 0
 
     def dump(self) -> RebalancingState:

@@ -84,7 +84,8 @@ class Reconciliation:
 
     def timer(self) -> None:
         """A look is due."""
-        self.look("")
+        if not self.agrees():
+            self.look("")
         self.schedule()
 
     def look(self, parent: str) -> int:

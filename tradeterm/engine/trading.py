@@ -16,7 +16,7 @@ from tradeterm.engine.core import Core
 from tradeterm.engine.counters import LevelChange
 from tradeterm.engine.hearing import ANALYSTS, Hearing
 from tradeterm.engine.hodling import Hodling, HodlingState
-from tradeterm.engine.judging import Judging
+from tradeterm.engine.judging import Judged, Judging
 from tradeterm.engine.rebalancing import Rebalancing, RebalancingState
 from tradeterm.engine.spotting import Spotting
 from tradeterm.model.commands import CommandResult
@@ -58,6 +58,7 @@ class TradingState(msgspec.Struct):
     reopen: dict[str, str]
     rebalancing: RebalancingState
     hodling: HodlingState
+    judged: list[Judged]
 
 
 class Trading:
@@ -390,6 +391,7 @@ class Trading:
             dict(self._reopen),
             self.rebalancing.dump(),
             self.hodling.dump(),
+            list(self.judging.recent),
         )
 
     def load(self, state: TradingState) -> None:
@@ -399,5 +401,7 @@ class Trading:
         self._reopen = dict(state.reopen)
         self.rebalancing.load(state.rebalancing)
         self.hodling.load(state.hodling)
+        self.judging.recent.clear()
+        self.judging.recent.extend(state.judged)
         self.watching = bool(self.coordinator.pending())
         self._core.level = self.coordinator.degradation.level

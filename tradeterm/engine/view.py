@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from tradeterm.engine.riskview import RiskView
 
 @dataclass(frozen=True, slots=True)
 class StatusView:
@@ -228,6 +229,8 @@ class OrderView:
     limit: Decimal | None = None
     post_only: bool = False
     expires: int | None = None
+    unknown: str = ""
+    """Why nobody knows whether it still works at the venue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,16 +369,6 @@ class PortfolioView:
 
 
 @dataclass(frozen=True, slots=True)
-class LimitView:
-    """One limit as used / allowed."""
-
-    name: str
-    used: float
-    limit: float
-    unit: str
-
-
-@dataclass(frozen=True, slots=True)
 class ConsoleView:
     """The whole picture. ``version`` grows with every new one."""
 
@@ -391,7 +384,7 @@ class ConsoleView:
     """The last 500, oldest first."""
     agents: tuple[AgentView, ...] = ()
     orders: tuple[OrderView, ...] = ()
-    limits: tuple[LimitView, ...] = ()
+    risk: RiskView = RiskView()
     balances: dict[str, dict[str, Decimal]] = field(default_factory=dict)
     """Account → asset → amount."""
     portfolio: PortfolioView = PortfolioView()

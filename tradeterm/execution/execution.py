@@ -22,8 +22,8 @@ from tradeterm.execution.keeping import PRICED, Keeper, price_range
 from tradeterm.execution.latency import NEVER
 from tradeterm.execution.orders import Orders, OrdersState
 from tradeterm.execution.outbox import Headroom, Outbox, OutboxState
-from tradeterm.execution.paper import PaperExchange, PaperState
-from tradeterm.execution.protection import PROTECTIVE, BracketState, Protect, Protection
+from tradeterm.execution.paper import PROTECTIVE, PaperExchange, PaperState
+from tradeterm.execution.protection import BracketState, Protect, Protection
 from tradeterm.execution.purse import Purse
 from tradeterm.execution.requests import Requests
 from tradeterm.execution.resting import Resting
@@ -41,7 +41,6 @@ from tradeterm.model.orders import (
     OrderEnded,
     OrderFilled,
     OrderRequest,
-    OrderUncertain,
     Position,
     PositionChanged,
     VenueReport,
@@ -327,17 +326,10 @@ class Execution:
         self._outbox.cancel(order_id, now)
         self._plan()
 
-    def mark_unknown(self, order_id: str, reason: str, now: int) -> list[ExecutionEvent]:
-        """Nobody knows whether the venue has an order: it stays pending and counts as one."""
-        return self._digest([OrderUncertain(now, order_id, reason)], now)
-
     def lose_sight(self, reason: str, now: int) -> list[ExecutionEvent]:
         """What became of any working order cannot be told; all of them count as working."""
-        return [
-            self._orders.doubt(order_id, reason, now)
-            for order_id, order in list(self._orders.working.items())
-            if not order.unknown
-        ]
+        doubted = [name for name, order in self._orders.working.items() if not order.unknown]
+        return [self._orders.doubt(order_id, reason, now) for order_id in doubted]
 
     def found_again(self, order_id: str, now: int) -> ExecutionEvent:
         """The venue was asked and has the order as we have it."""

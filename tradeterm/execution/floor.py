@@ -129,7 +129,7 @@ class Floor:
         if live.request.id not in rest.orders:
             return
         rest.remove(live.request.id)
-        if live.is_limit and not rest.beside(live):
+        if live.is_limit and not rest.shares(live):
             self._queues[rest.symbol].leave(live)
 
     def queue(self, symbol: str) -> Queue:

@@ -30,7 +30,7 @@ from tradeterm.market.book import OrderBook
 from tradeterm.model.instruments import Instrument
 from tradeterm.model.market import Candle, Trade
 from tradeterm.model.money import ONE, ceil_to, exact, floor_to
-from tradeterm.model.orders import OrderRequest, VenueReport
+from tradeterm.model.orders import NO_FUNDS, OrderRequest, VenueReport
 from tradeterm.model.timing import SECOND
 from tradeterm.model.vocabulary import (
     Evidence,
@@ -184,7 +184,7 @@ class Matching:
         for price, size in fills:
             floor.fill(live, ts, price, size, Liquidity.TAKER, Evidence.BOOK_WALK, out)
         if request.id in floor.orders:
-            reason = "insufficient funds" if short else "no depth within collar"
+            reason = NO_FUNDS if short else "no depth within collar"
             self._leave(live, ts, reason, out)
 
     def _worst(self, live: Live) -> Decimal | None:
@@ -214,7 +214,7 @@ class Matching:
         if size > 0:
             floor.fill(live, ts, price, size, Liquidity.TAKER, Evidence.BAR_ESTIMATE, out)
         if request.id in floor.orders:
-            self._leave(live, ts, "insufficient funds", out)
+            self._leave(live, ts, NO_FUNDS, out)
 
     def _made(
         self, live: Live, ts: int, size: Decimal, evidence: Evidence, out: list[VenueReport]
@@ -226,7 +226,7 @@ class Matching:
         if granted > 0:
             floor.fill(live, ts, price, granted, Liquidity.MAKER, evidence, out)
         if granted < wanted and live.request.id in floor.orders:
-            floor.end(live, ts, OrderStatus.CANCELLED, "insufficient funds", out)
+            floor.end(live, ts, OrderStatus.CANCELLED, NO_FUNDS, out)
 
     # -- what is left ------------------------------------------------------------------------
 
@@ -234,7 +234,7 @@ class Matching:
         """Decide what becomes of the unfilled rest of an order that took what there was."""
         request = live.request
         if live.is_limit:
-            waits = request.tif is not TimeInForce.IOC and reason != "insufficient funds"
+            waits = request.tif is not TimeInForce.IOC and reason != NO_FUNDS
         else:
             waits = request.purpose is Purpose.TARGET
         insists = request.type is OrderType.MARKET and request.reduce_only and not live.filled

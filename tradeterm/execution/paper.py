@@ -17,8 +17,8 @@ import msgspec
 from tradeterm.errors import InvalidOrder
 from tradeterm.execution.depth import Taken
 from tradeterm.execution.floor import Floor, FloorState
-from tradeterm.execution.latency import NEVER, Agenda, Step, delay
-from tradeterm.execution.matching import RETRY, Affordable, Matching
+from tradeterm.execution.latency import Agenda, Step, delay
+from tradeterm.execution.matching import Affordable, Matching
 from tradeterm.execution.refusals import TRIGGERED, refusal
 from tradeterm.execution.resting import Live, Resting
 from tradeterm.market.book import OrderBook
@@ -113,7 +113,7 @@ class PaperExchange:
         if live is None:
             return  # it ended before; that report is on its way or was taken in
         if request.purpose in PROTECTIVE:
-            self._take_terms(live, request)
+            self._refit(live, request)
             return
         if live.amending is not None:
             raise InvalidOrder(f"{request.id} is already being amended")
@@ -224,19 +224,26 @@ class PaperExchange:
         return "" if request.limit == live.request.limit else self.refusal(request)
 
     def _take_terms(self, live: Live, request: OrderRequest) -> bool:
-        """Give an order its new terms; whether it lost its place for them and must look again."""
-        moved, resting = request.limit != live.request.limit, self._rests(live)
-        if moved and resting and live.is_limit:
+        """Give a limit its new terms; whether it lost its place for them and must look again."""
+        moved = request.limit != live.request.limit
+        if moved:
             self._floor.unrest(live)
             live.rank = self._floor.next_rank()
         live.request = request
-        if moved and live.is_limit:
-            return resting
-        self._floor.rests[request.symbol].reband()
-        return False
+        return moved
 
-    def _rests(self, live: Live) -> bool:
-        return live.request.id in self._floor.rests[live.request.symbol].orders
+    def _refit(self, live: Live, request: OrderRequest) -> None:
+        """Protection of another size keeps its place; at another level it is armed anew."""
+        before, rest = live.request, self._floor.rests[request.symbol]
+        moved = (request.type, request.trigger, request.limit) != (
+            before.type, before.trigger, before.limit,
+        )  # fmt: skip
+        if not moved or request.id not in rest.orders:
+            live.request = request
+            return
+        self._floor.unrest(live)
+        live.request, live.triggered = request, False
+        self._floor.rest(live)
 
     # -- the market --------------------------------------------------------------------------
 
@@ -276,6 +283,3 @@ class PaperExchange:
         """Become the exchange that was dumped; the books are loaded by their owner."""
         self._floor.load(state.floor)
         self._matching.load(state.taken)
-
-
-__all__ = ["NEVER", "PROTECTIVE", "RETRY", "PaperExchange", "PaperState"]

@@ -24,7 +24,6 @@ from tradeterm.model.vocabulary import Purpose
 
 #: Turns a protective request into an approved one: (request, verdict id, now). Risk's.
 Protect = Callable[[OrderRequest, str, int], ApprovedOrder]
-PROTECTIVE = (Purpose.STOP, Purpose.TARGET)
 #: Verdict id, stop order, target order.
 BracketState = tuple[str, str | None, str | None]
 

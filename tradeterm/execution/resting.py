@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from tradeterm.model.market import Candle
+from tradeterm.model.market import Candle, Trade
 from tradeterm.model.money import ZERO, exact
 from tradeterm.model.orders import OrderRequest
 from tradeterm.model.vocabulary import OrderType, Side
@@ -116,7 +116,8 @@ class Resting:
         self.orders[live.request.id] = live
         if live.is_limit:
             self.levels.setdefault(_place(live), {})[live.request.id] = live
-        self.reband()
+        if not self.fresh:
+            self._narrow(live)
 
     def remove(self, order_id: str) -> None:
         """Take an order off; harmless when it does not rest."""
@@ -127,7 +128,8 @@ class Resting:
             level.pop(order_id, None)
             if not level:
                 del self.levels[place]
-        self.reband()
+        if float(live.level) in (self.low, self.high):
+            self.reband()
 
     def reband(self) -> None:
         """Work out the band again."""
@@ -135,22 +137,37 @@ class Resting:
             return
         self.low, self.high = self.fence
         for live in self.orders.values():
-            level = float(live.level)
-            if live.fires_below:
-                self.low = max(self.low, level)
-            else:
-                self.high = min(self.high, level)
+            self._narrow(live)
+
+    def _narrow(self, live: Live) -> None:
+        level = float(live.level)
+        if live.fires_below:
+            self.low = max(self.low, level)
+        else:
+            self.high = min(self.high, level)
 
     def beside(self, live: Live) -> list[Live]:
         """The other limit orders at the level of one."""
         level = self.levels.get(_place(live), {})
         return [other for other in level.values() if other is not live]
 
+    def shares(self, live: Live) -> bool:
+        """Whether limit orders stand at the level of one that does not."""
+        return _place(live) in self.levels
+
     def passed(self, bar: Candle) -> bool:
         """Note a bar that can set nothing off; False (and no change) when it may."""
         if self.low < bar.low and bar.high < self.high:
             self.last = bar.close
             self.seen = bar.ts
+            return True
+        return False
+
+    def ignores(self, trade: Trade) -> bool:
+        """Note a print that can set nothing off; False (and no change) when it may."""
+        if self.low < trade.price < self.high:
+            self.last = trade.price
+            self.seen = trade.ts
             return True
         return False
 

@@ -15,19 +15,25 @@ from statistics import fmean
 from typing import Any, Final
 
 #: What the figures can and cannot know, said with every report.
-CAVEATS: Final = (
-    "A difference is what the market printed after the fill against the fill, in basis points: "
-    "above 0 the paper fill was better than the market gave afterwards.",
-    "Prints lie on both sides of the spread: an honest taker loses about half of it here, an "
-    "honest maker gains it. A taker mean near 0 or above is too kind.",
-    "The market never saw these orders: nobody pulled a quote, nobody traded ahead of them. The "
-    "report cannot know what the order itself would have moved; the remembered depth only bounds it.",
-    "Later seconds contain the market's own move. It cancels out over many fills, not over few: "
-    "read a mean only beside its error, and not at all when the error is larger.",
-    "A maker fill is compared with what came after it. A mean below 0 is adverse selection, "
-    "which is real; an order that should not have filled at all does not show here.",
-    "Bars hold no prints inside them: fills on bars are counted as unseen, never guessed.",
-)
+CAVEATS: Final = """\
+A difference is what the market printed after the fill against the fill, in basis points: above 0
+the paper fill was better than what the market gave afterwards.
+
+Prints lie on both sides of the spread: an honest taker loses about half of it here, an honest
+maker gains it. A taker mean near 0 or above is too kind.
+
+The market never saw these orders: nobody pulled a quote, nobody traded ahead of them. What an
+order itself would have moved cannot be known; the depth it took and remembers only bounds it.
+
+Later seconds contain the market's own move. It cancels out over many fills, not over few: read a
+mean only beside its error, and not at all when the error is larger. The error takes fills for
+independent; the levels of one walk are not, so it is a lower bound.
+
+A maker fill is compared with what came after it. A mean below 0 is adverse selection, which is
+real; an order that should not have filled at all does not show here.
+
+Bars hold no prints inside them: fills on bars are counted as unseen, never guessed.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +80,7 @@ def differences(order: str, watched: dict[str, Any]) -> list[Difference]:
     found: list[Difference] = []
     for fill, price, size in watched["fills"]:
         paid = float(price)
-        marks = [(0, None, watched["mid"])]
+        marks: list[tuple[int, float | None, float | None]] = [(0, None, watched["mid"])]
         marks += [(s["seconds"], s["traded"], s["mid"]) for s in watched["samples"]]
         for seconds, traded, mid in marks:
             market = traded if traded is not None else mid
@@ -146,6 +152,6 @@ def report(rows: Iterable[tuple[str, dict[str, Any]]], fills: int) -> dict[str, 
         "still_open": fills - followed,
         "verdict": verdict(table),
         "biases": [asdict(bias) for bias in table],
-        "caveats": list(CAVEATS),
+        "caveats": [" ".join(each.split()) for each in CAVEATS.split("\n\n")],
         "differences": [asdict(each) for each in found],
     }

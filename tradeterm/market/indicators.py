@@ -36,7 +36,8 @@ class Indicators:
     """The indicators of one window, kept until the next close."""
 
     __slots__ = (
-        "_cache", "_coming", "_emas", "_foresight", "_generation", "_handles", "_seen", "_window",
+        "_atr", "_atr_at", "_cache", "_coming", "_emas", "_foresight", "_generation", "_handles",
+        "_seen", "_window",
     )  # fmt: skip
 
     def __init__(self, window: CandleWindow, coming: Coming = _unknown) -> None:
@@ -48,6 +49,9 @@ class Indicators:
         self._seen = -1
         self._cache: IndicatorSet | None = None
         self._emas: dict[int, Ema] = {}
+        self._atr_at = (-1, -1)
+        """The window's candles and generation when ``_atr`` was worked out."""
+        self._atr: float | None = None
 
     @property
     def begun(self) -> bool:
@@ -101,8 +105,15 @@ class Indicators:
         window = self._window
         if window.total == self._seen and window.generation == self._generation:
             return None if self._cache is None else self._cache.atr
+        now = (window.total, window.generation)
+        if self._atr_at != now:
+            self._atr_at, self._atr = now, self._worked_out_atr()
+        return self._atr
+
+    def _worked_out_atr(self) -> float | None:
         import talib
 
+        window = self._window
         try:
             atr = talib.stream.ATR(window.high, window.low, window.close, 14)
         except talib.InsufficientHistory:  # type: ignore[attr-defined]  # not in its stubs
@@ -138,6 +149,7 @@ class Indicators:
         self._handles = self._foresight = None
         self._seen = self._generation = -1
         self._cache = None
+        self._atr_at = (-1, -1)
         self._emas = {}
 
 

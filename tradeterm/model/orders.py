@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Final
 
 from tradeterm.model.money import ZERO
 from tradeterm.model.vocabulary import (
@@ -18,6 +19,9 @@ from tradeterm.model.vocabulary import (
     Side,
     TimeInForce,
 )
+
+#: Why an order ended that the account could not pay for in full.
+NO_FUNDS: Final = "insufficient funds"
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,8 @@ class Allowances:
         self.min_stop = limit("min_stop", symbol)
         self.max_stop = limit("max_stop", symbol)
         self.max_collar = limit("max_collar", symbol)
+        self.texts = _texts(settings, self)
+        """Rule → its limit in words, where it is the same for every trade of the symbol."""
         self._strictest = max(settings.strictness[w] for w in settings.regime_strictness.values())
         self._least_leverage = min(settings.regime_leverage.values())
         self._least_part = min(settings.sizing.regime.values())
@@ -70,3 +72,30 @@ def _stepped(steps: Iterable[LeverageStep], value: Decimal | int, top: Decimal) 
         if not value < step.at:
             top = min(top, step.leverage)
     return top
+
+
+def _texts(settings: RiskSettings, own: Allowances) -> dict[str, str]:
+    throttle = settings.throttle
+    return {
+        "daily_loss": f"< {settings.max_daily_loss}",
+        "daily_loss_24h": f"< {settings.max_daily_loss}",
+        "weekly_loss": f"< {settings.max_weekly_loss}",
+        "drawdown": f"< {settings.max_drawdown}",
+        "entry_rate": f"<= {throttle.entries_per_minute}",
+        "message_rate": f"<= {throttle.messages_per_minute}",
+        "repeated": f">= {throttle.repeat} s",
+        "unusual_move": f"<= {settings.unusual_move.percent}",
+        "stop_distance": f"{own.min_stop} - {own.max_stop}",
+        "reward_risk": f">= {settings.min_reward_risk}",
+        "cost": f"<= {settings.max_cost}",
+        "collar": f"<= {own.max_collar}",
+        "positions_symbol": f"<= {settings.max_positions_per_symbol}",
+        "positions": f"<= {settings.max_positions}",
+        "volatility": f"<= {settings.volatility.ratio} for the whole size",
+        "losses": f"< {settings.max_losses} for the whole size",
+        "risk_at_stop": f"<= {own.max_risk}",
+        "position_size": f"<= {own.max_position}",
+        "exposure": f"<= {settings.max_exposure}",
+        "correlated": f"<= {settings.max_correlated}",
+        "margin_use": f"<= {settings.max_margin}",
+    }

@@ -5,7 +5,6 @@ from __future__ import annotations
 from tradeterm.model.money import ONE
 from tradeterm.model.proposals import RuleOutcome
 from tradeterm.model.vocabulary import PositionSide
-from tradeterm.risk.allowances import HUNDRED
 from tradeterm.risk.case import Case
 from tradeterm.risk.codes import RiskCode
 from tradeterm.risk.outcomes import judged, percent, stated, unjudged
@@ -22,15 +21,16 @@ def opposite(case: Case) -> RuleOutcome:
 def positions_symbol(case: Case) -> RuleOutcome:
     """Positions on the symbol, both sides, pending entries and this one included."""
     count, limit = sum(_sides(case)) + 1, case.settings.max_positions_per_symbol
-    code = RiskCode.POSITIONS_SYMBOL
-    return stated("positions_symbol", code, str(count), f"<= {limit}", ok=count <= limit)
+    code, text = RiskCode.POSITIONS_SYMBOL, case.allowances.texts["positions_symbol"]
+    return stated("positions_symbol", code, str(count), text, ok=count <= limit)
 
 
 def positions(case: Case) -> RuleOutcome:
     """Positions in all, pending entries and this one included."""
     assert case.burden is not None
     count, limit = case.burden.total + 1, case.settings.max_positions
-    return stated("positions", RiskCode.POSITIONS, str(count), f"<= {limit}", ok=count <= limit)
+    text = case.allowances.texts["positions"]
+    return stated("positions", RiskCode.POSITIONS, str(count), text, ok=count <= limit)
 
 
 def _sides(case: Case) -> tuple[int, int]:
@@ -44,7 +44,7 @@ def _sides(case: Case) -> tuple[int, int]:
 def volatility(case: Case) -> RuleOutcome:
     """ATR over its mean: in a spike only a part of the size is left; unknown while not warm."""
     ratio, settings = case.facts.volatility, case.settings.volatility
-    limit = f"<= {settings.ratio} for the whole size"
+    limit = case.allowances.texts["volatility"]
     if ratio is None:
         return stated("volatility", RiskCode.VOLATILITY, "not warm", limit, ok=True)
     calm = 0 <= ratio <= settings.ratio
@@ -54,10 +54,9 @@ def volatility(case: Case) -> RuleOutcome:
 
 def losses(case: Case) -> RuleOutcome:
     """After too many losses in a row the next size is halved."""
-    streak, most = case.account.loss_streak, case.settings.max_losses
+    streak, text = case.account.loss_streak, case.allowances.texts["losses"]
     ok = not case.facts.standing.halved or _within(case, "losses")
-    limit = f"< {most} for the whole size"
-    return stated("losses", RiskCode.LOSSES, str(streak), limit, ok=ok)
+    return stated("losses", RiskCode.LOSSES, str(streak), text, ok=ok)
 
 
 def _within(case: Case, rule: str) -> bool:
@@ -100,14 +99,12 @@ def _share(case: Case, rule: str) -> RuleOutcome:
     limits, size = case.limits.get(rule), case.intent.size
     if not limits:
         return unjudged(rule)
-    ok, first = True, limits[0]
-    used = first.used(size)
-    for limit in limits:
-        ok = ok and limit.fits(size, ONE)
-        used = max(used, limit.used(size))
-    scale = HUNDRED / case.account.equity
-    shown, allowed = percent(used * scale), f"<= {first.allowed * scale:.4g}"
-    return judged(rule, first.code, shown, allowed, ok=ok)
+    first = limits[0]
+    ok, used = first.fits(size, ONE), first.used(size)
+    for limit in limits[1:]:
+        ok, used = ok and limit.fits(size, ONE), max(used, limit.used(size))
+    text = case.allowances.texts.get(rule) or f"<= {first.allowed / case.one_percent:.4g}"
+    return judged(rule, first.code, percent(used / case.one_percent), text, ok=ok)
 
 
 def cash(case: Case) -> RuleOutcome:

@@ -13,7 +13,7 @@ from tradeterm.model.proposals import TradeIntent
 from tradeterm.model.vocabulary import PositionSide
 from tradeterm.risk.allowances import HUNDRED, Allowances
 from tradeterm.risk.burden import Burden
-from tradeterm.risk.correlation import Correlation, correlated_views
+from tradeterm.risk.correlation import Correlations, correlated_views
 from tradeterm.risk.facts import MarketFacts
 from tradeterm.risk.limits import Limit
 from tradeterm.settings.risk import RiskSettings
@@ -24,7 +24,7 @@ class Case:
 
     __slots__ = (
         "account", "allowances", "burden", "caps", "cut", "drawdown", "facts", "fill",
-        "instrument", "intent", "limits", "mid", "numbers_ok", "settings", "stop_set", "trouble",
+        "instrument", "intent", "limits", "mid", "numbers_ok", "one_percent", "settings", "stop_set", "trouble",
         "unit_notional", "unit_risk", "views",
     )  # fmt: skip
 
@@ -36,7 +36,7 @@ class Case:
         instruments: Mapping[str, Instrument],
         settings: RiskSettings,
         allowances: Allowances,
-        correlation: Correlation,
+        correlations: Correlations,
     ) -> None:
         """Whether numbers, account and market are usable; what follows from them."""
         self.settings = settings
@@ -61,10 +61,13 @@ class Case:
         self.burden: Burden | None = None
         self.drawdown: Decimal | None = None
         self.views: list[tuple[Decimal, Decimal]] = []
+        self.one_percent = ZERO
+        """Of equity."""
         self.trouble = ""
         """Why the account cannot be computed with."""
         if usable_account(account):
-            self._weigh(correlation)
+            self.one_percent = account.equity / HUNDRED
+            self._weigh(correlations)
             peak = account.peak_equity
             self.drawdown = max((peak - account.equity) * HUNDRED / peak, ZERO)
             if self.numbers_ok:
@@ -94,13 +97,11 @@ class Case:
             self.stop_set = True
             self.cut.add("stop")
 
-    def _weigh(self, correlation: Correlation) -> None:
-        intent = self.intent
+    def _weigh(self, correlations: Correlations) -> None:
+        intent, known = self.intent, correlations.given(self.facts.measured)
         try:
             self.burden = burden = Burden(self.account)
-            self.views = correlated_views(
-                intent.symbol, intent.side.sign, burden.signed, correlation, self.facts.measured
-            )
+            self.views = correlated_views(intent.symbol, intent.side.sign, burden.signed, known)
         except ArithmeticError as error:  # unpriced, or a NaN among what is held or measured
             self.burden = None
             self.trouble = str(error) or type(error).__name__
@@ -117,7 +118,7 @@ class Case:
 
     def share(self, percent: Decimal) -> Decimal:
         """``percent`` of equity."""
-        return self.account.equity * percent / HUNDRED
+        return self.one_percent * percent
 
     def resize(self, size: Decimal) -> None:
         """Take the final size."""
@@ -127,17 +128,15 @@ class Case:
 
 def on_grid(intent: TradeIntent, instrument: Instrument) -> TradeIntent:
     """The intent with prices on ticks; sizes are floored to lots when they are fitted."""
-    return TradeIntent(
-        intent.symbol,
-        intent.side,
-        instrument.size(intent.size) or intent.size,
-        instrument.price(intent.entry),
-        None if intent.stop is None else instrument.price(intent.stop),
-        None if intent.target is None else instrument.price(intent.target),
-        intent.leverage,
-        intent.confidence,
-        intent.wished,
-    )
+    size = instrument.size(intent.size) or intent.size
+    entry, stop, target = instrument.price(intent.entry), intent.stop, intent.target
+    if stop is not None:
+        stop = instrument.price(stop)
+    if target is not None:
+        target = instrument.price(target)
+    if (size, entry, stop, target) == (intent.size, intent.entry, intent.stop, intent.target):
+        return intent
+    return replace(intent, size=size, entry=entry, stop=stop, target=target)
 
 
 def positive(value: Decimal | None) -> bool:

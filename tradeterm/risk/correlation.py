@@ -8,15 +8,37 @@ from decimal import Decimal
 from tradeterm.model.money import ZERO
 from tradeterm.risk.facts import Pair
 
-Correlation = Callable[[str, str], Decimal]
+#: The lower and the higher of what is configured and what was measured.
+Bounds = tuple[Decimal, Decimal]
+
+
+class Correlations:
+    """Bounds of the correlation of every pair asked for; worked out anew with each measurement."""
+
+    def __init__(self, configured: Callable[[str, str], Decimal]) -> None:
+        self._configured = configured
+        self._measured: Mapping[Pair, Decimal] = {}
+        self._bounds: dict[Pair, Bounds] = {}
+
+    def given(self, measured: Mapping[Pair, Decimal]) -> Correlations:
+        """These, beside what was measured."""
+        if measured is not self._measured:
+            self._measured = measured
+            self._bounds = {}
+        return self
+
+    def bounds(self, one: str, other: str) -> Bounds:
+        """Low and high; the same where nothing was measured."""
+        known = self._bounds.get((one, other))
+        if known is None:
+            rho = self._configured(one, other)
+            seen = self._measured.get((one, other), rho)
+            known = self._bounds[one, other] = (min(rho, seen), max(rho, seen))
+        return known
 
 
 def correlated_views(
-    symbol: str,
-    sign: int,
-    signed: Mapping[str, Decimal],
-    configured: Correlation,
-    measured: Mapping[Pair, Decimal],
+    symbol: str, sign: int, signed: Mapping[str, Decimal], correlations: Correlations
 ) -> list[tuple[Decimal, Decimal]]:
     """Per symbol: (what it carries in the trade's direction, how much of the trade it feels).
 
@@ -25,32 +47,24 @@ def correlated_views(
     ≤ L. Of the configured and the measured ρ each term takes the one that makes it larger: what
     stacks counts at the higher, what hedges at the lower.
     """
-    views = []
+    views, bounds = [], correlations.bounds
     for view in (symbol, *(other for other in signed if other != symbol)):
-        for direction in _directions(view, symbol, sign, configured, measured):
-            carried = ZERO
-            for other, amount in signed.items():
-                carried += _worse(view, other, amount * direction, configured, measured)
-            felt = _worse(view, symbol, Decimal(sign * direction), configured, measured)
-            views.append((carried, felt))
+        low, high = bounds(view, symbol)
+        if sign < 0:
+            low, high = -high, -low
+        if high > 0:
+            views.append((_carried(view, signed, bounds, up=True), high))
+        if low < 0:
+            views.append((_carried(view, signed, bounds, up=False), -low))
     return views
 
 
-def _directions(
-    view: str, symbol: str, sign: int, configured: Correlation, measured: Mapping[Pair, Decimal]
-) -> tuple[int, ...]:
-    """The directions in which the trade adds to what ``view`` carries."""
-    rho, seen = configured(view, symbol) * sign, measured.get((view, symbol))
-    low, high = (rho, rho) if seen is None else sorted((rho, seen * sign))
-    return (1,) * (high > 0) + (-1,) * (low < 0)
-
-
-def _worse(
-    view: str,
-    other: str,
-    amount: Decimal,
-    configured: Correlation,
-    measured: Mapping[Pair, Decimal],
+def _carried(
+    view: str, signed: Mapping[str, Decimal], bounds: Callable[[str, str], Bounds], *, up: bool
 ) -> Decimal:
-    counted, seen = configured(view, other) * amount, measured.get((view, other))
-    return counted if seen is None else max(counted, seen * amount)
+    """What a symbol carries upwards (or downwards) at most."""
+    carried = ZERO
+    for other, amount in signed.items():
+        low, high = bounds(view, other)
+        carried += amount * (high if (amount > 0) is up else low)
+    return carried if up else -carried

@@ -16,9 +16,10 @@ from tradeterm.risk import permits
 from tradeterm.risk.allowances import Allowances
 from tradeterm.risk.case import Case
 from tradeterm.risk.codes import HALTING
+from tradeterm.risk.correlation import Correlations
 from tradeterm.risk.facts import MarketFacts
 from tradeterm.risk.loosening import refusal_to_loosen
-from tradeterm.risk.outcomes import FAIL, PASS, REDUCED, broken
+from tradeterm.risk.outcomes import FAIL, REDUCED, broken
 from tradeterm.risk.rules import judge
 from tradeterm.risk.sizing import fit
 from tradeterm.risk.spot import SpotWish, judge_spot
@@ -32,7 +33,7 @@ class RiskEngine:
         """Limits and the symbols that may be traded."""
         self._settings = settings
         self._instruments = instruments
-        self._correlation = lru_cache(maxsize=4096)(settings.correlation)
+        self._correlations = Correlations(settings.correlation)
         self._allowances = lru_cache(maxsize=256)(partial(Allowances, settings))
 
     # -- verdicts --------------------------------------------------------------------------
@@ -55,17 +56,16 @@ class RiskEngine:
         card still fits unchanged when the operator decides. ``state`` is the version of account
         and market this is said about. A what-if is this same call.
         """
-        cut: set[str] = set()
         try:
             case = Case(
                 intent, account, facts, self._instruments, self._settings,
-                self._allowances(intent.symbol), self._correlation,
+                self._allowances(intent.symbol), self._correlations,
             )  # fmt: skip
             fit(case, self._settings.card_headroom if for_card else ZERO)
-            intent, found, cut = case.intent, judge(case), case.cut
+            intent, found = case.intent, judge(case)
         except Exception as error:  # noqa: BLE001 - fail closed: our own bug is never a pass
             found = (broken("evaluation", error),)
-        return _verdict(intent, found, cut, verdict_id, parent, now, state)
+        return _verdict(intent, found, verdict_id, parent, now, state)
 
     def spot(
         self,
@@ -81,12 +81,12 @@ class RiskEngine:
         """The rule set of rebalance and DCA orders: spot, unleveraged, without a stop."""
         intent = wish.intent()
         try:
-            intent, found, cut = judge_spot(
+            intent, found = judge_spot(
                 wish, account, facts, self._instruments.get(wish.symbol), self._settings
             )
         except Exception as error:  # noqa: BLE001 - fail closed
-            found, cut = (broken("evaluation", error),), set[str]()
-        return _verdict(intent, found, cut, verdict_id, parent, now, state)
+            found = (broken("evaluation", error),)
+        return _verdict(intent, found, verdict_id, parent, now, state)
 
     # -- permits ---------------------------------------------------------------------------
 
@@ -121,19 +121,11 @@ class RiskEngine:
 def _verdict(
     intent: TradeIntent,
     found: tuple[RuleOutcome, ...],
-    cut: set[str],
     verdict_id: str,
     parent: str,
     now: int,
     state: str,
 ) -> Verdict:
-    if cut:
-        found = tuple(
-            RuleOutcome(rule.rule, rule.code, rule.value, rule.limit, REDUCED)
-            if rule.rule in cut and rule.outcome == PASS
-            else rule
-            for rule in found
-        )
     failed = [rule.code for rule in found if rule.outcome == FAIL]
     reduced = [rule.code for rule in found if rule.outcome == REDUCED]
     if failed:

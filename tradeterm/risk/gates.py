@@ -16,13 +16,17 @@ from tradeterm.risk.outcomes import fresh, judged, percent, reconciled, stated
 def run_state(case: Case) -> RuleOutcome:
     """Only a running system enters."""
     state = case.account.state
+    if state is RunState.RUNNING:
+        return _RUNNING
     code = RiskCode.PAUSED if state is RunState.PAUSED else RiskCode.HALTED
-    return stated("run_state", code, str(state), "running", ok=state is RunState.RUNNING)
+    return stated("run_state", code, str(state), "running", ok=False)
 
 
 def level(case: Case) -> RuleOutcome:
     """EMERGENCY allows no new exposure."""
     now = case.account.level
+    if now is Level.NORMAL:
+        return _NORMAL
     ok = now in (Level.NORMAL, Level.REDUCED, Level.LIMITED)
     return stated("level", RiskCode.EMERGENCY, str(now), "below EMERGENCY", ok=ok)
 
@@ -36,8 +40,9 @@ def symbol(case: Case) -> RuleOutcome:
 
 def numbers(case: Case) -> RuleOutcome:
     """Every figure of the trade is finite and positive, leverage at least 1."""
-    ok = case.numbers_ok
-    return stated("numbers", RiskCode.BAD_NUMBER, "usable" if ok else "unusable", "usable", ok=ok)
+    if case.numbers_ok:
+        return _NUMBERS
+    return stated("numbers", RiskCode.BAD_NUMBER, "unusable", "usable", ok=False)
 
 
 def account(case: Case) -> RuleOutcome:
@@ -48,9 +53,9 @@ def account(case: Case) -> RuleOutcome:
 
 def market(case: Case) -> RuleOutcome:
     """There is a two-sided, uncrossed price, and a rate to the account currency."""
-    ok = case.mid is not None
-    value = "usable" if ok else "unusable"
-    return stated("market", RiskCode.BAD_MARKET, value, "usable", ok=ok)
+    if case.mid is not None:
+        return _MARKET
+    return stated("market", RiskCode.BAD_MARKET, "unusable", "usable", ok=False)
 
 
 def data_age(case: Case) -> RuleOutcome:
@@ -96,7 +101,8 @@ def drawdown(case: Case) -> RuleOutcome:
 
 def _loss(case: Case, rule: str, code: RiskCode, base: Decimal, limit: Decimal) -> RuleOutcome:
     lost = lost_percent(base, case.account.equity)
-    return judged(rule, code, percent(lost), f"< {limit}", ok=lost < limit)
+    text = case.allowances.texts[rule]
+    return judged(rule, code, percent(lost), text, ok=lost < limit)
 
 
 # -- what was done lately ------------------------------------------------------------------
@@ -104,12 +110,14 @@ def _loss(case: Case, rule: str, code: RiskCode, base: Decimal, limit: Decimal) 
 
 def cooldown(case: Case) -> RuleOutcome:
     """No entry for a while after what happened; the longest one that still runs is named."""
+    if not case.facts.standing.cooldowns:
+        return _NONE_RUNS
     now, name, until = case.account.ts, "none", 0
     for cause, end in case.facts.standing.cooldowns:
         if end > max(until, now):
             name, until = cause, end
     if not until:
-        return stated("cooldown", RiskCode.COOLDOWN, "none", "none runs", ok=True)
+        return _NONE_RUNS
     left = -(-(until - now) // SECOND)
     shown = f"{name}: {left} s left"
     return judged("cooldown", RiskCode.COOLDOWN, shown, "none runs", ok=False)
@@ -118,30 +126,39 @@ def cooldown(case: Case) -> RuleOutcome:
 def entry_rate(case: Case) -> RuleOutcome:
     """Entries within a minute, this one included."""
     count, limit = case.facts.standing.entries + 1, case.settings.throttle.entries_per_minute
-    return stated("entry_rate", RiskCode.ENTRY_RATE, str(count), f"<= {limit}", ok=count <= limit)
+    text = case.allowances.texts["entry_rate"]
+    return stated("entry_rate", RiskCode.ENTRY_RATE, str(count), text, ok=count <= limit)
 
 
 def message_rate(case: Case) -> RuleOutcome:
     """Orders and cancels within a minute, this one included: the rest is left to reductions."""
     count, limit = case.facts.standing.messages + 1, case.settings.throttle.messages_per_minute
     code = RiskCode.MESSAGE_RATE
-    return stated("message_rate", code, str(count), f"<= {limit}", ok=count <= limit)
+    text = case.allowances.texts["message_rate"]
+    return stated("message_rate", code, str(count), text, ok=count <= limit)
 
 
 def repeated(case: Case) -> RuleOutcome:
     """The same side of the same symbol was not entered just now."""
     since = case.facts.standing.since_same[case.intent.side is PositionSide.SHORT]
-    least = case.settings.throttle.repeat
+    text = case.allowances.texts["repeated"]
     if since is None:
-        return stated("repeated", RiskCode.REPEATED, "never", f">= {least} s", ok=True)
-    ok = since >= least
-    return judged("repeated", RiskCode.REPEATED, f"{since:.3f} s", f">= {least} s", ok=ok)
+        return stated("repeated", RiskCode.REPEATED, "never", text, ok=True)
+    ok = since >= case.settings.throttle.repeat
+    return judged("repeated", RiskCode.REPEATED, f"{since:.3f} s", text, ok=ok)
 
 
 def unusual_move(case: Case) -> RuleOutcome:
     """How far the price went within minutes; bars that are longer cannot tell."""
-    move, most = case.facts.move, case.settings.unusual_move.percent
+    move, text = case.facts.move, case.allowances.texts["unusual_move"]
     if move is None:
-        return stated("unusual_move", RiskCode.UNUSUAL_MOVE, "unknown", f"<= {most}", ok=True)
-    ok = 0 <= move <= most
-    return judged("unusual_move", RiskCode.UNUSUAL_MOVE, f"{move:.4f}", f"<= {most}", ok=ok)
+        return stated("unusual_move", RiskCode.UNUSUAL_MOVE, "unknown", text, ok=True)
+    ok = 0 <= move <= case.settings.unusual_move.percent
+    return judged("unusual_move", RiskCode.UNUSUAL_MOVE, f"{move:.4f}", text, ok=ok)
+
+
+_RUNNING = judged("run_state", RiskCode.HALTED, "running", "running", ok=True)
+_NORMAL = judged("level", RiskCode.EMERGENCY, "NORMAL", "below EMERGENCY", ok=True)
+_NUMBERS = judged("numbers", RiskCode.BAD_NUMBER, "usable", "usable", ok=True)
+_MARKET = judged("market", RiskCode.BAD_MARKET, "usable", "usable", ok=True)
+_NONE_RUNS = judged("cooldown", RiskCode.COOLDOWN, "none", "none runs", ok=True)

@@ -31,6 +31,6 @@ def refusal_to_loosen(
     fees = instrument.taker_fee * (position.entry + stop)
     risk = (loss + fees) * position.size * rate
     allowed = account.equity * settings.limit("max_risk", position.symbol) / HUNDRED
-    if not risk <= allowed:
+    if not (allowed.is_finite() and risk <= allowed):
         return f"{risk:.2f} {account.currency} would be lost there; risk allows {allowed:.2f}"
     return ""

@@ -45,7 +45,14 @@ def reconciled(facts: MarketFacts) -> RuleOutcome:
 
 def percent(value: Decimal) -> str:
     """A percentage with four decimals: fine enough to show which side of a limit it is on."""
-    return f"{value:.4f}"
+    return f"{float(value):.4f}"  # a Decimal formats three times as slowly
+
+
+def changed(finding: RuleOutcome) -> RuleOutcome:
+    """A finding on what was cut until it passed."""
+    if finding.outcome != PASS:
+        return finding
+    return RuleOutcome(finding.rule, finding.code, finding.value, finding.limit, REDUCED)
 
 
 def unjudged(rule: str) -> RuleOutcome:

@@ -70,10 +70,12 @@ def amend(
 
     An order that reduces a position may stand at any price: it cannot add risk.
     """
+    before = order.request
     fixed = replace(
-        request, size=order.request.size, limit=order.request.limit, revision=request.revision - 1
-    )
-    if fixed != order.request:
+        request, size=before.size, limit=before.limit, revision=request.revision - 1,
+        parent=before.parent,
+    )  # fmt: skip
+    if fixed != before:
         raise InvalidOrder(f"{request.id}: an amendment changes size and limit, nothing else")
     size = request.size
     if not (size.is_finite() and order.filled < size <= order.request.size):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from tradeterm.model.proposals import RuleOutcome
 from tradeterm.risk import amounts, gates, shape
 from tradeterm.risk.case import Case
-from tradeterm.risk.outcomes import broken, unjudged
+from tradeterm.risk.outcomes import broken, changed, unjudged
 
 
 class Need:
@@ -89,13 +89,17 @@ def usable(case: Case) -> int:
 
 def judge(case: Case, rules: tuple[Rule, ...] = RULES) -> tuple[RuleOutcome, ...]:
     """Every rule's finding on the final form; one that raises or cannot be judged fails."""
-    have, found = usable(case), []
-    for name, need, rule in rules:
-        if need & ~have:
-            found.append(unjudged(name))
-            continue
-        try:
-            found.append(rule(case))
-        except Exception as error:  # noqa: BLE001 - fail closed: a rule's bug is never a pass
-            found.append(broken(name, error))
+    missing, cut = ~usable(case), case.cut
+    found = [
+        unjudged(name) if need & missing else _found(name, rule, case) for name, need, rule in rules
+    ]
+    if cut:
+        found = [changed(finding) if finding.rule in cut else finding for finding in found]
     return tuple(found)
+
+
+def _found(name: str, rule: Callable[[Case], RuleOutcome], case: Case) -> RuleOutcome:
+    try:
+        return rule(case)
+    except Exception as error:  # noqa: BLE001 - fail closed: a rule's bug is never a pass
+        return broken(name, error)

@@ -53,7 +53,8 @@ def stop_distance(case: Case) -> RuleOutcome:
     least, most = case.allowances.min_stop, case.allowances.max_stop
     code = RiskCode.STOP_TOO_CLOSE if distance < least else RiskCode.STOP_TOO_WIDE
     ok = least <= distance <= most
-    return judged("stop_distance", code, percent(distance), f"{least} - {most}", ok=ok)
+    text = case.allowances.texts["stop_distance"]
+    return judged("stop_distance", code, percent(distance), text, ok=ok)
 
 
 def target(case: Case) -> RuleOutcome:
@@ -80,7 +81,8 @@ def reward_risk(case: Case) -> RuleOutcome:
     lost = sign * (fill - intent.stop) + fee * (fill + intent.stop)
     ratio = won / lost if lost > 0 else ZERO
     ok = lost > 0 and won >= least * lost
-    return judged("reward_risk", RiskCode.REWARD_RISK, percent(ratio), f">= {least!s}", ok=ok)
+    text = case.allowances.texts["reward_risk"]
+    return judged("reward_risk", RiskCode.REWARD_RISK, percent(ratio), text, ok=ok)
 
 
 def cost(case: Case) -> RuleOutcome:
@@ -93,7 +95,7 @@ def cost(case: Case) -> RuleOutcome:
     way, most = intent.side.sign * (intent.target - fill), settings.max_cost
     ok = way > 0 and costs * HUNDRED <= most * way
     shown = percent(costs * HUNDRED / way) if way > 0 else "endless"
-    return judged("cost", RiskCode.COST, shown, f"<= {most}", ok=ok)
+    return judged("cost", RiskCode.COST, shown, case.allowances.texts["cost"], ok=ok)
 
 
 def collar(case: Case) -> RuleOutcome:
@@ -101,7 +103,8 @@ def collar(case: Case) -> RuleOutcome:
     mid, limit = case.mid, case.allowances.max_collar
     assert mid is not None
     away = abs(case.intent.entry - mid) * HUNDRED / mid
-    return judged("collar", RiskCode.COLLAR, percent(away), f"<= {limit!s}", ok=away <= limit)
+    text = case.allowances.texts["collar"]
+    return judged("collar", RiskCode.COLLAR, percent(away), text, ok=away <= limit)
 
 
 # -- leverage ------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from tradeterm.risk.allowances import HUNDRED
 from tradeterm.risk.case import positive, usable_market
 from tradeterm.risk.codes import RiskCode
 from tradeterm.risk.facts import MarketFacts
-from tradeterm.risk.outcomes import broken, fresh, judged, percent, reconciled, unjudged
+from tradeterm.risk.outcomes import broken, changed, fresh, judged, percent, reconciled, unjudged
 from tradeterm.settings.risk import RiskSettings
 
 
@@ -69,8 +69,8 @@ def judge_spot(
     facts: MarketFacts,
     instrument: Instrument | None,
     settings: RiskSettings,
-) -> tuple[TradeIntent, tuple[RuleOutcome, ...], set[str]]:
-    """The final form, every rule's finding on it, and the rules that reduced it."""
+) -> tuple[TradeIntent, tuple[RuleOutcome, ...]]:
+    """The final form, and every rule's finding on it."""
     intent = wish.intent()
     usable = (
         instrument is not None
@@ -82,7 +82,8 @@ def judge_spot(
     cut: set[str] = set()
     if usable and instrument is not None:
         spot, cut = _fitted(spot, instrument)
-    return spot.intent, tuple(_guarded(name, rule, spot) for name, rule in _RULES), cut
+    found = (_guarded(name, rule, spot) for name, rule in _RULES)
+    return spot.intent, tuple(changed(f) if f.rule in cut else f for f in found)
 
 
 def _fitted(spot: _Spot, instrument: Instrument) -> tuple[_Spot, set[str]]:

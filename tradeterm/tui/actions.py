@@ -104,7 +104,7 @@ def _exposed(view: ConsoleView, focus: Focus) -> bool:
 
 
 def _listed(view: ConsoleView, focus: Focus) -> bool:
-    return bool(focus.row) or focus.pane == "portfolio"
+    return bool(focus.row) or focus.pane in {"portfolio", "safety"}
 
 
 def _filterable(view: ConsoleView, focus: Focus) -> bool:
@@ -283,6 +283,16 @@ ACTIONS: tuple[Action, ...] = (
         _T.VIEW,
         _known,
         "Trade",
+    ),
+    Action(
+        "what_if",
+        ("w",),
+        "What if",
+        "Ask risk about an order without sending one: long 0.1 stop 64000 target 70000 x3",
+        _T.VIEW,
+        _known,
+        "Trade",
+        17,
     ),
     Action(
         "halt",

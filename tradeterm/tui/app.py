@@ -201,6 +201,10 @@ class TradetermApp(OrderKeys):
             self.open_page(f"Order {order.id}", pages.order_page(order.id))
         elif self.pane == "agents" and (agent := deck.agents.current()):
             self.open_page(f"Agent {figures.agent(agent.name)}", pages.agent_page(agent.name))
+        elif self.pane == "safety":
+            from tradeterm.tui.screens.risk import risk_page
+
+            self.open_page("Risk", risk_page)
         elif self.pane == "portfolio":
             from tradeterm.tui.screens.portfolio import portfolio_page
 

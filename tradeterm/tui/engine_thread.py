@@ -10,8 +10,9 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tradeterm.engine.view import ConsoleView
 from tradeterm.model.commands import Command
@@ -84,6 +85,19 @@ class EngineThread:
     def set_paused(self, paused: bool) -> None:
         """Stop or start the market."""
         self._call(lambda desk: desk.driver.set_stopped(paused))
+
+    def what_if(self, asked: str) -> Future[dict[str, Any]]:
+        """The verdict an order would get; answered between two slices."""
+        answer: Future[dict[str, Any]] = Future()
+
+        def ask(desk: Desk) -> None:
+            try:
+                answer.set_result(desk.what_if(asked))
+            except Exception as error:  # noqa: BLE001 - whoever asked shows it
+                answer.set_exception(error)
+
+        self._call(ask)
+        return answer
 
     def _call(self, action: Callable[[Desk], object]) -> None:
         with self._door:

@@ -148,6 +148,21 @@ class OrderKeys(Console):
         if not self.guarded("reconcile"):
             self.send(Reconcile(), "comparing with the venue")
 
+    def action_what_if(self) -> None:
+        from tradeterm.tui.screens.whatif import EXAMPLE, parsed, what_if_page
+
+        symbol = self.choice.symbol
+
+        def done(text: str) -> None:
+            try:
+                asked = parsed(text, symbol)
+            except ValueError as error:
+                self.say(str(error), "warning")
+                return
+            self.open_page("What if", what_if_page(text, self.session.what_if(asked)))
+
+        self._ask_amount(f"what if, {symbol}, e.g. {EXAMPLE}: ", done)
+
     def _ask_amount(self, label: str, done: Callable[[str], None]) -> None:
         self.type_in(AmountLine(label, done, self._left))
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from concurrent.futures import Future
+from typing import Any, Protocol
 
 from tradeterm.engine.view import ConsoleView
 from tradeterm.model.commands import OperatorCommand
@@ -45,4 +46,8 @@ class EngineSession(Protocol):
 
     def set_paused(self, paused: bool) -> None:
         """Stop or start the market (not the trading)."""
+        ...
+
+    def what_if(self, asked: str) -> Future[dict[str, Any]]:
+        """The verdict an order would get (``asked``: a Hypothesis in JSON); nothing is sent."""
         ...

@@ -110,8 +110,12 @@ def _parents(rows: list[StoredRow]) -> tuple[str, ...]:
 
 
 def _origins(rows: list[StoredRow]) -> list[str]:
-    """Parents of all versions, and the outputs an output or proposal says it followed from."""
+    """Parents of all versions, and what a body names besides: inputs, the position it reduces."""
     names = list(_parents(rows))
     if rows[0].kind in {"agent_output", "proposal"}:
         names += rows[0].data.get("inputs", ())
+    if rows[0].kind == "order":
+        request = rows[0].data["request"]
+        if request["reduce_only"]:  # what it takes away from is part of why it is there
+            names.append(request["position_id"])
     return list(dict.fromkeys(names))

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from tradeterm.adapters.store.bookkeeping import Bookkeeping
 from tradeterm.adapters.store.rows import StoredRow
 from tradeterm.execution.orders import GRAPH
+from tradeterm.model.account import HODL
 from tradeterm.model.money import ZERO
 from tradeterm.model.vocabulary import OrderStatus, Purpose, VerdictStatus
 
@@ -41,6 +43,7 @@ class Invariants:
         self._orders: dict[str, _Order] = {}
         self._open: dict[str, Decimal] = {}
         self._verdicts: dict[str, bool] = {}
+        self._ledger = Bookkeeping(report)
         self._checks = {
             "order": self._order,
             "fill": self._fill,
@@ -51,6 +54,7 @@ class Invariants:
 
     def check(self, row: StoredRow, body: dict[str, Any]) -> None:
         """Judge one row."""
+        self._ledger.check(row, body)
         check = self._checks.get(row.kind)
         if check is not None:
             check(row, body)
@@ -61,14 +65,15 @@ class Invariants:
 
     def _entry(self, row: StoredRow, body: dict[str, Any]) -> None:
         sums: dict[str, Decimal] = {}
+        where = f"ledger entry {body['id']} (row {row.seq})"
         for leg in body["postings"]:
-            sums[leg["asset"]] = sums.get(leg["asset"], ZERO) + Decimal(leg["amount"])
-        for asset, amount in sums.items():
-            if amount:
-                self._report(
-                    f"ledger entry {body['id']} (row {row.seq})",
-                    f"its {asset} postings sum to {amount}, not 0",
-                )
+            amount = Decimal(leg["amount"])
+            sums[leg["asset"]] = sums.get(leg["asset"], ZERO) + amount
+            if leg["account"] == HODL and amount < 0:
+                self._report(where, f"takes {-amount} {leg['asset']} out of the hodl bag")
+        for asset, rest in sums.items():
+            if rest:
+                self._report(where, f"its {asset} postings sum to {rest}, not 0")
 
     def _order(self, row: StoredRow, body: dict[str, Any]) -> None:
         request, status = body["request"], OrderStatus(body["status"])
@@ -125,6 +130,7 @@ class Invariants:
 
     def finish(self) -> None:
         """The run's end (so far): slices hold whole inputs, so everything must add up here."""
+        self._ledger.finish()
         covered: dict[str, Decimal] = {}
         for name, order in self._orders.items():
             if order.declared != order.filled:

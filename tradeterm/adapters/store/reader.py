@@ -235,12 +235,9 @@ class Reader:
 
     def equity(self, since: int = 0) -> list[tuple[int, Decimal]]:
         """Equity marks from ``since`` (ns) on, oldest first."""
-        found = self._query(
-            "SELECT ts, equity FROM equity_marks WHERE run = ? AND ts >= ? ORDER BY ts, seq, n",
-            self.run,
-            since,
-        )
-        return [(ts, Decimal(equity)) for ts, equity in found]
+        rows = self.journal(kind="equity", since=since, limit=-1)  # written after its marks
+        marks = (mark for row in rows for mark in row.data["marks"])
+        return [(ts, Decimal(equity)) for ts, equity in marks if ts >= since]
 
     def last_equity(self) -> tuple[int, Decimal] | None:
         """The newest equity mark."""

@@ -12,15 +12,15 @@ from tradeterm.tui.panes.base import ListPane
 from tradeterm.tui.panes.columns import Column, heads, row
 
 COLUMNS = (
-    Column("ORDER", 9, "<", 7),
+    Column("ORDER", 9, "<", 8),
     Column("SYMBOL", 9, "<", 0),
     Column("SIDE", 4, "<", 0),
     Column("TYPE", 11, "<", 4),
     Column("FOR", 7, "<", 1),
     Column("SIZE", 9, ">", 5),
     Column("FILLED", 9, ">", 6),
-    Column("PRICE", 10, ">", 8),
-    Column("STATUS", 16, "<", 2),
+    Column("PRICE", 10, ">", 7),
+    Column("STATUS", 11, "<", 2),
     Column("AGE", 6, ">", 3),
 )
 _ROLES = {
@@ -31,6 +31,11 @@ _ROLES = {
     "expired": "quiet",
     "partially_filled": "warn",
 }
+
+
+def _status(status: str) -> Part:
+    words = "part filled" if status == "partially_filled" else status
+    return words, _ROLES.get(status, "text")
 
 
 class OrdersPane(ListPane):
@@ -101,6 +106,6 @@ class OrdersPane(ListPane):
             (figures.size(order.size), role),
             (figures.size(order.filled), role),
             (figures.price(order.price, book.tick if book else None), role),
-            (order.status.replace("_", " "), _ROLES.get(order.status, "text")),
+            ("unknown", "error") if order.unknown else _status(order.status),
             (figures.age(age), "quiet"),
         ]

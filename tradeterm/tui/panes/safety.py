@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from tradeterm.engine.view import ConsoleView, LimitView
+from tradeterm.engine.riskview import LimitView
+from tradeterm.engine.view import ConsoleView
 from tradeterm.tui import figures
 from tradeterm.tui.ink import BLANK, Line, Part, clip, fit, wrap
 from tradeterm.tui.panes.base import Pane
@@ -29,7 +30,8 @@ class SafetyPane(Pane):
     def part_of(self, view: ConsoleView) -> object:
         status = view.status
         return (
-            view.limits,
+            view.risk.limits,
+            view.risk.blocked[:1],
             status.level,
             status.level_cause,
             status.state,
@@ -41,7 +43,7 @@ class SafetyPane(Pane):
         return f"age {figures.age(self.view.status.data_age)}"
 
     def hint(self) -> str:
-        return "H halt · P pause or resume"
+        return "H halt · P pause or resume · enter all of it · w what if"
 
     def inside(self, width: int, height: int) -> list[Line]:
         status = self.view.status
@@ -63,15 +65,15 @@ class SafetyPane(Pane):
         reason = f" {status.state_reason}" if status.state_reason else ""
         lines.append((("trading ", "quiet"), (state, role), (clip(reason, width - 16), "text")))
         lines.append(BLANK)
-        if not self.view.limits:
+        if not self.view.risk.limits:
             lines += [
                 ((part, "quiet"),) for part in wrap("limits appear with the first equity", width)
             ]
-        lines += _gauges(self.view.limits, width)
+        lines += gauges(self.view.risk.limits, width)
         return lines[:height]
 
 
-def _gauges(limits: tuple[LimitView, ...], width: int) -> list[Line]:
+def gauges(limits: tuple[LimitView, ...], width: int) -> list[Line]:
     """One line per limit: name, used / allowed, bar, and a word when it is close."""
     names = max((len(limit.name) for limit in limits), default=0) + 1
     figures_wide = max((len(_amount(limit)) for limit in limits), default=0)

@@ -171,12 +171,16 @@ def order_lines(order: OrderView, view: ConsoleView, width: int) -> list[Line]:
         ("filled", figures.size(order.filled)),
         ("price", figures.price(order.price, book.tick if book else None)),
         ("status", order.status.replace("_", " ")),
+        ("position", order.position or "–"),
+        ("expires", "–" if order.expires is None else figures.clock(order.expires)),
         ("created", figures.clock(order.created)),
         ("updated", figures.clock(order.updated)),
     ]
-    head = f"{order.id}  {order.side} {order.symbol} {order.type.replace('_', ' ')}"
+    kind = order.type.replace("_", " ") + (", post-only" if order.post_only else "")
+    head = f"{order.id}  {order.side} {order.symbol} {kind}"
     reason = _text(order.reason, width) if order.reason else []
-    return [((head, "text+bold"),), *pairs(facts, width), *reason]
+    doubt = _text(f"unknown at the venue: {order.unknown}", width) if order.unknown else []
+    return [((head, "text+bold"),), *pairs(facts, width), *doubt, *reason]
 
 
 def agent_page(name: str) -> Builder:

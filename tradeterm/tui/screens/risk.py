@@ -1,0 +1,83 @@
+"""Risk in full: every limit, the breakers with their distance, cool-downs, blocks, last verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tradeterm.engine.riskview import BreakerView
+from tradeterm.engine.view import ConsoleView
+from tradeterm.tui import figures
+from tradeterm.tui.ink import BLANK, Line, clip, fit
+from tradeterm.tui.panes.safety import gauges
+
+_NAME = 10
+_ROLES = {"approved": "up", "modified": "warn", "rejected": "error", "halted": "error"}
+
+
+def risk_page(view: ConsoleView, width: int) -> Sequence[Line]:
+    """Kept current while it is open."""
+    risk = view.risk
+    lines: list[Line] = [_title("Limits: used / allowed"), *gauges(risk.limits, width)]
+    lines += [BLANK, _title("Breakers")]
+    lines += [line for breaker in risk.breakers for line in _breaker(breaker, width)]
+    lines += [BLANK, _title("No entry is possible"), *_blocked(view, width)]
+    lines += [BLANK, _title("Cool-downs"), *_cooldowns(view)]
+    lines += [BLANK, _title("Last verdicts"), *_verdicts(view, width)]
+    return lines
+
+
+def _title(text: str) -> Line:
+    return ((text, "accent+bold"),)
+
+
+def _breaker(breaker: BreakerView, width: int) -> list[Line]:
+    left = max(breaker.limit - breaker.used, 0.0)
+    unit = f" {breaker.unit}" if breaker.unit else ""
+    if breaker.tripped is not None:
+        state, role = f"TRIPPED at {figures.clock(breaker.tripped)}", "error+bold"
+    else:
+        state, role = f"{left:.4g}{unit} away", "text"
+    used = f"{breaker.used:.4g} / {breaker.limit:.4g}{unit}"
+    return [
+        ((fit(breaker.name, _NAME), "text+bold"), (fit(used, 16), "text"), (state, role)),
+        ((" " * _NAME, "quiet"), (clip(breaker.does, width - _NAME), "quiet")),
+    ]
+
+
+def _blocked(view: ConsoleView, width: int) -> list[Line]:
+    if not view.risk.blocked:
+        return [(("nothing blocks entries now", "up"),)]
+    return [
+        (
+            (fit("anywhere" if symbol == "*" else symbol, _NAME), "text+bold"),
+            (clip(why, width - _NAME), "warn"),
+        )
+        for symbol, why in view.risk.blocked
+    ]
+
+
+def _cooldowns(view: ConsoleView) -> list[Line]:
+    if not view.risk.cooldowns:
+        return [(("none runs", "quiet"),)]
+    now = view.status.market_time
+    return [
+        (
+            (fit("all" if each.symbol == "*" else each.symbol, _NAME), "text+bold"),
+            (fit(each.cause, 18), "text"),
+            (f"{figures.countdown(each.until, now)} left", "warn"),
+        )
+        for each in view.risk.cooldowns
+    ]
+
+
+def _verdicts(view: ConsoleView, width: int) -> list[Line]:
+    if not view.risk.verdicts:
+        return [(("none yet", "quiet"),)]
+    lines: list[Line] = []
+    for each in view.risk.verdicts:
+        head = f"{figures.clock(each.ts)} {fit(each.symbol, 9)} {fit(each.side, 5)} "
+        codes = ", ".join(code.replace("_", " ") for code in each.codes)
+        room = max(4, width - len(head) - 10)
+        role = _ROLES.get(each.status, "text")
+        lines.append(((head, "text"), (fit(each.status, 10), role), (clip(codes, room), "quiet")))
+    return lines
