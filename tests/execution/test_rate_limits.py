@@ -236,6 +236,18 @@ def test_krakens_counter_fills_decays_and_is_kept_per_symbol() -> None:
     assert [(room.name, room.left) for room in budget.rooms(START)] == [(BTC, 65)]
 
 
+def test_of_many_fresh_orders_krakens_counter_lets_some_go_at_once_and_the_rest_in_turn() -> None:
+    wire = Wire()
+    box = outbox(wire, LIMITS.model_copy(update={"model": "counter"}))
+    for number in range(20):
+        box.cancel(f"PAPER-{number}", START)
+    run(box, START)
+    # 8 points each: 15 fit into 125; a batch is halved until it does (20, 10, then 5)
+    assert [len(ids) for _, _, ids in wire.sent] == [10, 5]
+    run(box, START + MINUTE)
+    assert sum(len(ids) for _, _, ids in wire.sent) == 20
+
+
 def test_through_execution_waiting_entries_are_pending_and_counted() -> None:
     world = World(deposit="100000000")
     world.book(BTC, ((64999.0, 1000.0),), ((65000.0, 1000.0),))

@@ -265,3 +265,44 @@ async def test_a_position_nobody_here_knows_blocks_every_symbol_and_cannot_be_ad
         assert "close it at the venue" in said.text
         assert list(desk.engine.reconciliation.open) == ["diff-1"]
     record_of(stage).sound()
+
+
+@pytest.mark.parametrize(("patience", "found"), [(60, 0), (0, 1)])
+async def test_an_order_on_its_way_is_missing_only_once_patience_is_over(
+    stage: Stage, venue_says: Callable[[Lie | None], None], patience: int, found: int
+) -> None:
+    story(stage)
+    stage.overrides += [
+        "execution.latency={least: 30, most: 30}",
+        f"execution.reconcile={{every: 900, patience: {patience}}}",
+    ]
+    async with desk_at(stage, RISE * 60 + 10) as desk:
+        assert len(desk.engine.books.execution.working) == 1
+        venue_says(lambda there: replace(there, orders=()))
+        await ordered(desk, Reconcile())
+        assert len(desk.engine.reconciliation.open) == found
+    venue_says(None)
+
+
+async def test_what_the_venue_filled_unseen_is_booked_at_the_price_that_fits_its_average(
+    stage: Stage, venue_says: Callable[[Lie | None], None]
+) -> None:
+    story(stage)
+    stage.overrides.append("execution.latency={least: 30, most: 30}")
+    async with desk_at(stage, RISE * 60 + 10) as desk:
+        (order,) = desk.engine.books.execution.working.values()
+        part = D("0.01")
+        seen = VenueOrder(order.id, "BTC/USDT", order.request.size, part, D("60011.5"))
+        venue_says(lambda there: replace(there, orders=(seen,)))
+        await ordered(desk, Reconcile())
+        said = await ordered(desk, AdoptDifference(difference_id="diff-1", reason="trade list"))
+        assert said.accepted, said.text
+        (position,) = desk.engine.books.execution.positions.values()
+        stop, _ = desk.engine.books.execution.protective(position.id)
+        assert (position.size, position.entry) == (part, D("60011.5"))
+        assert stop is not None
+        assert stop.remaining == part
+    venue_says(None)
+    record = record_of(stage).sound()
+    (fill,) = record.fills()
+    assert (fill["evidence"], D(fill["price"])) == ("venue_report", D("60011.5"))

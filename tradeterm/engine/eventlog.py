@@ -11,7 +11,8 @@ from tradeterm.model.messages import SystemEvent
 from tradeterm.model.money import plain
 from tradeterm.model.orders import Fill, Order
 from tradeterm.model.proposals import Card, Conflict, Resolution, Verdict
-from tradeterm.model.vocabulary import CardState, OrderStatus
+from tradeterm.model.reconciling import Difference
+from tradeterm.model.vocabulary import CardState, DifferenceState, OrderStatus
 
 KEPT = 500
 
@@ -87,12 +88,21 @@ def _position(_: str, body: dict[str, Any]) -> Line:
     if what == "protected":
         return None
     text = f"{position.symbol} {position.side} {plain(position.size)} {what} {position.id}"
-    if what == "closed":
+    if what == "charged":
+        text = f"{position.symbol} {position.side} carry {plain(position.carry)} {position.id}"
+    elif what == "closed":
         text = (
             f"{position.symbol} {position.side} closed by {position.exit_reason} "
             f"P&L {plain(position.pnl)} after fees {position.id}"
         )
     return "POS", "info", text
+
+
+def _difference(_: str, difference: Difference) -> Line:
+    if difference.state is DifferenceState.OPEN:
+        return None  # an alarm said it
+    who = f" by {difference.decided_by}" if difference.decided_by else ""
+    return "VENUE", "info", f"{difference.id} {difference.state}{who}: {difference.reason}"
 
 
 def _conflict(_: str, conflict: Conflict) -> Line:
@@ -158,6 +168,7 @@ _DESCRIBE: dict[str, Callable[[str, Any], Line]] = {
     "order": _order,
     "fill": _fill,
     "position": _position,
+    "difference": _difference,
     "conflict": _conflict,
     "resolution": _resolution,
     "card": _card,

@@ -27,6 +27,7 @@ def standing_facts(engine: Engine, run: str) -> dict[str, Any]:
         "positions": len(account.positions),
         "entries": len(account.entries),
         "cards": len(engine.trading.pending_cards()),
+        "differences": len(engine.reconciliation.open),
         "marks": {
             symbol: plain(mid)
             for symbol in core.market.symbols

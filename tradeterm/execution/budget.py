@@ -134,18 +134,18 @@ class Windows:
 
 
 class Counters:
-    """Kraken's counter per symbol. A cancel may cost more than is left: then it waits its time."""
+    """Kraken's counter per symbol. It counts orders only; other calls have a limit of their own."""
 
     def __init__(self, settings: CounterSettings) -> None:
         self._settings = settings
         self._counters: dict[str, tuple[float, int]] = {}
 
     def free_at(self, what: Errand, about: Sequence[Touched], now: int, *, urgent: bool) -> int:
-        """When every symbol concerned has decayed far enough; a cost above it all needs zero."""
+        """When every symbol concerned has decayed far enough; never now for more than the limit."""
         limit = self._settings.threshold - (0 if urgent else self._settings.reserved)
         free = now
         for symbol, cost in self._costs(what, about, now).items():
-            over = self._value(symbol, now) - max(limit - cost, 0)
+            over = self._value(symbol, now) + cost - limit
             if over > 0:
                 free = max(free, now + ceil(over / self._settings.decay * SECOND) + 1)
         return free

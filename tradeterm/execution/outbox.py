@@ -131,11 +131,13 @@ class Outbox:
         return reports
 
     def _send_cancels(self, now: int) -> None:
-        while self._cancels:
-            batch = dict(islice(self._cancels.items(), self._settings.batch))
+        size = self._settings.batch
+        while self._cancels and size:
+            batch = dict(islice(self._cancels.items(), size))
             about = list(batch.values())
             if self._budget.free_at(Errand.CANCEL, about, now, urgent=True) > now:
-                return
+                size = len(batch) // 2  # a counter may have room for some of them
+                continue
             self._venue.cancel(list(batch), now)
             self._budget.spend(Errand.CANCEL, about, now)
             for order_id in batch:
@@ -174,7 +176,7 @@ class Outbox:
         """Find when something can leave or is given up."""
         due = NEVER
         if self._cancels:
-            about = list(islice(self._cancels.values(), self._settings.batch))
+            about = list(islice(self._cancels.values(), 1))
             due = self._budget.free_at(Errand.CANCEL, about, now, urgent=True)
         for lane, urgent in ((self._urgent, True), (self._patient, False)):
             if not lane:
