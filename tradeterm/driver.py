@@ -227,7 +227,9 @@ class Driver:
         if reached is None or self.engine.effects:
             return False
         limit = self._next_event_time()
-        now = reached if limit is None else min(reached, limit - 1)
+        if limit is None:
+            return False  # the feed is over, and with it the time: ``_finish`` does the rest
+        now = min(reached, limit - 1)
         if self._until is not None:
             now = min(now, self._until)
         return self.engine.advance(now)

@@ -20,6 +20,7 @@ from tradeterm.model.market import Feed, FeedMark
 from tradeterm.model.messages import Row
 from tradeterm.model.ports import Advisor, ArbiterAnswer
 from tradeterm.model.vocabulary import ResolutionAction, ResolvedBy
+from tradeterm.sessions import restore
 
 SESSION_KINDS = frozenset({"run_started", "run_resumed", "run_finished"})
 
@@ -58,7 +59,7 @@ class Rerun:
             self._engine.begin(self._feed.start, self._run_row)
             self._compare()
         else:
-            self._engine.load(snapshot.body)
+            restore(self._engine, snapshot.body)
             self.mark = msgspec.msgpack.decode(snapshot.feed, type=FeedMark)
             self._feed.seek(self.mark)
         position = await self._replay()

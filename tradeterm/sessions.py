@@ -90,6 +90,17 @@ def instruments(settings: Settings, feed: Feed) -> dict[str, Instrument]:
     return found
 
 
+def restore(engine: Engine, body: bytes) -> None:
+    """``engine.load`` of a snapshot from a file; RunMismatch when another version wrote it."""
+    try:
+        engine.load(body)
+    except msgspec.ValidationError as error:
+        raise RunMismatch(
+            f"the run's state was written by another version of tradeterm ({error}); continue it "
+            "with that version, or begin a new run with --fresh or --db FILE"
+        ) from error
+
+
 def recorded_settings(session: dict[str, Any]) -> Settings:
     """What a run was recorded with; RunMismatch when this version has other settings."""
     try:

@@ -28,7 +28,7 @@ from tradeterm.errors import (
 )
 from tradeterm.haltfile import halt_file, remove_first, write_halt_file
 from tradeterm.model.commands import Command, CommandResult, Halt, Resume, harmless
-from tradeterm.sessions import RunRequest, engine_of, recorded_settings
+from tradeterm.sessions import RunRequest, engine_of, recorded_settings, restore
 
 
 def at_rest(reader: Reader) -> tuple[Engine, dict[str, Any], int]:
@@ -37,7 +37,7 @@ def at_rest(reader: Reader) -> tuple[Engine, dict[str, Any], int]:
     if info["session"] is None or found is None:
         raise StoreAbsent(f"{reader.paths.db} holds no run yet; start `tradeterm` once")
     engine = engine_of(info["started"], info["session"])
-    engine.load(found[1].body)
+    restore(engine, found[1].body)
     return engine, info, found[0]
 
 

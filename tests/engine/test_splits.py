@@ -7,12 +7,15 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.engine.machine import Machine, Market, settings
 from tradeterm.engine.engine import Engine
+from tradeterm.errors import RunMismatch
 from tradeterm.model.commands import CancelEntries, Command, EnableTask, Halt, Pause, Resume
 from tradeterm.model.vocabulary import OrderStatus
+from tradeterm.sessions import restore
 
 BUSY = (
     "orchestration.schedule.trading_decision.interval=600",
@@ -151,3 +154,9 @@ def test_slicing_of_the_input_is_no_input() -> None:
     assert whole.plain() == single.plain() == odd.plain()
     assert len({m.engine.state_hash() for m in (whole, single, odd)}) == 1
     assert whole.engine.core.counters.fills > 0
+
+
+def test_a_snapshot_of_another_version_is_refused_with_the_remedy() -> None:
+    market = Market.of("sim", 0.01, settings())
+    with pytest.raises(RunMismatch, match=r"another version .* missing .* --fresh or --db"):
+        restore(market.engine(), msgspec.msgpack.encode({"now": 1}))

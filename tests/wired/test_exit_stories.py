@@ -12,6 +12,7 @@ import pytest
 
 from tests.wired.stage import RISE, Record, Stage, minute
 from tradeterm.desk import Desk
+from tradeterm.engine.view import ConsoleView
 
 D = Decimal
 SIZE, STOP, TARGET, ASK = D("0.03332963"), D("59109.9"), D("62709.3"), D("60010.1")
@@ -75,6 +76,16 @@ async def test_trailing_can_be_switched_per_position_and_keeps_the_stop(stage: S
     ]  # fmt: skip
     moved = [row for row in record.rows("position") if row.data["what"] == "protected"]
     assert moved[-1].ts == minute((AFTER + 35) / 60)  # the first print after the key
+
+
+async def test_a_trailing_stop_is_only_loosened_once_it_no_longer_trails(stage: Stage) -> None:
+    opened(stage)
+    stage.tape.hold(AFTER, AFTER + 40, 60_700.0)
+    stage.key(AFTER + 7, "move_stop", position_id="pos-1", price="59500")
+    stage.key(AFTER + 17, "trailing", position_id="pos-1", on=False)
+    stage.key(AFTER + 18, "move_stop", position_id="pos-1", price="59400")
+    record = (await stage.play()).sound()
+    assert stops(record) == [(STOP, "stop"), (D("59789.5"), "trailing"), (D(59_400), "stop")]
 
 
 async def test_trailing_off_by_default_never_moves_a_stop(stage: Stage) -> None:
@@ -315,3 +326,20 @@ async def test_a_restart_anywhere_in_a_trail_changes_nothing(stage: Stage) -> No
         assert parts.trading() == whole.trading()
     assert [kind for _, kind in stops(whole)].count("trailing") >= 3
     assert said(whole) == ["R-MARGIN-CALL"]
+
+
+async def test_the_screen_knows_how_much_collateral_is_left(stage: Stage) -> None:
+    opened(stage)
+    stage.tape.hold(AFTER, AFTER + 20, 59_700.0)
+    views: list[ConsoleView] = []
+    desk = await Desk.open(stage.request(), views.append)
+    try:
+        await desk.run()
+    finally:
+        await desk.close()
+    (position,) = views[-1].positions
+    # 1000.0572 of collateral (half of 60010.1 × 0.03332963) less 310.1 × 0.03332963 = 10.3355
+    assert position.collateral_left == pytest.approx(98.9665, abs=0.0001)
+    # 60 % of it are lost 30 % below the entry: 60010.1 × 0.7 = 42007.07
+    assert position.liquidation == D("42007.1")
+    assert (position.stop_kind, position.trailing) == ("stop", True)

@@ -9,7 +9,9 @@ import pytest
 
 from tests.conftest import Shell
 from tests.wired.stage import BTC, RISE, Record, Stage
+from tradeterm.errors import ConfigError
 from tradeterm.lab.fidelity import report
+from tradeterm.settings.loading import load_settings
 
 ASK = 60_010.1
 """What the BUY of minute 21 pays; the mid is a tick of 0.1 below."""
@@ -66,6 +68,12 @@ async def test_the_seconds_are_a_setting(stage: Stage) -> None:
     opened(stage, 60_020.0)
     record = await stage.play("execution.fidelity=[2, 60]")
     assert {d["seconds"] for d in found(record)["differences"]} == {0, 2, 60}
+
+
+@pytest.mark.parametrize("seconds", ["[]", "[5, 1]", "[0, 5]", "[5, 5]"])
+def test_seconds_that_make_no_sense_stop_the_start(seconds: str) -> None:
+    with pytest.raises(ConfigError, match=r"execution.*fidelity"):
+        load_settings(None, [f"execution.fidelity={seconds}"])
 
 
 async def test_a_run_that_ends_too_early_says_so(stage: Stage) -> None:

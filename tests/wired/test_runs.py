@@ -102,6 +102,18 @@ async def test_no_timer_passes_events_that_were_not_taken_yet(
     assert hasty.trading() == full.trading()
 
 
+async def test_time_ends_with_the_feed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last slice may end with the last bar, while the clock is far beyond it."""
+    file = tmp_path / "BTC_USDT-1m.csv"
+    rows = (f"{1_748_736_000 + 60 * n},100,101,99,100,5" for n in range(512))
+    file.write_text("\n".join(["timestamp,open,high,low,close,volume", *rows, ""]))
+    full = await play(request(f"replay:{file}", tmp_path / "full.db"))
+    monkeypatch.setattr("tradeterm.driver.perf_counter", itertools.count(0.0, 0.004).__next__)
+    hasty = (await play(request(f"replay:{file}", tmp_path / "hasty.db", speed=1e9))).sound()
+    assert hasty.summary["market_time"] == full.summary["market_time"]
+    assert hasty.summary["state_hash"] == full.summary["state_hash"]
+
+
 async def test_two_hours_and_two_more_are_four(tmp_path: Path) -> None:
     await play(sim(tmp_path, "parts", until="2h"))
     parts = (await play(sim(tmp_path, "parts", until="4h"))).sound()

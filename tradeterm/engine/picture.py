@@ -19,6 +19,7 @@ from tradeterm.engine.view import (
     RuleView,
     StatusView,
 )
+from tradeterm.execution.margin import level_left, share_left
 from tradeterm.model.account import AccountView
 from tradeterm.model.instruments import Instrument
 from tradeterm.model.money import ZERO
@@ -137,13 +138,15 @@ def _status(engine: Engine, account: AccountView, pacing: PacingFacts) -> Status
 
 
 def _position(engine: Engine, position: Position, account: AccountView) -> PositionView:
+    mark = account.mid(position.symbol) or position.entry
+    rate = account.rates.get(engine.core.instruments[position.symbol].quote, ZERO)
     return PositionView(
         id=position.id,
         symbol=position.symbol,
         side=position.side.value,
         size=position.size,
         entry=position.entry,
-        mark=account.mid(position.symbol) or position.entry,
+        mark=mark,
         unrealised=engine.books.unrealised(position, account),
         percent_equity=_percent(position.collateral, account.equity),
         stop=position.stop,
@@ -157,7 +160,17 @@ def _position(engine: Engine, position: Position, account: AccountView) -> Posit
         realised=position.realised,
         stop_kind=position.stop_kind.value,
         trailing=position.trailing,
+        collateral_left=float(share_left(position, mark, rate)),
+        liquidation=_liquidation(engine, position, rate),
     )
+
+
+def _liquidation(engine: Engine, position: Position, rate: Decimal) -> Decimal | None:
+    if not rate:
+        return None
+    share = engine.core.settings.execution.liquidation
+    price = engine.core.instruments[position.symbol].price(level_left(position, share, rate))
+    return price if price > 0 else None
 
 
 def _cards(engine: Engine, account: AccountView) -> tuple[CardView, ...]:

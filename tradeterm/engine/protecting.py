@@ -120,13 +120,18 @@ class Protecting:
         if not price.is_finite() or price <= 0:
             return CommandResult(False, f"{price} is no price")
         if (price - position.stop) * position.side.sign < 0:
-            refusal = self._books.refusal_to_loosen(position, price)
+            refusal = self._refusal_to_loosen(position, price)
             if refusal:
                 return CommandResult(False, refusal)
         text = f"stop of {position.id} at {plain(price)}"
         return self._carried(text, lambda: self._books.execution.move_stop(
             position.id, price, ExitReason.STOP, self._core.now, command_id
         ))  # fmt: skip
+
+    def _refusal_to_loosen(self, position: Position, price: Decimal) -> str:
+        if position.trailing and position.stop_kind is ExitReason.TRAILING:
+            return f"the stop of {position.id} trails and never loosens; switch trailing off first"
+        return self._books.refusal_to_loosen(position, price)
 
     def _move_target(self, command: MoveTarget, command_id: str) -> CommandResult:
         price = command.price

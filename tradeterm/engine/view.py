@@ -80,6 +80,10 @@ class PositionView:
     """What the stop in force is: ``stop``, ``trailing``, ``break_even`` or ``liquidation``."""
     trailing: bool = False
     """Whether its stop follows the price."""
+    collateral_left: float = 100.0
+    """Percent of the collateral left at the mark."""
+    liquidation: Decimal | None = None
+    """The mid at which the venue closes it; None when no price would."""
 
     @property
     def net(self) -> Decimal:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from typing import Final
 
 import msgspec
 
@@ -53,6 +54,9 @@ from tradeterm.model.vocabulary import (
 )
 from tradeterm.settings.execution import ExecutionSettings
 from tradeterm.settings.market import FeeSchedule
+
+#: Times protection is placed within one step before the venue is believed not to want it.
+ATTEMPTS: Final = 20
 
 
 class ExecutionState(msgspec.Struct, frozen=True):
@@ -354,10 +358,19 @@ class Execution:
 
     def _digest(self, reports: list[VenueReport], now: int) -> list[ExecutionEvent]:
         events: list[ExecutionEvent] = []
+        attempts = 0
         while reports:
             touched: dict[str, str] = {}
             for report in reports:
                 self._apply(report, events, touched)
+            attempts += 1
+            if touched and attempts > ATTEMPTS:  # or this step would never end
+                self._orders.notices.append(SystemEvent(
+                    "protection_refused", "critical",
+                    f"{', '.join(touched)}: the venue ends stop or target as soon as it is "
+                    "placed; UNPROTECTED until the position changes",
+                ))  # fmt: skip
+                break
             self._settle(touched, now, events)
             # Protection works at once: take in the venue's answers in the same step.
             reports = self._venue.advance(now) if touched else []

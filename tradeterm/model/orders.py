@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
+import msgspec
+
 from tradeterm.model.money import ZERO
 from tradeterm.model.vocabulary import (
     AccountBook,
@@ -167,19 +169,17 @@ class Position:
         return self.realised - self.fees - self.carry
 
 
-# -- what a venue reports ------------------------------------------------------------------
+# -- what a venue reports: structs, since a walk through a book makes one per level ----------
 
 
-@dataclass(frozen=True, slots=True)
-class OrderAccepted:
+class OrderAccepted(msgspec.Struct, frozen=True, gc=False):
     """The venue has the order."""
 
     ts: int
     order_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class OrderFilled:
+class OrderFilled(msgspec.Struct, frozen=True, gc=False):
     """The venue executed (part of) an order; ``trade_id`` is unique at the venue."""
 
     ts: int
@@ -191,8 +191,7 @@ class OrderFilled:
     evidence: Evidence
 
 
-@dataclass(frozen=True, slots=True)
-class OrderEnded:
+class OrderEnded(msgspec.Struct, frozen=True, gc=False):
     """The venue will not fill the rest: cancelled, expired or rejected."""
 
     ts: int
@@ -201,8 +200,7 @@ class OrderEnded:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class OrderAmended:
+class OrderAmended(msgspec.Struct, frozen=True, gc=False):
     """The venue took other terms, or (with a reason) kept the old ones."""
 
     ts: int
@@ -213,8 +211,7 @@ class OrderAmended:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class OrderUncertain:
+class OrderUncertain(msgspec.Struct, frozen=True, gc=False):
     """The venue's answer to a submit was lost or made no sense; whether it has it is unknown."""
 
     ts: int

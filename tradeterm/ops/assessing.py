@@ -33,7 +33,7 @@ from tradeterm.model.vocabulary import (
     Side,
 )
 from tradeterm.risk.codes import RiskCode
-from tradeterm.risk.outcomes import FAIL, PASS
+from tradeterm.risk.outcomes import PASS
 from tradeterm.standing import at_rest
 
 Finding = tuple[bool, str]
@@ -125,11 +125,12 @@ def _outcomes(verdict: Verdict) -> dict[str, str]:
 def _limit(engine: Engine, _copy: Path) -> Finding:
     """An order of a thousand times the equity is cut to what fits, or refused."""
     verdict = _sample(engine)
+    stopped = _outcomes(verdict)["position_size"] != PASS
     if verdict.intent is None:
-        return not verdict.allows, f"refused: {', '.join(verdict.codes)}"
-    fits = FAIL not in _outcomes(verdict).values()
+        return stopped, f"refused: {', '.join(verdict.codes)}"
     again = engine.trading.judging.what_if(verdict.intent)
-    return fits and again.allows, f"cut to {verdict.intent.size:f}: {', '.join(verdict.codes)}"
+    ok = stopped and again.allows and again.content_hash == verdict.content_hash
+    return ok, f"cut to {verdict.intent.size:f}: {', '.join(verdict.codes)}"
 
 
 def _collar(engine: Engine, _copy: Path) -> Finding:

@@ -117,11 +117,19 @@ def _position(position: PositionView, view: ConsoleView, width: int) -> list[Lin
         ("carry so far", f"{figures.money(position.carry)} {currency}"),
         ("net of costs", f"{figures.signed(position.net)} {currency}"),
         ("collateral", f"{figures.percent(position.percent_equity)} % of equity"),
+        ("collateral left", _left(position, tick)),
         ("agent", figures.agent(position.agent)),
         ("opened", iso(position.opened)[:19].replace("T", " ") + "Z"),
     ]
     state = "closing: the exit order is out" if position.closing else "open and protected"
     return [((f"{position.symbol} {position.id} · {state}", "text+bold"),), *pairs(facts, width)]
+
+
+def _left(position: PositionView, tick: Decimal | None) -> str:
+    left = f"{figures.percent(position.collateral_left)} %"
+    if position.liquidation is None:
+        return left
+    return f"{left}; liquidation at {figures.price(position.liquidation, tick)}"
 
 
 def _away(price: Decimal, mark: Decimal) -> str:

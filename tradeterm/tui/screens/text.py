@@ -80,8 +80,9 @@ class PageScreen(ModalScreen[None]):
         self.pane.styles.height = max(5, min(self.app.size.height - _MARGIN_Y, needed))
 
     def show(self, view: ConsoleView) -> None:
-        """A newer picture."""
+        """A newer picture; the page grows and shrinks with what it says."""
         self.pane.view = view
+        self._fit()
         self.pane.rebuild()
 
     def on_key(self, event: events.Key) -> None:

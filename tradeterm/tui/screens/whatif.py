@@ -63,7 +63,7 @@ def verdict_lines(verdict: dict[str, Any], width: int) -> list[Line]:
     """Status, what would be sent, and every rule with its figure."""
     allowed = verdict["size"] is not None
     codes = ", ".join(code.replace("_", " ") for code in verdict["codes"])
-    said = f"{verdict['status'].upper()}  {codes}"
+    said = f"{verdict['status'].upper()}{': ' if codes else ''}{codes}"
     lines: list[Line] = [
         ((part, "up+bold" if allowed else "error+bold"),) for part in wrap(said, width)
     ]
