@@ -167,7 +167,7 @@ def test_csv_has_every_column_and_one_line_per_row(
     file = tmp_path / "held.csv"
     assert shell("portfolio", "--csv", file, "--db", six_hours).code == 0
     weights = [Decimal(row["weight"]) for row in csv.DictReader(io.StringIO(file.read_text()))]
-    assert abs(sum(weights) - 100) < Decimal("0.05")
+    assert abs(sum(weights, Decimal(0)) - 100) < Decimal("0.05")
     for bad in (six_hours, tmp_path / "no" / "where.csv"):
         before = six_hours.read_bytes()
         assert shell("fills", "--csv", bad, "--db", six_hours).code == 2

@@ -87,7 +87,7 @@ def drive(
 
     @settings(
         max_examples=max(1, round(STEPS * share / LEAST)), deadline=None, database=None,
-        suppress_health_check=list(HealthCheck), report_multiple_bugs=False,
+        suppress_health_check=list(HealthCheck), report_multiple_bugs=False, print_blob=True,
         phases=(Phase.generate, Phase.shrink) if SHRINK else (Phase.generate,),
     )  # fmt: skip
     @given(seed=st.integers(0, 10_000), program=written())

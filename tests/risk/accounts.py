@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import yaml
 
 from tradeterm.model.account import AccountView
@@ -97,7 +98,7 @@ def facts(symbol: str = "BTC/USDT", **changes: Any) -> MarketFacts:
         regime=Regime.TRENDING_BULL,
         data_age_limit=5.0,
     )
-    return replace(plain, **changes)
+    return msgspec.structs.replace(plain, **changes)
 
 
 def long(**changes: Any) -> TradeIntent:

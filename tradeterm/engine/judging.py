@@ -174,7 +174,7 @@ class Judging:
         """What was done lately, and what the market did to this symbol."""
         found = self._books.conduct.standing(symbol, self._core.now, tuple(self._core.tripped))
         ends = self.turbulent(symbol)
-        return replace(found, cooldowns=found.cooldowns + ends) if ends else found
+        return msgspec.structs.replace(found, cooldowns=found.cooldowns + ends) if ends else found
 
     def turbulent(self, symbol: str) -> tuple[tuple[str, int], ...]:
         """Cool-downs the market itself began on a symbol, with their ends."""

@@ -1,7 +1,8 @@
 """Commands about open positions: closing them or a part, moving stop and target, trailing.
 
-Reducing is never refused. A stop may always be tightened; moving it away needs risk's consent, and
-taking a move back is such a command, so an undo never adds risk that risk would not allow.
+Reducing is never refused. A stop may always be tightened; moving it away needs risk's consent (and
+a stop that trails must stop trailing first). Taking a move back is such a command, so an undo never
+adds risk that risk would not allow.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from tradeterm.engine.riskview import RiskView
 
+
 @dataclass(frozen=True, slots=True)
 class StatusView:
     """The status line. As it is made here, before the engine's first picture, nothing is known."""

@@ -159,11 +159,7 @@ class Execution:
 
     def exits(self, position_id: str) -> list[Order]:
         """Working close orders of a position that nobody has taken back."""
-        return [
-            order for order in self._orders.working.values()
-            if order.request.purpose is Purpose.EXIT and order.request.position_id == position_id
-            and not self._orders.cancelling(order.id)
-        ]  # fmt: skip
+        return self._orders.exits(position_id)
 
     def closing(self, position_id: str) -> Decimal:
         """The size that working close orders will take off a position, never more than it has.

@@ -27,7 +27,7 @@ from tradeterm.model.orders import (
     OrderUncertain,
     VenueReport,
 )
-from tradeterm.model.vocabulary import OrderStatus
+from tradeterm.model.vocabulary import OrderStatus, Purpose
 
 _S = OrderStatus
 _ENDS = frozenset({_S.CANCELLED, _S.EXPIRED, _S.REJECTED, _S.ERROR})
@@ -161,6 +161,14 @@ class Orders:
         """Whether a cancel is under way."""
         track = self._tracks.get(order_id)
         return track is not None and bool(track.cancel_reason)
+
+    def exits(self, position_id: str) -> list[Order]:
+        """Working close orders of a position for which no cancel is under way."""
+        return [
+            order for order in self.working.values()
+            if order.request.purpose is Purpose.EXIT and order.request.position_id == position_id
+            and not self.cancelling(order.id)
+        ]  # fmt: skip
 
     def apply(self, report: VenueReport) -> tuple[Order | None, bool]:
         """Take a report in: the order if it changed, and whether a fill is to be booked."""

@@ -28,6 +28,11 @@ class Allowances:
         self.max_collar = limit("max_collar", symbol)
         self.texts = _texts(settings, self)
         """Rule → its limit in words, where it is the same for every trade of the symbol."""
+        self.spike = float(settings.volatility.ratio)
+        self.unusual = float(settings.unusual_move.percent)
+        """Floats, as what they are compared with."""
+        self._leverage: dict[tuple[Regime | None, int], dict[str, Decimal]] = {}
+        self._confidence: dict[tuple[Regime | None, int], tuple[Decimal, str]] = {}
         self._strictest = max(settings.strictness[w] for w in settings.regime_strictness.values())
         self._least_leverage = min(settings.regime_leverage.values())
         self._least_part = min(settings.sizing.regime.values())
@@ -37,21 +42,36 @@ class Allowances:
     ) -> dict[str, Decimal]:
         """Rule → the leverage it allows; an unknown regime gets the most careful one."""
         settings, top = self._settings, self.max_leverage
-        tiers = [t.leverage for t in settings.confidence_leverage if confidence < t.below]
-        by_regime = self._least_leverage if regime is None else settings.regime_leverage[regime]
-        return {
-            "leverage": top,
-            "leverage_regime": by_regime,
-            "leverage_drawdown": _stepped(settings.drawdown_leverage, drawdown, top),
-            "leverage_streak": _stepped(settings.streak_leverage, streak, top),
-            "leverage_confidence": min(tiers, default=top),
-        }
+        known = self._leverage.get((regime, streak))
+        if known is None:
+            least = self._least_leverage
+            known = self._leverage[regime, streak] = {
+                "leverage": top,
+                "leverage_regime": least if regime is None else settings.regime_leverage[regime],
+                "leverage_drawdown": top,
+                "leverage_streak": _stepped(settings.streak_leverage, streak, top),
+                "leverage_confidence": top,
+            }
+        caps = known.copy()
+        if drawdown:
+            caps["leverage_drawdown"] = _stepped(settings.drawdown_leverage, drawdown, top)
+        for tier in settings.confidence_leverage:
+            if confidence < tier.below:
+                caps["leverage_confidence"] = min(caps["leverage_confidence"], tier.leverage)
+        return caps
 
-    def confidence(self, regime: Regime | None, streak: int) -> Decimal:
-        """The least confidence; an unknown regime is taken as the strictest."""
-        settings, strictest = self._settings, self._strictest
-        word = None if regime is None else settings.regime_strictness[regime]
-        add = strictest if word is None else settings.strictness[word]
+    def confidence(self, regime: Regime | None, streak: int) -> tuple[Decimal, str]:
+        """The least confidence, also in words; an unknown regime is taken as the strictest."""
+        known = self._confidence.get((regime, streak))
+        if known is None:
+            least = self._least_confidence(regime, streak)
+            known = self._confidence[regime, streak] = (least, f">= {least}")
+        return known
+
+    def _least_confidence(self, regime: Regime | None, streak: int) -> Decimal:
+        settings, add = self._settings, self._strictest
+        if regime is not None:
+            add = settings.strictness[settings.regime_strictness[regime]]
         steps = [step.add for step in settings.streak_confidence if streak >= step.at]
         return self.min_confidence + add + max(steps, default=ZERO)
 

@@ -43,11 +43,11 @@ def _sides(case: Case) -> tuple[int, int]:
 
 def volatility(case: Case) -> RuleOutcome:
     """ATR over its mean: in a spike only a part of the size is left; unknown while not warm."""
-    ratio, settings = case.facts.volatility, case.settings.volatility
+    ratio = case.facts.volatility
     limit = case.allowances.texts["volatility"]
     if ratio is None:
         return stated("volatility", RiskCode.VOLATILITY, "not warm", limit, ok=True)
-    calm = 0 <= ratio <= settings.ratio
+    calm = 0 <= ratio <= case.allowances.spike
     ok = calm or (spiking(case) and _within(case, "volatility"))
     return judged("volatility", RiskCode.VOLATILITY, f"{ratio:.2f}", limit, ok=ok)
 

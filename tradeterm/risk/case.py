@@ -24,7 +24,7 @@ class Case:
 
     __slots__ = (
         "account", "allowances", "burden", "caps", "cut", "drawdown", "facts", "fill",
-        "instrument", "intent", "limits", "mid", "numbers_ok", "one_percent", "settings", "stop_set", "trouble",
+        "instrument", "intent", "leverage_text", "limits", "mid", "numbers_ok", "one_percent", "settings", "stop_set", "trouble",
         "unit_notional", "unit_risk", "views",
     )  # fmt: skip
 
@@ -56,6 +56,8 @@ class Case:
                 self._set_stop(self.instrument)
         self.caps: dict[str, Decimal] = {}
         """Rule → leverage it allows."""
+        self.leverage_text = ""
+        """The final leverage in words."""
         self.limits: dict[str, list[Limit]] = {}
         """Rule → what it allows of what grows with the size; filled when the leverage is known."""
         self.burden: Burden | None = None

@@ -19,7 +19,7 @@ from tradeterm.risk.codes import HALTING
 from tradeterm.risk.correlation import Correlations
 from tradeterm.risk.facts import MarketFacts
 from tradeterm.risk.loosening import refusal_to_loosen
-from tradeterm.risk.outcomes import FAIL, REDUCED, broken
+from tradeterm.risk.outcomes import FAIL, PASS, REDUCED, broken
 from tradeterm.risk.rules import judge
 from tradeterm.risk.sizing import fit
 from tradeterm.risk.spot import SpotWish, judge_spot
@@ -126,8 +126,9 @@ def _verdict(
     now: int,
     state: str,
 ) -> Verdict:
-    failed = [rule.code for rule in found if rule.outcome == FAIL]
-    reduced = [rule.code for rule in found if rule.outcome == REDUCED]
+    told = [rule for rule in found if rule.outcome != PASS]
+    failed = [rule.code for rule in told if rule.outcome == FAIL]
+    reduced = [rule.code for rule in told if rule.outcome == REDUCED]
     if failed:
         halting = any(code in HALTING for code in failed)
         status = VerdictStatus.HALTED if halting else VerdictStatus.REJECTED

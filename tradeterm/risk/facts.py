@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
+
+import msgspec
 
 from tradeterm.model.vocabulary import Regime
 
 Pair = tuple[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(msgspec.Struct, frozen=True, gc=False):
     """What was done lately, as far as it bears on the next entry of one symbol."""
 
     cooldowns: tuple[tuple[str, int], ...] = ()
@@ -29,9 +29,11 @@ class Standing:
     """The next entry is half as large: the losses breaker tripped."""
 
 
-@dataclass(frozen=True, slots=True)
-class MarketFacts:
-    """One symbol's market. Prices in quote currency; ``rate`` is quote → account currency."""
+class MarketFacts(msgspec.Struct, frozen=True, gc=False):
+    """One symbol's market. Prices in quote currency; ``rate`` is quote → account currency.
+
+    A struct like ``Standing``: both are made for every verdict.
+    """
 
     bid: Decimal
     ask: Decimal
@@ -51,7 +53,7 @@ class MarketFacts:
     move: float | None = None
     """Percent the price moved lately; None where bars are too long to tell."""
     standing: Standing = Standing()
-    measured: Mapping[Pair, Decimal] = field(default_factory=dict)
+    measured: Mapping[Pair, Decimal] = msgspec.field(default_factory=dict)
     """Correlation of two symbols as measured; pairs that are not warm are absent."""
     unreconciled: str = ""
     """The difference with the venue that makes our orders or positions here uncertain."""

@@ -153,7 +153,7 @@ def unusual_move(case: Case) -> RuleOutcome:
     move, text = case.facts.move, case.allowances.texts["unusual_move"]
     if move is None:
         return stated("unusual_move", RiskCode.UNUSUAL_MOVE, "unknown", text, ok=True)
-    ok = 0 <= move <= case.settings.unusual_move.percent
+    ok = 0 <= move <= case.allowances.unusual
     return judged("unusual_move", RiskCode.UNUSUAL_MOVE, f"{move:.4f}", text, ok=ok)
 
 

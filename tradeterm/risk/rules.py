@@ -89,17 +89,28 @@ def usable(case: Case) -> int:
 
 def judge(case: Case, rules: tuple[Rule, ...] = RULES) -> tuple[RuleOutcome, ...]:
     """Every rule's finding on the final form; one that raises or cannot be judged fails."""
-    missing, cut = ~usable(case), case.cut
-    found = [
-        unjudged(name) if need & missing else _found(name, rule, case) for name, need, rule in rules
-    ]
+    missing, cut = _EVERYTHING & ~usable(case), case.cut
+    try:  # nothing is missing and nothing raises: no rule is looked at twice
+        found = [] if missing else [rule(case) for _, _, rule in rules]
+    except Exception:  # noqa: BLE001 - found out below, rule by rule
+        found = []
+    if not found:
+        found = [_found(rule, case, missing) for rule in rules]
     if cut:
         found = [changed(finding) if finding.rule in cut else finding for finding in found]
     return tuple(found)
 
 
-def _found(name: str, rule: Callable[[Case], RuleOutcome], case: Case) -> RuleOutcome:
+def _found(rule: Rule, case: Case, missing: int) -> RuleOutcome:
+    name, need, judged = rule
+    if need & missing:
+        return unjudged(name)
     try:
-        return rule(case)
+        return judged(case)
     except Exception as error:  # noqa: BLE001 - fail closed: a rule's bug is never a pass
         return broken(name, error)
+
+
+_EVERYTHING = (
+    Need.SYMBOL | Need.NUMBERS | Need.ACCOUNT | Need.MARKET | Need.STOP | Need.TARGET
+)

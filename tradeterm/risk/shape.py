@@ -8,16 +8,14 @@ from tradeterm.model.vocabulary import PositionSide
 from tradeterm.risk.allowances import HUNDRED
 from tradeterm.risk.case import Case
 from tradeterm.risk.codes import RiskCode
-from tradeterm.risk.outcomes import judged, percent, stated
+from tradeterm.risk.outcomes import judged, percent
 
 
 def confidence(case: Case) -> RuleOutcome:
     """Confidence after the consensus; more is asked for in wild markets and after losses."""
     value = case.intent.confidence
-    least = case.allowances.confidence(case.facts.regime, case.account.loss_streak)
-    return judged(
-        "confidence", RiskCode.CONFIDENCE, percent(value), f">= {least!s}", ok=value >= least
-    )
+    least, text = case.allowances.confidence(case.facts.regime, case.account.loss_streak)
+    return judged("confidence", RiskCode.CONFIDENCE, percent(value), text, ok=value >= least)
 
 
 def stop(case: Case) -> RuleOutcome:
@@ -112,7 +110,7 @@ def collar(case: Case) -> RuleOutcome:
 
 def _leverage(case: Case, rule: str, code: RiskCode) -> RuleOutcome:
     value, cap = case.intent.leverage, case.caps[rule]
-    return stated(rule, code, f"{value:f}", f"<= {cap:f}", ok=value <= cap)
+    return judged(rule, code, case.leverage_text, f"<= {cap}", ok=value <= cap)
 
 
 def leverage(case: Case) -> RuleOutcome:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
-from math import isfinite
+from math import inf
 
 from tradeterm.model.money import ONE, ZERO
 from tradeterm.risk.allowances import HUNDRED
@@ -19,12 +19,14 @@ def fit(case: Case, headroom: Decimal) -> None:
     """Cut leverage, then size; ``headroom`` (percent) is left free below each size limit."""
     if case.caps:
         _fit_leverage(case)
+        case.leverage_text = f"{case.intent.leverage:f}"
     if case.burden is None or case.fill is None:
         return
-    for limit in _limits(case):
+    limits = _limits(case)
+    for limit in limits:
         case.limits.setdefault(limit.rule, []).append(limit)
     if case.instrument is not None and case.unit_risk > 0:
-        _fit_size(case, ONE - headroom / HUNDRED if headroom else ONE)
+        _fit_size(case, limits, ONE - headroom / HUNDRED if headroom else ONE)
 
 
 def _fit_leverage(case: Case) -> None:
@@ -35,12 +37,11 @@ def _fit_leverage(case: Case) -> None:
         case.intent = replace(case.intent, leverage=allowed)
 
 
-def _fit_size(case: Case, part: Decimal) -> None:
+def _fit_size(case: Case, limits: list[Limit], part: Decimal) -> None:
     """A size nothing fits is left as it is, so that the verdict shows by how much it fails."""
     instrument, wish = case.instrument, case.intent.size
     assert instrument is not None
-    every = [limit for limits in case.limits.values() for limit in limits]
-    tight = [limit for limit in every if not limit.fits(wish, part)]
+    tight = [limit for limit in limits if not limit.fits(wish, part)]
     if not tight:
         return
     size = instrument.size(min(limit.room(part) / limit.unit for limit in tight))
@@ -106,4 +107,4 @@ def _parts(case: Case) -> list[Limit]:
 def spiking(case: Case) -> bool:
     """Whether the ATR is far above its mean; what is no number is no spike but fails its rule."""
     ratio = case.facts.volatility
-    return ratio is not None and isfinite(ratio) and ratio > case.settings.volatility.ratio
+    return ratio is not None and case.allowances.spike < ratio < inf
