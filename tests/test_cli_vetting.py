@@ -103,9 +103,7 @@ def test_a_damaged_copy_fails_its_drill(shell: Shell, copy: Path) -> None:
     import sqlite3
 
     with sqlite3.connect(copy) as connection:
-        connection.execute(
-            "UPDATE fills SET price = '1' WHERE id = 'fill-1'"
-        )
+        connection.execute("UPDATE fills SET price = '1' WHERE id = 'fill-1'")
     connection.close()
     said = shell("assess", "--db", copy, "--json")
     assert said.code == 1

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.bench import console_runs, market_runs, matching, replay_bars, store_commits
+from tests.bench import console_runs, market_runs, matching, replay_bars, store_commits, verdicts
 
 QUICK_BARS = 20_000
 
@@ -38,6 +38,7 @@ BENCHES: dict[str, Bench] = {
     "tape": lambda d, q: market_runs.tape(d, 1 if q else 3),
     "book_updates": lambda d, q: market_runs.book_updates(d, 1 if q else 3),
     "matching": lambda _, q: matching.matching(1 if q else 3),
+    "verdict": lambda _, q: verdicts.measure(300 if q else 3000),
     "commits": _commits,
     "first_paint": lambda d, q: console_runs.first_paint(d, 2 if q else 5),
     "ui_cpu": lambda d, q: console_runs.ui_cpu(d, 3.0 if q else 6.0),

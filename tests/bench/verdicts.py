@@ -1,5 +1,6 @@
 """One verdict of the risk engine with ten positions and twenty open orders, the account's state and
-the market's facts gathered for it included."""
+the market's facts gathered for it included.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +34,7 @@ START = parse_instant("2025-06-02T00:00:00Z")
 POSITIONS = 10
 #: The wish: a long of 1.5 % of equity with everything an entry needs.
 WISH = TradeIntent(
-    "BTC/USDT", PositionSide.LONG, D("0.0023"), D(65_000), D(63_800), D(69_000), D(2), D("0.8")
+    "BTC/USDT", PositionSide.LONG, D("0.0023"), D(65_000), D(63_800), D(69_000), D(1), D("0.8")
 )
 
 
@@ -70,12 +71,16 @@ def _entry(symbol: str, number: int) -> Order:
 
 
 def _engine() -> Engine:
-    chosen = load_settings(None, ("risk.max_positions=50", "risk.max_positions_per_symbol=20")).settings
+    chosen = load_settings(
+        None, ("risk.max_positions=50", "risk.max_positions_per_symbol=20")
+    ).settings
     steps = {s: i for s in SYMBOLS if (i := chosen.market.instrument(s)) is not None}
     engine = Engine(chosen, steps, SYMBOLS, MarketMode.SIM, 7, Approver())
     engine.begin(START, "run")
     for symbol, price in PRICES.items():
-        levels = [[(price * (1 + sign * k / 10_000), 10.0) for k in range(1, 20)] for sign in (-1, 1)]
+        levels = [
+            [(price * (1 + sign * k / 10_000), 10.0) for k in range(1, 20)] for sign in (-1, 1)
+        ]
         engine.run([BookSnapshot(START + 1, symbol, tuple(levels[0]), tuple(levels[1]))], 0, 1)
     return engine
 
@@ -98,7 +103,11 @@ def _measured(engine: Engine, working: dict[str, Order], rounds: int) -> dict[st
         verdict = judging.what_if(WISH)
         took.append(time.perf_counter_ns() - begin)
         status = verdict.status.value
-    return {"median_us": statistics.median(took) / 1000, "status": status, "rules": len(verdict.rules)}
+    return {
+        "median_us": statistics.median(took) / 1000,
+        "status": status,
+        "rules": len(verdict.rules),
+    }
 
 
 def measure(rounds: int) -> dict[str, Any]:
@@ -114,5 +123,3 @@ def measure(rounds: int) -> dict[str, Any]:
         "protective_orders": _measured(_engine(), {o.id: o for o in protective}, rounds),
         "working_entries": _measured(_engine(), {o.id: o for o in entries}, rounds),
     }
-
-

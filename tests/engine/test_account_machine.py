@@ -71,8 +71,9 @@ RESTING = (
     "execution.entry={type: limit, post_only: false, expiry: 600}", "execution.break_even=0.8",
     "execution.target=take_profit_limit", "execution.trailing.activation=0.5",
 )  # fmt: skip
-#: Everything at market, and everything that can rest resting; by seed.
-VARIANTS = (settings(*OPEN), settings(*OPEN, *RESTING))
+LIMITED = ("execution.stop=stop_loss_limit", "execution.stop_limit_offset=0.2")
+#: Everything at market; everything that can rest resting; stops that may be passed over. By seed.
+VARIANTS = (settings(*OPEN), settings(*OPEN, *RESTING), settings(*OPEN, *LIMITED))
 
 
 class Account:
@@ -85,7 +86,7 @@ class Account:
         self.seed = seed
         self.now = START
         self.mids = {BTC: Decimal(65_000), XRP: Decimal("0.54"), CROSS: Decimal("0.00000831")}
-        self.chosen = VARIANTS[seed % 2]
+        self.chosen = VARIANTS[seed % len(VARIANTS)]
         found = {symbol: self.chosen.market.instrument(symbol) for symbol in SYMBOLS}
         self.instruments = {symbol: one for symbol, one in found.items() if one is not None}
         self.keeper = Bookkeeper(

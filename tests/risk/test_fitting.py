@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.risk.accounts import INSTRUMENTS, NOW, STATE, PRICES, D, account, entry, facts, position
+from tests.risk.accounts import INSTRUMENTS, NOW, PRICES, STATE, D, account, entry, facts, position
 from tests.risk.accounts import settings as shipped
 from tradeterm.model.account import AccountView
 from tradeterm.model.proposals import TradeIntent

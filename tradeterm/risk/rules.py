@@ -111,6 +111,4 @@ def _found(rule: Rule, case: Case, missing: int) -> RuleOutcome:
         return broken(name, error)
 
 
-_EVERYTHING = (
-    Need.SYMBOL | Need.NUMBERS | Need.ACCOUNT | Need.MARKET | Need.STOP | Need.TARGET
-)
+_EVERYTHING = Need.SYMBOL | Need.NUMBERS | Need.ACCOUNT | Need.MARKET | Need.STOP | Need.TARGET
