@@ -20,6 +20,7 @@ import msgspec
 
 from tradeterm.adapters.store.journal import Store
 from tradeterm.adapters.store.rows import Slice, Snapshot
+from tradeterm.awaiting import answered
 from tradeterm.engine.engine import Engine
 from tradeterm.engine.picture import PacingFacts, build_view
 from tradeterm.engine.view import ConsoleView
@@ -159,7 +160,7 @@ class Driver:
             self._look_for_halt_file(started)
             self._take_commands()
             busy = self._advance(started + SLICE_SECONDS)
-            while self.engine.effects:
+            while self.engine.effects and not self._stopping:
                 await self._carry_out_effects()
                 if perf_counter() < started + SLICE_SECONDS:
                     busy |= self._advance(started + SLICE_SECONDS)
@@ -187,7 +188,7 @@ class Driver:
     def _take_commands(self) -> None:
         while self._inbox:
             command, future = self._inbox.popleft()
-            reached = self._pacer.now()
+            reached = self._reached()
             limit = self._next_event_time()
             now = self.engine.now if reached is None else max(self.engine.now, reached)
             if limit is not None:
@@ -268,13 +269,29 @@ class Driver:
         self.finished = not self.engine.effects and self.engine.next_due > end
 
     async def _carry_out_effects(self) -> None:
-        """Ask the advisor; sim and replay wait for the answer, which enters at its latency."""
+        """Ask the advisor; the market waits for the answer, which enters at its latency."""
         while self.engine.effects:
-            question = self.engine.effects.popleft()
-            if not self._advisor.repeatable:
+            question = self.engine.effects[0]
+            if self._advisor.repeatable:
+                self.engine.answer(await self._advisor.settle(question))
+            else:
                 await self.flush()  # journal before effect
-            self.engine.answer(await self._advisor.settle(question))
+                answer = await answered(
+                    self._advisor, question, self._attend, self._wake, HALT_FILE_SECONDS
+                )
+                if answer is None:
+                    return
+                self._pacer.anchor(self.engine.now)
+                self.engine.answer(answer)
             self._dirty = True
+
+    async def _attend(self) -> bool:
+        """While a question is out the market is held, the operator is not; False to stop."""
+        self._look_for_halt_file(perf_counter())
+        self._take_commands()
+        self._dirty = True
+        await self._commit()
+        return not self._stopping
 
     async def _rest(self) -> None:
         """Sleep until the next event is due, a command comes, or the halt file is to be seen."""
@@ -420,8 +437,12 @@ class Driver:
 
     def _market_time(self) -> int:
         """The paced clock between two events, so that countdowns and ages keep moving."""
-        reached = self._pacer.now()
+        reached = self._reached()
         return self.engine.now if reached is None else max(self.engine.now, reached)
+
+    def _reached(self) -> int | None:
+        """The pacer's time; while a question is out the market stands."""
+        return self.engine.now if self.engine.effects else self._pacer.now()
 
     def _show_fault(self, text: str) -> None:
         """Put a fault on the last durable picture: nothing newer may be shown as done."""

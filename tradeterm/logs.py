@@ -55,6 +55,16 @@ _PATTERNS: Final = tuple(
 )
 
 
+#: Secrets learned after the start, e.g. from ``.env`` or the keyring.
+_learned: set[str] = set()
+
+
+def conceal(secret: str) -> None:
+    """From here on no line of the log shows this."""
+    if len(secret) >= LEAST_SECRET:
+        _learned.add(secret)
+
+
 class Redactor:
     """Takes secrets out of text."""
 
@@ -68,7 +78,7 @@ class Redactor:
 
     def __call__(self, text: str) -> str:
         """``text`` without secrets."""
-        for value in self._values:
+        for value in (*self._values, *sorted(_learned, key=lambda one: (-len(one), one))):
             text = text.replace(value, HIDDEN)
         for pattern in _PATTERNS:
             text = pattern.sub(rf"\g<keep>{HIDDEN}", text)

@@ -119,7 +119,7 @@ class Rerun:
         return index
 
     async def _answer_question(self) -> None:
-        question = self._engine.effects.popleft()
+        question = self._engine.effects[0]
         answer = self._answers.get(question.id)
         if answer is None and self._advisor.repeatable:
             answer = await self._advisor.settle(question)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from decimal import Decimal
 
 import msgspec
+from msgspec.structs import replace
 
 from tradeterm.adapters.store.migrations import MIGRATIONS, Migration
 from tradeterm.model.account import Entry, Posting
@@ -283,7 +283,7 @@ def _position(**changes: object) -> Position:
         opened_size=Decimal("0.5"),
         fees=Decimal("2.00"),
     )
-    return replace(position, **changes)  # type: ignore[arg-type]
+    return replace(position, **changes)
 
 
 def entry(row_id: str, kind: str, parent: str, *legs: tuple[str, str]) -> Entry:

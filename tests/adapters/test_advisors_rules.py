@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tests.coordinator.scenes import (
     NOW,
@@ -30,10 +30,10 @@ from tradeterm.model.vocabulary import (
     ResolutionAction,
     ResolvedBy,
 )
-from tradeterm.settings.llm import LlmSettings
+from tradeterm.settings.loading import load_settings
 
 R = ResolutionAction
-ADVISOR = RulesAdvisor(LlmSettings(provider="rules", latency=0.25, daily_cap=D(5)))
+ADVISOR = RulesAdvisor(load_settings().settings.llm)
 
 
 def ask(evidence: Evidence, confidence: float, view: AccountView | None = None) -> ArbiterQuestion:

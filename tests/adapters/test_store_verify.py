@@ -7,7 +7,6 @@ import contextlib
 import random
 import shutil
 import sqlite3
-from dataclasses import replace
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
@@ -16,6 +15,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.adapters.store_story import Story, entry, filler, order, run_started, trade
 from tradeterm.adapters.store.journal import Store

@@ -90,11 +90,12 @@ def _measured(engine: Engine, working: dict[str, Order], rounds: int) -> dict[st
     positions = {p.id: p for p in map(_position, range(POSITIONS))}
     core, books = engine.core, engine.books
 
-    def account() -> AccountView:
+    def account(without: str = "") -> AccountView:
         return books.portfolio.account_view(core.now, positions, working, core.state, core.level)
 
     books.account = account  # type: ignore[method-assign]
-    judging, took, status = engine.trading.judging, [], ""
+    judging, took = engine.trading.judging, []
+    verdict = judging.what_if(WISH)
     for number in range(rounds):
         bid = 65_000.0 - 6.5 - (number % 7) * 0.1
         changed = BookDelta(core.now + MILLISECOND, "BTC/USDT", ((bid, 1.0 + number % 3),), ())
@@ -102,10 +103,9 @@ def _measured(engine: Engine, working: dict[str, Order], rounds: int) -> dict[st
         begin = time.perf_counter_ns()
         verdict = judging.what_if(WISH)
         took.append(time.perf_counter_ns() - begin)
-        status = verdict.status.value
     return {
         "median_us": statistics.median(took) / 1000,
-        "status": status,
+        "status": verdict.status.value,
         "rules": len(verdict.rules),
     }
 

@@ -121,7 +121,7 @@ class Machine:
         """The smallest thing that can happen: an answer, a command, or one event."""
         engine = self.engine
         if engine.effects:
-            engine.answer(self.advisor.answer(engine.effects.popleft()))
+            engine.answer(self.advisor.answer(engine.effects[0]))
         elif self.index in self.commands and self._ordered < self.index:
             self._ordered = self.index
             engine.command(self.commands[self.index], engine.now + 1)

@@ -105,7 +105,7 @@ class Account:
             self.time_passes, self.market_moves, self.enter, self.market_moves, self.enter,
             self.market_moves, self.close, self.market_moves, self.protect, self.enter,
             self.spot, self.cancel, self.order_about, self.restart, self.market_moves,
-            self.time_passes,
+            self.time_passes, self.lose_sight,
         )  # fmt: skip
         for symbol in SYMBOLS:
             self._show(symbol, 3)
@@ -347,6 +347,16 @@ class Account:
             )  # fmt: skip
         program.say(str(command))
         self._order(command)
+
+    def lose_sight(self, program: Program) -> None:
+        """Nobody knows what became of the orders: they count on, until the venue tells."""
+        if program.chance(4):
+            program.say("all orders out of sight")
+            for engine in self._engines():
+                books = engine.books
+                books.booked(books.execution.lose_sight("lost", engine.core.now))
+                self._done(engine)
+            self.seen["out of sight"] += 1
 
     def order_about(self, program: Program) -> None:
         makers: tuple[Callable[[], Command], ...] = (

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 from decimal import Decimal
 from math import inf
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.execution.test_hand_calculations import MARGIN, TRAILING
 from tests.execution.world import BTC, CROSS, INSTRUMENTS, START, D, World, settings

@@ -1,8 +1,12 @@
-"""Any interleaving of market, orders, cancels, time and restarts keeps the books honest."""
+"""Any interleaving of market, orders, cancels, time and restarts keeps the books honest.
+
+Here every wish is granted, with little money at times: no risk engine keeps orders away from what
+the account can pay for. The long machines are ``test_venue_machine.py`` and, with risk, margin and
+the operator in the loop, ``tests/engine/test_account_machine.py``.
+"""
 
 from __future__ import annotations
 
-import os
 from decimal import Decimal
 
 from hypothesis import HealthCheck, assume, settings
@@ -22,12 +26,11 @@ from tradeterm.model.vocabulary import (
     Side,
 )
 
-STEPS = int(os.environ.get("TRADETERM_STEPS", "40"))
-EXAMPLES = int(os.environ.get("TRADETERM_EXAMPLES", "60"))
+STEPS, EXAMPLES = 40, 60
 TICKS = {BTC: 0.1, CROSS: 0.00000001}
 
 
-class Venue(RuleBasedStateMachine):
+class Granted(RuleBasedStateMachine):
     """Drives the real execution, exchange and ledger; checks after every step."""
 
     @initialize(seed=st.integers(0, 1000))
@@ -208,8 +211,8 @@ class Venue(RuleBasedStateMachine):
         assert self.world.balance(FEES) >= 0
 
 
-TestVenue = Venue.TestCase
-TestVenue.settings = settings(
+TestGranted = Granted.TestCase
+TestGranted.settings = settings(
     max_examples=EXAMPLES, stateful_step_count=STEPS, deadline=None,
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import permutations
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from tests.execution.world import BTC, D
 from tradeterm.errors import InvalidOrder

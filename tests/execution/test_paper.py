@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from tests.execution.world import BTC, INSTRUMENTS, START, D, World, settings
 from tradeterm.errors import InvalidOrder

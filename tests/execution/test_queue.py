@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from tests.execution.world import BTC, INSTRUMENTS, START, D, settings
 from tradeterm.execution.paper import PaperExchange, PaperState

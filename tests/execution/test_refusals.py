@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from tests.execution.world import BTC, CROSS, XRP, D, World, btc_world, long_btc
 from tradeterm.errors import InvalidOrder, LedgerError
@@ -167,7 +166,7 @@ def test_refusals_of_requests_nobody_should_send() -> None:
 
 
 def _changed(request: OrderRequest, **changes: object) -> OrderRequest:
-    return replace(request, **changes)  # type: ignore[arg-type]
+    return replace(request, **changes)
 
 
 def test_latency_depends_on_seed_and_id_only() -> None:

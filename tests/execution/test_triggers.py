@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tests.execution.world import BTC, D, World
 from tradeterm.errors import InvalidOrder
@@ -50,7 +50,7 @@ def limit(world: World, price: str, size: str = "0.01", **changes: object) -> Or
         id="PAPER-90", symbol=BTC, side=Side.BUY, type=OrderType.LIMIT, size=D(size),
         purpose=Purpose.REBALANCE, book=AccountBook.SPOT, parent="verdict-1", limit=D(price),
     )  # fmt: skip
-    request = replace(request, **changes)  # type: ignore[arg-type]
+    request = replace(request, **changes)
     world.send(request)
     return request
 

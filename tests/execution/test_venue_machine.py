@@ -7,10 +7,10 @@ exchange that was never restarted runs along, and both must say the same.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
 from tests.execution.programs import Program, drive
 from tests.execution.witness import SYMBOLS, Life, Place, Witness

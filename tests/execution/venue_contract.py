@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
 from tests.execution.world import BTC, D
 from tradeterm.errors import InvalidOrder
@@ -88,7 +88,7 @@ def order(number: int = 1, **changes: object) -> OrderRequest:
         id=f"PAPER-{number}", symbol=BTC, side=Side.BUY, type=OrderType.LIMIT, size=D("0.01"),
         purpose=Purpose.REBALANCE, book=AccountBook.SPOT, parent="verdict-1", limit=D("64900"),
     )  # fmt: skip
-    return replace(request, **changes)  # type: ignore[arg-type]
+    return replace(request, **changes)
 
 
 def market(number: int = 1, **changes: object) -> OrderRequest:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from tests.execution.world import BTC, CROSS, START, XRP, D, World
 from tradeterm.errors import LedgerError

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec.structs import fields
 
 from tests.risk.accounts import PRICES, D, account, entry, facts, judge, long, position
 from tradeterm.model.proposals import TradeIntent

@@ -110,7 +110,7 @@ class Life:
         chosen = plain()
         steps = {s: i for s in ("BTC/USDT",) if (i := chosen.market.instrument(s))}
         engine = Engine(chosen, steps, ("BTC/USDT",), MarketMode.REPLAY, 7, Approver())
-        engine.books.portfolio.equity = lambda _positions: self.equity  # type: ignore[method-assign]
+        engine.books.portfolio.equity = lambda positions: self.equity  # type: ignore[method-assign]
         return engine
 
     def mark(self, after: int, equity: int) -> None:
@@ -179,3 +179,17 @@ def test_no_restart_midnight_or_gain_loosens_a_halt_or_somebodys_pause(
             assert core.state is RunState.HALTED
         if core.tripped:
             assert core.state is not RunState.RUNNING
+
+
+def test_losses_of_open_positions_during_the_pause_trip_nothing_anew() -> None:
+    """They lengthen its cool-down; when that is over, only a new loss counts."""
+    life = Life()
+    life.lose(5)
+    assert set(life.engine.core.tripped) == {Breaker.LOSSES}
+    life.lose(6)
+    life.mark(2 * HOUR, 10_000)
+    assert not life.engine.core.tripped
+    life.mark(MINUTE, 10_000)
+    assert life.engine.core.state is RunState.RUNNING
+    life.lose(7)
+    assert set(life.engine.core.tripped) == {Breaker.LOSSES}

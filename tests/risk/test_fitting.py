@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.risk.accounts import INSTRUMENTS, NOW, PRICES, STATE, D, account, entry, facts, position
 from tests.risk.accounts import settings as shipped

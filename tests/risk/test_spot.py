@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tests.risk.accounts import INSTRUMENTS, NOW, STATE, D, account, facts, request, settings
 from tradeterm.errors import InvalidOrder

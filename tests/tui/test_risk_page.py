@@ -12,6 +12,7 @@ from tests.tui.conftest import Open
 from tests.tui.pictures import NOW, busy
 from tradeterm.engine.riskview import BreakerView, CooldownView, LimitView, RiskView, VerdictView
 from tradeterm.errors import UsageError
+from tradeterm.model.commands import ResetBreaker
 from tradeterm.model.timing import SECOND
 from tradeterm.tui.screens.whatif import parsed
 
@@ -70,6 +71,16 @@ async def test_what_makes_no_sense_is_not_asked(console: Open) -> None:
 )  # fmt: skip
 def test_an_order_is_read_as_it_is_spoken(text: str, asked: dict[str, str]) -> None:
     assert json.loads(parsed(text, "A/B")) == asked
+
+
+async def test_a_breaker_is_reset_with_a_reason_only(console: Open) -> None:
+    async with console() as desk:
+        assert "not possible now" in await desk.press("B")
+        await desk.look(replace(busy(), version=busy().version + 1, risk=RISK))
+        assert "reset breaker weekly, because: " in await desk.press("B")
+        assert "nothing was sent" in await desk.press("enter")
+        await desk.press("B", *"looked", "enter")
+        assert desk.session.commands == [ResetBreaker(breaker="weekly", reason="looked")]
 
 
 RISK = RiskView(

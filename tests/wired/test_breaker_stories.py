@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.wired.stage import RISE, Record, Stage
+from tests.market.samples import recorded
+from tests.wired.stage import BTC, RISE, Record, Stage, play, request
 from tradeterm.adapters.store.schema import TABLES
 from tradeterm.desk import Desk
 from tradeterm.model.commands import Command, CommandResult, ResetBreaker, Resume
-from tradeterm.model.timing import parse_instant
+from tradeterm.model.timing import MINUTE, SECOND, parse_instant
 
 #: Four entries of a third of the equity each, with stops so far away that nothing else closes them.
 EXPOSED = (
@@ -196,3 +198,43 @@ async def test_the_day_lifts_only_when_both_its_losses_are_inside_again(stage: S
     assert events(record) == [("daily", "tripped"), ("daily", "lifted")]
     assert record.summary["breakers"][1]["ts"] == "2025-06-03T01:00:00.000Z"
     assert record.summary["state"] == "running"
+
+
+def scaled_candles(stage: Stage) -> str:
+    """Recorded candles of BTC; after three hours an hour of them falls by a quarter."""
+    from pyarrow import feather
+
+    table = feather.read_table(recorded("candles/BTC_USDT_USDT-1m-futures.feather"))
+    rows = table.slice(0, 5 * 60).to_pylist()
+    begin, lines = 3 * 60, []
+    for number, row in enumerate(rows):
+        fallen = min(max(number - begin, 0), 60) / 60 * 0.25
+        before = min(max(number - 1 - begin, 0), 60) / 60 * 0.25
+        scale = [1 - before, 1 - min(before, fallen), 1 - max(before, fallen), 1 - fallen]
+        names = ("open", "high", "low", "close")
+        o, h, low, c = (row[n] * factor for n, factor in zip(names, scale, strict=True))
+        closes = int(row["date"].timestamp()) * SECOND + MINUTE
+        lines.append({
+            "ts": closes, "s": BTC, "t": "candle", "tf": 60, "o": str(o), "h": str(max(o, h, c)),
+            "l": str(min(o, low, c)), "c": str(c), "v": str(row["volume"]),
+        })  # fmt: skip
+    path = stage.folder / "crash.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    return f"replay:{path}"
+
+
+@pytest.mark.recorded
+async def test_a_recorded_day_scaled_to_a_crash_does_the_same_on_bars(stage: Stage) -> None:
+    """Whatever was bought before it, nobody sells: at market prices of bars, all the same."""
+    feed = scaled_candles(stage)
+    asked = request(feed, stage.folder / "run.db", *stage.overrides, *EXPOSED)
+    record = (await play(asked)).sound()
+    tripped = [b for b, what in events(record) if what == "tripped"]
+    assert [b for b in tripped if b != "losses"] == ["daily", "weekly", "drawdown"]
+    assert record.summary["state"] == "halted"
+    assert record.summary["positions"] == []
+    rows = [row for row in record.rows("breaker", "fill") if row.kind == "breaker" or row.data]
+    order = [row.data.get("breaker", "fill") for row in rows]
+    for breaker in ("weekly", "drawdown"):
+        assert "fill" in order[order.index(breaker) :]
+        assert caused(record, breaker)

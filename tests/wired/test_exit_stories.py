@@ -13,6 +13,7 @@ import pytest
 from tests.wired.stage import RISE, Record, Stage, minute
 from tradeterm.desk import Desk
 from tradeterm.engine.view import ConsoleView
+from tradeterm.model.commands import ClosePosition, MoveTarget
 
 D = Decimal
 SIZE, STOP, TARGET, ASK = D("0.03332963"), D("59109.9"), D("62709.3"), D("60010.1")
@@ -154,6 +155,7 @@ async def test_a_stop_moves_to_break_even_by_itself_when_config_says_so(stage: S
         ("60010", False, "would fire at once"),
         ("60500", False, "would fire at once"),
         ("59500.05", False, "not on the tick"),
+        ("1e40", False, "not on the tick"),  # beyond what Decimal divides
         ("-1", False, "no price"),
     ],
 )
@@ -225,6 +227,24 @@ async def test_part_of_a_position_closes_and_its_protection_follows(stage: Stage
     for purpose in ("stop", "target"):
         (order,) = record.orders(purpose)
         assert (order["status"], D(order["size"])) == ("open", SIZE - D("0.01"))
+
+
+async def test_odd_figures_are_refused_in_words(stage: Stage) -> None:
+    opened(stage)
+    desk = await Desk.open(stage.request())
+    try:
+        await desk.run()
+        for command, words in (
+            (ClosePosition(position_id="pos-1", limit=D("1e40")), "not on the tick of 0.1"),
+            (ClosePosition(position_id="pos-1", size=D("1e-40")), "not on the lot"),
+            (ClosePosition(position_id="pos-1", size=D("1e40")), "is open and not being closed"),
+            (MoveTarget(position_id="pos-1", price=D("1e40")), "not on the tick of 0.1"),
+            (MoveTarget(position_id="pos-1", price=D("Infinity")), "not on the tick of 0.1"),
+        ):
+            result = await desk.apply(command)
+            assert (result.accepted, words in result.text) == (False, True), result.text
+    finally:
+        await desk.close()
 
 
 async def test_a_resting_close_gives_way_to_one_at_market(stage: Stage) -> None:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.wired.stage import RISE, Record, Stage, kinds_of
+from tests.wired.stage import BTC, RISE, START, Record, Stage, kinds_of
 from tradeterm.desk import Desk
 from tradeterm.model.commands import AmendOrder
+from tradeterm.model.timing import SECOND
 
 LIMIT = "execution.entry.type=limit"
 STILL = "execution.trailing.enabled=false"
@@ -93,6 +94,7 @@ async def test_amendments_that_cannot_be_are_refused_in_words(tmp_path: Path) ->
             (AmendOrder(order_id="PAPER-1", size=Decimal("0.0000001")), "below the minimum"),
             (AmendOrder(order_id="PAPER-1", limit=Decimal("60010.05")), "not on the tick of 0.1"),
             (AmendOrder(order_id="PAPER-1", limit=Decimal("-1")), "not on the tick of 0.1"),
+            (AmendOrder(order_id="PAPER-1", limit=Decimal("1e40")), "not on the tick of 0.1"),
             (AmendOrder(order_id="PAPER-1", limit=Decimal(45_000)), "risk refuses PAPER-1"),
         ):
             result = await desk.apply(terms)
@@ -131,3 +133,30 @@ async def test_a_signal_the_other_way_withdraws_an_entry_that_still_waits(tmp_pa
     assert entry["reason"].startswith("against ")
     # The short is refused while the cancel is under way: never two sides of one symbol.
     assert "opposite_position" in record.codes()
+
+
+def sold(stage: Stage, seconds: float, price: float, size: str) -> None:
+    """Somebody sells this much at this price: what rests there to buy is served."""
+    stage.tape.lines.append({
+        "ts": START + int(seconds * SECOND), "s": BTC, "t": "trade", "p": f"{price:.1f}",
+        "q": size, "side": "sell", "id": f"sold-{seconds}",
+    })  # fmt: skip
+
+
+async def test_closing_a_half_filled_entry_keeps_the_rest_from_opening_it_again(
+    tmp_path: Path,
+) -> None:
+    stage = Stage(tmp_path)
+    stage.tape.rise()
+    stage.tape.hold(RISE * 60, RISE * 60 + 5, 60_010.0)
+    stage.tape.hold(RISE * 60 + 5, RISE * 60 + 60, 60_012.0)
+    sold(stage, RISE * 60 + 7.1, 60_010.0, "0.01")
+    stage.key(RISE * 60 + 11, "close", position_id="pos-1")
+    sold(stage, RISE * 60 + 30, 60_010.0, "0.01")
+    record = await played(stage)
+    (entry,) = record.orders("entry")
+    assert (entry["status"], float(entry["filled"])) == ("cancelled", 0.01)
+    assert entry["reason"] == "closing: operator"
+    (position,) = record.positions()
+    assert (position["exit_reason"], float(position["opened_size"])) == ("operator", 0.01)
+    assert record.summary["positions"] == []

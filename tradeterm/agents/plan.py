@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
+
+import msgspec
 
 from tradeterm.agents.context import AgentContext
 from tradeterm.market.market import Snapshot
@@ -18,8 +19,7 @@ from tradeterm.settings.agents import TradingDecisionSettings
 ATR_TIMEFRAME = 3600
 
 
-@dataclass(frozen=True, slots=True)
-class Multipliers:
+class Multipliers(msgspec.Struct, frozen=True, gc=False):
     """What the regime advises: factors on size and stop distance."""
 
     size: float = 1.0

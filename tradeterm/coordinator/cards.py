@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from decimal import Decimal
 
 import msgspec
+from msgspec.structs import replace
 
 from tradeterm.model.proposals import (
     Card,
@@ -34,8 +34,7 @@ class CardsState(msgspec.Struct):
     decided: list[Card]
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True, gc=False):
     """What a key did; ``card`` is its new state, None when nothing changed."""
 
     accepted: bool

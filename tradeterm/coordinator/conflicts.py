@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from decimal import Decimal
+
+import msgspec
 
 from tradeterm.coordinator.evidence import Evidence
 from tradeterm.model.account import AccountView
@@ -16,8 +17,7 @@ from tradeterm.model.vocabulary import Bias, ConflictType, Regime, Side, Verdict
 from tradeterm.settings.orchestration import ConflictSettings
 
 
-@dataclass(frozen=True, slots=True)
-class Contradiction:
+class Contradiction(msgspec.Struct, frozen=True, gc=False):
     """One finding; severity 0–1, evidence in one plain sentence with its figures."""
 
     type: ConflictType
@@ -25,8 +25,7 @@ class Contradiction:
     evidence: str
 
 
-@dataclass(frozen=True, slots=True)
-class Scene:
+class Scene(msgspec.Struct, frozen=True, gc=False):
     """Everything a detector may look at."""
 
     proposal: Proposal

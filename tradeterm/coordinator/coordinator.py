@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from decimal import Decimal
 
 import msgspec
+from msgspec.structs import replace
 
 from tradeterm.coordinator import proposals
+from tradeterm.coordinator.briefing import misquoted
 from tradeterm.coordinator.cards import CardKeeper, CardsState, Decision
 from tradeterm.coordinator.conflicts import Contradiction, Scene, detect, risk_change
 from tradeterm.coordinator.consensus import consensus
 from tradeterm.coordinator.degradation import Degradation, DegradationState
 from tradeterm.coordinator.evidence import Evidence, Heard, within
 from tradeterm.coordinator.parking import Parking, ParkingState
-from tradeterm.coordinator.resolution import applied, bounded
+from tradeterm.coordinator.resolution import applied, bounded, flaw
 from tradeterm.model.account import AccountView
 from tradeterm.model.outputs import Published
 from tradeterm.model.ports import ArbiterAnswer, ArbiterQuestion
@@ -43,8 +44,7 @@ class CoordinatorState(msgspec.Struct):
     degradation: DegradationState
 
 
-@dataclass(frozen=True, slots=True)
-class Considered:
+class Considered(msgspec.Struct, frozen=True, gc=False):
     """A proposal and what speaks against it; None when nothing does."""
 
     proposal: Proposal
@@ -197,14 +197,25 @@ class Coordinator:
 
     def resolve(self, question: ArbiterQuestion, answer: ArbiterAnswer, now: int) -> Resolution:
         """The answer inside its bounds; an unusable one becomes the fallback. Feeds the level."""
+        self.judge(question, answer)
         resolution = bounded(
             answer, question, self._settings.conflicts.fallback, self._ids("resolution"), now
         )
-        if resolution.by is ResolvedBy.FALLBACK:
+        if resolution.by is not ResolvedBy.LLM:
+            return resolution
+        return replace(resolution, misquoted=misquoted(answer, question))
+
+    def judge(self, question: ArbiterQuestion, answer: ArbiterAnswer) -> None:
+        """Whether asking worked feeds the level; where no model was to be asked, nothing did.
+
+        A rule that answered because no model could (``prompt`` says they were asked) is a failure.
+        """
+        if answer.unasked:
+            return
+        if flaw(answer, question) or (answer.prompt and answer.by is not ResolvedBy.LLM):
             self.degradation.failed("arbiter")
         else:
             self.degradation.succeeded()
-        return resolution
 
     def apply(self, resolution: Resolution, proposal: Proposal) -> TradeIntent | None:
         """The entry to ask risk about; None for wait, abort and pure closes."""

@@ -96,6 +96,11 @@ class Degradation:
         return self.level
 
     @property
+    def is_lowered(self) -> bool:
+        """Whether failures lowered it: only successes bring it back."""
+        return self._counted > 0
+
+    @property
     def holds(self) -> bool:
         """Whether any cause is on record."""
         return bool(self._held)

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from tradeterm.model.outputs import Published, RegimeView, SentimentView, TechnicalView
 from tradeterm.model.vocabulary import AgentName, Bias
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
+class Heard(msgspec.Struct, frozen=True, gc=False):
     """An analyst's newest output; ``age`` in seconds since it last said so."""
 
     published: Published
     age: float
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(msgspec.Struct, frozen=True, gc=False):
     """Everything around one symbol. What is too old or absent is None."""
 
     technical: Heard | None = None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import replace
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from tradeterm.model.money import ONE, ZERO, exact
 from tradeterm.model.ports import ArbiterAnswer, ArbiterQuestion

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from tradeterm.engine.books import Books
 from tradeterm.engine.core import Core
 from tradeterm.engine.judging import Judging
 from tradeterm.model.commands import AmendOrder, CommandResult
 from tradeterm.model.instruments import Instrument
-from tradeterm.model.money import plain
+from tradeterm.model.money import on_grid, plain
 from tradeterm.model.orders import Order
 from tradeterm.model.proposals import Verdict
 from tradeterm.model.vocabulary import OrderType
@@ -82,9 +83,9 @@ class Amending:
 
 
 def _off_grid(size: Decimal, limit: Decimal, instrument: Instrument, *, reducing: bool) -> str:
-    if size % instrument.lot:
+    if not on_grid(size, instrument.lot):
         return f"size {plain(size)} is not on the lot of {plain(instrument.lot)}"
-    if not limit.is_finite() or limit <= 0 or limit % instrument.tick:
+    if not on_grid(limit, instrument.tick) or limit <= 0:
         return f"price {limit} is not on the tick of {plain(instrument.tick)}"
     if not reducing and not instrument.meets_minimum(size, limit):
         return f"size {plain(size)} is below the minimum of the venue; cancel the order instead"

@@ -156,17 +156,28 @@ class Books:
     ) -> None:
         """Close a position at market, all of it or ``size``; never refused.
 
-        Closing all of it takes limit closes back: a resting order must not keep a position open
-        that has to go. Whichever of both is faster, the venue never reduces more than there is.
+        Closing all of it takes back what waits for a price: limit closes would keep a position
+        open that has to go, the rest of its entry would open it again. Whatever is faster, the
+        venue never reduces more than there is.
         """
         if size is None:
-            for order in self.execution.exits(position.id):
-                if order.request.limit is not None:
-                    self.cancel(order.id, f"replaced: {reason}")
+            self._take_back(position, reason)
         free = position.size - self.execution.closing(position.id)
         size = free if size is None else min(size, free)
         if size > 0:
             self.reduce(position, size, reason, parent)
+
+    def _take_back(self, position: Position, reason: ExitReason) -> None:
+        """Cancel the rest of its entry and its limit closes; book it in one go."""
+        execution, now, name = self.execution, self._core.now, position.id
+        why = f"closing: {reason}"
+        events = execution.cancel_entries(now, why, lambda entry: entry.position_id == name)
+        for order in execution.exits(position.id):
+            if order.request.limit is not None:
+                self.conduct.cancelled(now)
+                events += execution.cancel(order.id, now, f"replaced: {reason}")
+        if events:
+            self.booked(events)
 
     def reduce(
         self, position: Position, size: Decimal, reason: ExitReason, parent: str,

@@ -188,6 +188,8 @@ class Breaking:
     def _lift(self, reading: Reading) -> None:
         core, breaker = self._core, reading.breaker
         since = core.tripped.pop(breaker)
+        # Losses taken meanwhile lengthened the cool-down that is over now: they count as seen.
+        self._counted = self._books.portfolio.marks.loss_streak
         row_id = self._written(BreakerEvent.LIFTED, reading, since.id, "")
         core.risk_alert(f"R-BREAKER-{breaker.upper()}", "info", f"breaker {breaker} lifted", row_id)
         if self._paused and not core.tripped and core.state is RunState.PAUSED:

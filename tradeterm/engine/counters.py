@@ -50,6 +50,19 @@ class Noticed(msgspec.Struct):
     """There were more, which nobody told one by one."""
 
 
+class LlmCounts(msgspec.Struct):
+    """Requests to language models and what they cost, USD."""
+
+    calls: int = 0
+    """HTTP tries."""
+    invalid: int = 0
+    """Of them, those that brought an answer which was none."""
+    cost: Decimal = ZERO
+    day: str = ""
+    """Wall-clock UTC day of the newest request."""
+    day_cost: Decimal = ZERO
+
+
 class LevelChange(msgspec.Struct, frozen=True):
     """A change of the degradation level."""
 
@@ -109,6 +122,7 @@ class Counters(msgspec.Struct):
     """Realised P&L of margin positions net of fees, account currency."""
     carry: Decimal = ZERO
     """Opening and rollover fees of closed positions, account currency."""
+    llm: LlmCounts = msgspec.field(default_factory=LlmCounts)
     degradation: list[LevelChange] = msgspec.field(default_factory=list)
     breakers: list[BreakerChange] = msgspec.field(default_factory=list)
     failures: int = 0

@@ -10,6 +10,7 @@ import msgspec
 
 from tradeterm.engine.analysis import Analysis
 from tradeterm.engine.approver import Approver
+from tradeterm.engine.asking import PROBE_TIMER
 from tradeterm.engine.books import Books
 from tradeterm.engine.breaking import BREAKER_TIMER, Breaking
 from tradeterm.engine.core import Core
@@ -82,6 +83,17 @@ class Engine:
             ("trade", "snapshot", "delta", "candle", "news", "notice", "command", "answer"), 0
         )
         self.gap = Gap(core, self.books, self._inputs)
+        self._timed: dict[str, Callable[[], None]] = {
+            BREAKER_TIMER: self.breaking.timer,
+            RECONCILE_TIMER: self.reconciliation.timer,
+            PROBE_TIMER: self.trading.asking.probe,
+            "plan": self.trading.rebalancing.plans.due,
+            "hodl": self.trading.hodling.buy,
+            "mark": self.books.minute_timer,
+            "watch": self.trading.watch_data,
+            "day": self.books.day_timer,
+        }
+        """Timers that need nothing but their moment."""
         self._handlers: dict[type, Callable[..., None]] = {
             Trade: self._trade,
             BookDelta: self._delta,
@@ -207,10 +219,14 @@ class Engine:
         return result
 
     def answer(self, answer: ArbiterAnswer) -> None:
-        """An advisor answered; it enters at the question's time plus the latency."""
-        asked = self.trading.asked_at(answer.question_id)
-        self._answers[answer.question_id] = answer
-        self.core.timers.set(f"answer:{answer.question_id}", asked + answer.latency)
+        """The oldest effect was answered; it enters at the question's time plus the latency.
+
+        Until now the question was an effect still: a snapshot taken meanwhile holds it.
+        """
+        question = self.core.effects.popleft()
+        assert question.id == answer.question_id
+        self._answers[question.id] = answer
+        self.core.timers.set(f"answer:{question.id}", question.ts + answer.latency)
         self._plan()
 
     # -- market events ---------------------------------------------------------------------
@@ -353,20 +369,8 @@ class Engine:
             self.trading.answered(answer, answer_id)
         elif kind == FIDELITY_TIMER:
             self.fidelity.due(due)
-        elif kind == BREAKER_TIMER:
-            self.breaking.timer()
-        elif kind == RECONCILE_TIMER:
-            self.reconciliation.timer()
-        elif kind == "plan":
-            self.trading.rebalancing.plans.due()
-        elif kind == "hodl":
-            self.trading.hodling.buy()
-        elif kind == "mark":
-            self.books.minute_timer()
-        elif kind == "watch":
-            self.trading.watch_data()
-        elif kind == "day":
-            self.books.day_timer()
+        elif (act := self._timed.get(kind)) is not None:
+            act()
         else:
             command = self._approver.due(name, self.trading.pending_cards())
             self.operator.carry_out(command, "policy")

@@ -20,6 +20,7 @@ def standing_facts(engine: Engine, run: str) -> dict[str, Any]:
         "state": core.state.value,
         "reason": core.state_reason,
         "level": core.level.value,
+        "breakers": [breaker.value for breaker in core.tripped],
         "equity": plain(account.equity),
         "currency": account.currency,
         "free": plain(account.free),

@@ -86,12 +86,15 @@ class Fidelity:
         """Watch what follows a fill."""
         prints = self.watched.setdefault(fill.symbol, Prints())
         if not prints.watches or not prints.watches[-1].holds(fill):
-            prints.watches.append(Watch(
+            watch = Watch(
                 fill.order_id, fill.side, fill.liquidity, fill.evidence, fill.ts,
                 self._mid(fill.symbol), prints.count, prints.volume, prints.value, [], [],
-            ))  # fmt: skip
+            )  # fmt: skip
+            prints.watches.append(watch)
+            timers, due = self._core.timers, self._next(watch)
+            if due < (timers.due(FIDELITY_TIMER) or NEVER):
+                timers.set(FIDELITY_TIMER, due)
         prints.watches[-1].fills.append((fill.id, fill.price, fill.size))
-        self._plan()
 
     def due(self, now: int) -> None:
         """Take the samples that are due; a fill that has all of them becomes a journal row."""

@@ -25,7 +25,7 @@ from tradeterm.model.commands import (
     MoveTarget,
     SetTrailing,
 )
-from tradeterm.model.money import ZERO, plain
+from tradeterm.model.money import ZERO, on_grid, plain
 from tradeterm.model.orders import ExecutionEvent, Position
 from tradeterm.model.vocabulary import ExitReason, PositionSide
 
@@ -84,10 +84,10 @@ class Protecting:
             return "post_only needs a limit; a market order only takes"
         if not size.is_finite() or not 0 < size <= free:
             return f"{plain(free)} of {position.id} is open and not being closed, not {size}"
-        if size % instrument.lot:
+        if not on_grid(size, instrument.lot):
             return f"size {plain(size)} is not on the lot of {plain(instrument.lot)}"
         limit = command.limit
-        if limit is not None and (not limit.is_finite() or limit <= 0 or limit % instrument.tick):
+        if limit is not None and (not on_grid(limit, instrument.tick) or limit <= 0):
             return f"limit {limit} is not on the tick of {plain(instrument.tick)}"
         return ""
 

@@ -44,8 +44,8 @@ from tradeterm.model.timing import SECOND
 
 #: Shorter runs are not worth the look.
 LEAST: Final = 2
-#: Above this multiple of the last price the quiet ends: a breaker's base must stay near.
-MOST_RISE: Final = 1.25
+#: Beyond this part of the last price the quiet ends: breakers are judged by the band's ends.
+MOST_MOVE: Final = 0.05
 
 
 @dataclass(slots=True)
@@ -170,8 +170,9 @@ class Quiet:
     def _bears(self, prospect: _Prospect) -> bool:
         """Whether no price of the band brings the equity near a breaker."""
         books, m = self._books, self._m
-        prospect.ceiling = min(prospect.ceiling, m.price * MOST_RISE)
-        band = [exact(max(prospect.floor, 0.0)), exact(prospect.ceiling)]
+        prospect.floor = max(prospect.floor, m.price * (1 - MOST_MOVE))
+        prospect.ceiling = min(prospect.ceiling, m.price * (1 + MOST_MOVE))
+        band = [exact(prospect.floor), exact(prospect.ceiling)]
         rate = books.portfolio.rate(m.symbol.partition("/")[2])
         worth = books.portfolio.equities(books.execution.positions.values(), band, rate)
         return self._breaking.quiet_between(min(worth), max(worth))

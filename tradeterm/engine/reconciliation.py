@@ -9,11 +9,11 @@ consequence. Until then nothing new is entered on its symbol; closes and protect
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import replace
 from decimal import Decimal
 from typing import NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from tradeterm.engine.books import Books
 from tradeterm.engine.core import Core

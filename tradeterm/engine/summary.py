@@ -39,7 +39,11 @@ def summarise(engine: Engine, *, run: str, feed: str, start: int, seconds: float
         "fees": plain(_fees(engine)),
         "realised_pnl": plain(counters.realised),
         "unrealised_pnl": plain(account.unrealised),
-        "llm": {"calls": 0, "invalid": 0, "cost": "0"},
+        "llm": {
+            "calls": counters.llm.calls,
+            "invalid": counters.llm.invalid,
+            "cost": plain(counters.llm.cost),
+        },
         "degradation": [
             {"ts": iso(change.ts), "level": change.level, "cause": change.cause}
             for change in counters.degradation

@@ -11,6 +11,7 @@ from tradeterm.coordinator.coordinator import Considered, Coordinator, Coordinat
 from tradeterm.coordinator.degradation import Permission
 from tradeterm.coordinator.evidence import Evidence
 from tradeterm.engine.approver import Approver
+from tradeterm.engine.asking import Asking, AskingState
 from tradeterm.engine.books import Books
 from tradeterm.engine.core import Core
 from tradeterm.engine.counters import LevelChange
@@ -23,7 +24,7 @@ from tradeterm.model.commands import CommandResult
 from tradeterm.model.messages import Message
 from tradeterm.model.orders import Order, Position
 from tradeterm.model.outputs import AllocationView, Published, TradeSignal
-from tradeterm.model.ports import ArbiterAnswer, ArbiterQuestion
+from tradeterm.model.ports import ArbiterAnswer
 from tradeterm.model.proposals import Card, Conflict, Proposal, Resolution, Verdict
 from tradeterm.model.timing import SECOND
 from tradeterm.model.vocabulary import (
@@ -54,7 +55,7 @@ class TradingState(msgspec.Struct):
     """What waits: questions at the advisor, entries that follow a close."""
 
     coordinator: CoordinatorState
-    questions: dict[str, ArbiterQuestion]
+    asking: AskingState
     reopen: dict[str, str]
     rebalancing: RebalancingState
     hodling: HodlingState
@@ -77,9 +78,9 @@ class Trading:
         self.coordinator = Coordinator(
             core.settings.orchestration, core.journal.new_id, core.settings.risk.correlation
         )
+        self.asking = Asking(core, books.portfolio, self.coordinator)
         self.watching = False
         """Whether a card is pending: prices are compared with it then."""
-        self._questions: dict[str, ArbiterQuestion] = {}
         self._reopen: dict[str, str] = {}
         """Position being closed → id of the signal that opens the other side afterwards."""
         books.on_closed = self._position_closed
@@ -97,10 +98,6 @@ class Trading:
     def pending_cards(self) -> list[Card]:
         """Cards waiting for the operator, oldest first."""
         return self.coordinator.pending()
-
-    def asked_at(self, question_id: str) -> int:
-        """Market time of a question that is out."""
-        return self._questions[question_id].ts
 
     # -- from the agents -------------------------------------------------------------------
 
@@ -183,20 +180,19 @@ class Trading:
         question = self.coordinator.question(
             proposal, conflict, self._evidence(proposal.symbol), core.now
         )
-        core.journal.write("question", question.id, conflict.id, question)
-        self._questions[question.id] = question
-        core.effects.append(question)
+        self.asking.ask(question)
 
     def answered(self, answer: ArbiterAnswer, answer_id: str) -> None:
         """An arbiter's answer enters: inside its bounds it becomes a resolution."""
         core = self._core
-        question = self._questions.pop(answer.question_id, None)
-        if question is None:
-            return  # a halt ended the argument while the answer was on its way
+        question = self.asking.take(answer, answer_id)
+        if question is None:  # a probe's, or a halt ended the argument meanwhile
+            self._show_judgement()
+            return
         resolution = self.coordinator.resolve(question, answer, core.now)
         core.journal.write("resolution", resolution.id, answer_id, resolution)
         core.count(core.counters.resolved, resolution.action.value)
-        self.show_level()
+        self._show_judgement()
         if core.state is not RunState.RUNNING:
             self._dropped(question.proposal, core.state.value)
         elif resolution.action is ResolutionAction.WAIT:
@@ -204,6 +200,11 @@ class Trading:
                 self._dropped(question.proposal, "has waited long enough")
         elif resolution.action is not ResolutionAction.ABORT:
             self._open_card(question.proposal, question.conflict, resolution)
+
+    def _show_judgement(self) -> None:
+        """An answer was judged: the level may have changed."""
+        self.show_level()
+        self.asking.plan_probe()
 
     def _open_card(self, proposal: Proposal, conflict: Conflict, resolution: Resolution) -> None:
         """Ask the operator, if risk would let the resolved trade through at all."""
@@ -256,9 +257,8 @@ class Trading:
     def void_all(self, reason: str, parent: str) -> int:
         """End every card (a halt); how many there were."""
         self._reopen.clear()
-        for question in list(self._questions.values()):
+        for question in self.asking.forget():
             self._dropped(question.proposal, reason)
-        self._questions.clear()
         ended = self.coordinator.void_all(self._core.now, "halt", reason)
         for card in ended:
             self._card_ended(card, parent)
@@ -326,9 +326,7 @@ class Trading:
 
     def _busy_symbols(self) -> set[str]:
         """Symbols on which a trading decision is under way."""
-        return self.coordinator.busy_symbols() | {
-            question.proposal.symbol for question in self._questions.values()
-        }
+        return self.coordinator.busy_symbols() | self.asking.symbols()
 
     def _spot_ended(self, order: Order) -> None:
         """A purchase for the bag or an order of a plan came to its end."""
@@ -387,7 +385,7 @@ class Trading:
         """For a snapshot."""
         return TradingState(
             self.coordinator.dump(),
-            dict(self._questions),
+            self.asking.dump(),
             dict(self._reopen),
             self.rebalancing.dump(),
             self.hodling.dump(),
@@ -397,7 +395,7 @@ class Trading:
     def load(self, state: TradingState) -> None:
         """Continue as the dumped pipeline would."""
         self.coordinator.load(state.coordinator)
-        self._questions = dict(state.questions)
+        self.asking.load(state.asking)
         self._reopen = dict(state.reopen)
         self.rebalancing.load(state.rebalancing)
         self.hodling.load(state.hodling)

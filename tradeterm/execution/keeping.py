@@ -10,9 +10,10 @@ and liquidation, judged on the mid; bars alone state a mid only at their close.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from decimal import Decimal
 from typing import Final
+
+from msgspec.structs import replace
 
 from tradeterm.errors import InvalidOrder
 from tradeterm.execution.guards import Guards
@@ -21,7 +22,7 @@ from tradeterm.execution.protection import Protection
 from tradeterm.execution.stops import StopRules, right_side
 from tradeterm.model.instruments import Instrument
 from tradeterm.model.market import Candle, Trade
-from tradeterm.model.money import exact, plain
+from tradeterm.model.money import exact, on_grid, plain
 from tradeterm.model.orders import (
     ExecutionEvent,
     ExitDue,
@@ -137,7 +138,7 @@ class Keeper:
 
     def _check(self, position: Position, price: Decimal, *, stop: bool) -> None:
         what, tick = "stop" if stop else "target", self._instruments[position.symbol].tick
-        if not price.is_finite() or price <= 0 or price % tick:
+        if not on_grid(price, tick) or price <= 0:
             raise InvalidOrder(f"{what} {price} is not on the tick of {plain(tick)}")
         market = self._mid(position.symbol)
         if market is None or not right_side(position, price, market, stop=stop):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from tradeterm.model.money import LEDGER_STEP, ZERO, ledger_cost
 from tradeterm.model.orders import Charged, Position

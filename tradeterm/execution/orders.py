@@ -7,11 +7,11 @@ Reports may come late, twice or out of order. What the venue *did* (fills) wins 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from tradeterm.errors import InvalidOrder
 from tradeterm.model.messages import SystemEvent

@@ -6,8 +6,9 @@ Isolated margin: what a close loses is never more than the collateral it release
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from tradeterm.errors import InvalidOrder
 from tradeterm.execution.orders import AVERAGE_STEP

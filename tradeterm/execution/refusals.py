@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Final
 
 from tradeterm.model.instruments import Instrument
-from tradeterm.model.money import ONE, plain
+from tradeterm.model.money import ONE, on_grid, plain
 from tradeterm.model.orders import OrderRequest
 from tradeterm.model.vocabulary import OrderType, Side, TimeInForce
 
@@ -45,7 +45,7 @@ def refusal(
 
 
 def _malformed(request: OrderRequest, instrument: Instrument) -> str:
-    if request.size <= 0 or request.size % instrument.lot:
+    if request.size <= 0 or not on_grid(request.size, instrument.lot):
         return f"size {plain(request.size)} is not on the lot of {plain(instrument.lot)}"
     for price, needed in (
         (request.limit, request.type in LIMITED),
@@ -53,7 +53,7 @@ def _malformed(request: OrderRequest, instrument: Instrument) -> str:
     ):
         if price is None and needed:
             return f"{request.type} without a price"
-        if price is not None and (price <= 0 or price % instrument.tick):
+        if price is not None and (price <= 0 or not on_grid(price, instrument.tick)):
             return f"price {plain(price)} is not on the tick of {plain(instrument.tick)}"
     if request.tif is TimeInForce.GTD and request.expires is None:
         return "GTD without a time of expiry"

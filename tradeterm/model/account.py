@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
+
+import msgspec
 
 from tradeterm.model.orders import Order, Position
 from tradeterm.model.vocabulary import Level, RunState
@@ -21,8 +22,7 @@ TRADING, HODL, MARKET, FEES, PNL, LLM, EXTERNAL = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Posting:
+class Posting(msgspec.Struct, frozen=True, gc=False):
     """One leg of an entry: ``amount`` of ``asset`` into (+) or out of (−) ``account``."""
 
     account: str
@@ -30,8 +30,7 @@ class Posting:
     amount: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """A set of postings that sums to zero per asset."""
 
     id: str
@@ -42,8 +41,7 @@ class Entry:
     postings: tuple[Posting, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class AccountView:
+class AccountView(msgspec.Struct, frozen=True, gc=False):
     """Immutable account state. All amounts in account currency unless said otherwise."""
 
     ts: int

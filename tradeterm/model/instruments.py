@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
+
+import msgspec
 
 from tradeterm.model.money import exact, floor_to, nearest
 
 
-@dataclass(frozen=True, slots=True)
-class Instrument:
+class Instrument(msgspec.Struct, frozen=True, gc=False):
     """One symbol. Sizes in base currency, prices and notionals in quote; fees are fractions."""
 
     symbol: str

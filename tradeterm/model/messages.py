@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 
 import msgspec
@@ -44,8 +43,7 @@ class Row(msgspec.Struct, frozen=True, gc=False):
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class SystemEvent:
+class SystemEvent(msgspec.Struct, frozen=True, gc=False):
     """Something the operator should know. Severity: info, warning, error or critical."""
 
     code: str
@@ -53,8 +51,7 @@ class SystemEvent:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(msgspec.Struct, frozen=True, gc=False):
     """A position's final account: what is counted in statistics and loss streaks."""
 
     position_id: str

@@ -9,8 +9,8 @@ ZERO = Decimal(0)
 ONE = Decimal(1)
 #: Smallest amount the ledger keeps of any asset (a satoshi; exchanges use 8 places too).
 LEDGER_STEP = Decimal("0.00000001")
-#: No amount in the money path has an exponent outside this range or more digits than this.
-MIN_EXPONENT, MAX_EXPONENT, MAX_DIGITS = -18, 12, 28
+#: No amount in the money path has its first digit outside this range.
+MIN_EXPONENT, MAX_EXPONENT = -18, 12
 
 
 def exact(value: float | str | Decimal) -> Decimal:
@@ -34,6 +34,13 @@ def ceil_to(value: Decimal, step: Decimal) -> Decimal:
 def nearest(value: Decimal, step: Decimal) -> Decimal:
     """The multiple of ``step`` nearest to ``value``, ties to even."""
     return (value / step).to_integral_value(ROUND_HALF_EVEN) * step
+
+
+def on_grid(value: Decimal, step: Decimal) -> bool:
+    """Whether ``value`` is a multiple of ``step``; what is odd beyond arithmetic is none."""
+    return (
+        value.is_finite() and MIN_EXPONENT <= value.adjusted() <= MAX_EXPONENT and not value % step
+    )
 
 
 def ledger_amount(value: Decimal) -> Decimal:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
@@ -26,8 +25,7 @@ from tradeterm.model.vocabulary import (
 NO_FUNDS: Final = "insufficient funds"
 
 
-@dataclass(frozen=True, slots=True)
-class OrderRequest:
+class OrderRequest(msgspec.Struct, frozen=True, gc=False):
     """What somebody wants to send. Carries no permission: only risk turns it into one."""
 
     id: str
@@ -60,8 +58,7 @@ class OrderRequest:
     """How often its terms were amended."""
 
 
-@dataclass(frozen=True, slots=True)
-class ApprovedOrder:
+class ApprovedOrder(msgspec.Struct, frozen=True, gc=False):
     """A request the risk engine let through. Only ``tradeterm.risk`` constructs it."""
 
     request: OrderRequest
@@ -69,8 +66,7 @@ class ApprovedOrder:
     approved_at: int
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(msgspec.Struct, frozen=True, gc=False):
     """An order and where it stands."""
 
     request: OrderRequest
@@ -102,8 +98,7 @@ class Order:
         return not self.status.is_terminal
 
 
-@dataclass(frozen=True, slots=True)
-class Fill:
+class Fill(msgspec.Struct, frozen=True, gc=False):
     """One execution. ``fee`` is in ``fee_asset``; ``rate`` converts quote to account currency."""
 
     id: str
@@ -122,8 +117,7 @@ class Fill:
     position_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(msgspec.Struct, frozen=True, gc=False):
     """A margin position. Money in account currency (USDT), prices in quote currency."""
 
     id: str
@@ -225,15 +219,13 @@ VenueReport = OrderAccepted | OrderFilled | OrderEnded | OrderAmended | OrderUnc
 # -- what follows from reports -------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class OrderChanged:
+class OrderChanged(msgspec.Struct, frozen=True, gc=False):
     """An order moved along its state graph."""
 
     order: Order
 
 
-@dataclass(frozen=True, slots=True)
-class Filled:
+class Filled(msgspec.Struct, frozen=True, gc=False):
     """A fill was booked; ``before``/``after`` are the position it touched (None for spot)."""
 
     fill: Fill
@@ -242,8 +234,7 @@ class Filled:
     exit_reason: ExitReason | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PositionChanged:
+class PositionChanged(msgspec.Struct, frozen=True, gc=False):
     """A position opened, grew, shrank, closed, or its protection moved."""
 
     position: Position
@@ -254,8 +245,7 @@ class PositionChanged:
     """The fill, order or command it follows from."""
 
 
-@dataclass(frozen=True, slots=True)
-class Charged:
+class Charged(msgspec.Struct, frozen=True, gc=False):
     """A position paid for what it borrows; what trading lacked came out of its collateral."""
 
     ts: int
@@ -263,8 +253,7 @@ class Charged:
     after: Position
 
 
-@dataclass(frozen=True, slots=True)
-class PositionAlarm:
+class PositionAlarm(msgspec.Struct, frozen=True, gc=False):
     """What the operator must know about a position now."""
 
     position: Position
@@ -272,8 +261,7 @@ class PositionAlarm:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class ExitDue:
+class ExitDue(msgspec.Struct, frozen=True, gc=False):
     """A position is to be closed at market now."""
 
     position: Position

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Protocol
+
+import msgspec
 
 from tradeterm.model.market import Candle, MarketEvent
 from tradeterm.model.orders import ApprovedOrder, VenueReport
 from tradeterm.model.proposals import Conflict, Proposal
 from tradeterm.model.reconciling import VenueSnapshot
-from tradeterm.model.vocabulary import Regime, ResolutionAction, ResolvedBy
+from tradeterm.model.vocabulary import Regime, ResolutionAction, ResolvedBy, Route, TryOutcome
 
 
-@dataclass(frozen=True, slots=True)
-class ArbiterQuestion:
+class ArbiterQuestion(msgspec.Struct, frozen=True, gc=False):
     """Everything an arbiter may look at. Facts only; no prose from outside."""
 
     id: str
@@ -28,10 +29,30 @@ class ArbiterQuestion:
     """Seconds since the technical output; the next field likewise for sentiment."""
     sentiment_age: float
     regime_age: float
+    order: tuple[str, ...] = ()
+    """The analysts in the order a model hears them: shuffled, so that none is always first."""
+    route: Route = Route.ADVISOR
 
 
-@dataclass(frozen=True, slots=True)
-class ArbiterAnswer:
+class ModelTry(msgspec.Struct, frozen=True):
+    """One request to a model and what became of it."""
+
+    model: str
+    echoed: str
+    """The model that the provider says answered; empty when it does not say."""
+    outcome: TryOutcome
+    latency: int
+    """Nanoseconds."""
+    cost: Decimal
+    """USD; the reservation where a request was sent and nobody told its price."""
+    tokens_in: int
+    tokens_out: int
+    fault: str = ""
+    said: str = ""
+    """What came back when it was no valid answer, cleaned."""
+
+
+class ArbiterAnswer(msgspec.Struct, frozen=True, gc=False):
     """A settled question; ``latency`` in nanoseconds of market time. Numbers are unchecked."""
 
     question_id: str
@@ -45,6 +66,19 @@ class ArbiterAnswer:
     entry: float | None
     latency: int
     valid: bool = True
+    tries: tuple[ModelTry, ...] = ()
+    """Every request to a model, in order."""
+    prompt: str = ""
+    """Id and hash of what the models were asked."""
+    day: str = ""
+    """Wall-clock UTC day on which the cost was incurred."""
+    unasked: str = ""
+    """Why no model was asked although one is configured."""
+
+    @property
+    def cost(self) -> Decimal:
+        """USD for all tries."""
+        return sum((one.cost for one in self.tries), Decimal(0))
 
 
 class Advisor(Protocol):
@@ -56,6 +90,58 @@ class Advisor(Protocol):
 
     async def settle(self, question: ArbiterQuestion) -> ArbiterAnswer:
         """Answer one question; raises nothing: an invalid answer has ``valid=False``."""
+        ...
+
+
+class ModelCall(msgspec.Struct, frozen=True, gc=False):
+    """One request to a model; the key is looked up where it is sent, never carried."""
+
+    role: str
+    prompt: str
+    """Id and version of the prompt, e.g. ``arbiter-1``."""
+    model: str
+    address: str
+    key_name: str
+    messages: tuple[tuple[str, str], ...]
+    """(role, text) in order."""
+    schema: Mapping[str, Any]
+    """JSON schema of the answer."""
+    temperature: float
+    max_tokens: int
+    prices: tuple[Decimal | None, Decimal | None] = (None, None)
+    """USD per million tokens in and out; None: the adapter's own table."""
+
+
+class ModelReply(msgspec.Struct, frozen=True, gc=False):
+    """What a model's provider sent; VALID only says that there is a whole text to look at."""
+
+    outcome: TryOutcome
+    text: str
+    latency: int
+    """Nanoseconds."""
+    echoed: str = ""
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost: Decimal | None = None
+    """USD; None when nobody knows."""
+    retry_after: float = 0.0
+    """Seconds the provider asks for before the next request."""
+    fault: str = ""
+
+
+class Models(Protocol):
+    """Language models behind one call."""
+
+    async def ready(self) -> None:
+        """Return when requests can be sent without delay; what is wrong shows in the replies."""
+        ...
+
+    def estimate(self, call: ModelCall) -> Decimal | None:
+        """The most a request can cost, USD; None when nobody knows."""
+        ...
+
+    async def ask(self, call: ModelCall, seconds: float) -> ModelReply:
+        """Send one request, once; never longer than ``seconds``, never an exception."""
         ...
 
 
@@ -87,4 +173,14 @@ class Venue(Protocol):
         ...
 
 
-__all__ = ["Advisor", "ArbiterAnswer", "ArbiterQuestion", "Candle", "Venue"]
+__all__ = [
+    "Advisor",
+    "ArbiterAnswer",
+    "ArbiterQuestion",
+    "Candle",
+    "ModelCall",
+    "ModelReply",
+    "ModelTry",
+    "Models",
+    "Venue",
+]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from decimal import Decimal
 
 import msgspec
@@ -19,8 +18,7 @@ from tradeterm.model.vocabulary import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class TradeIntent:
+class TradeIntent(msgspec.Struct, frozen=True, gc=False):
     """A margin entry as it would be sent. Size in base, prices in quote currency."""
 
     symbol: str
@@ -57,8 +55,7 @@ def _text(value: Decimal | None) -> str:
     return "-" if value is None else plain(value)
 
 
-@dataclass(frozen=True, slots=True)
-class Consensus:
+class Consensus(msgspec.Struct, frozen=True, gc=False):
     """How much the analysts agree with a signal (same symbol only)."""
 
     agreeing: float
@@ -68,8 +65,7 @@ class Consensus:
     """Analyst → bias, for those recent enough."""
 
 
-@dataclass(frozen=True, slots=True)
-class Proposal:
+class Proposal(msgspec.Struct, frozen=True, gc=False):
     """A signal after consensus. ``close_ids`` are positions it would close (reduce-only)."""
 
     id: str
@@ -88,8 +84,7 @@ class Proposal:
     """Whether the signal opens the other side once the closes have filled."""
 
 
-@dataclass(frozen=True, slots=True)
-class Conflict:
+class Conflict(msgspec.Struct, frozen=True, gc=False):
     """Contradictions found around one proposal."""
 
     id: str
@@ -103,8 +98,7 @@ class Conflict:
     """One plain sentence per contradiction, figures included."""
 
 
-@dataclass(frozen=True, slots=True)
-class Resolution:
+class Resolution(msgspec.Struct, frozen=True, gc=False):
     """An arbiter's answer inside its bounds."""
 
     id: str
@@ -120,6 +114,8 @@ class Resolution:
     """Fraction of the size to take away, 0–1."""
     leverage: Decimal | None = None
     entry: Decimal | None = None
+    misquoted: tuple[str, ...] = ()
+    """Figures in a model's reasoning that are not among the facts it was told."""
 
 
 class RuleOutcome(msgspec.Struct, frozen=True, gc=False):
@@ -135,8 +131,7 @@ class RuleOutcome(msgspec.Struct, frozen=True, gc=False):
     outcome: str
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True, gc=False):
     """The risk engine's answer for a trade in its final form."""
 
     id: str
@@ -158,8 +153,7 @@ class Verdict:
         return self.status in (VerdictStatus.APPROVED, VerdictStatus.MODIFIED)
 
 
-@dataclass(frozen=True, slots=True)
-class Card:
+class Card(msgspec.Struct, frozen=True, gc=False):
     """A conflicted proposal waiting for the operator, bound to one exact order."""
 
     id: str

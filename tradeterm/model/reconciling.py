@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
+
+import msgspec
 
 from tradeterm.model.vocabulary import DifferenceKind, DifferenceState
 
 
-@dataclass(frozen=True, slots=True)
-class VenueOrder:
+class VenueOrder(msgspec.Struct, frozen=True, gc=False):
     """A working order as the venue has it, on its way there included."""
 
     id: str
@@ -21,8 +21,7 @@ class VenueOrder:
     """Mean price of what was filled, in quote currency; None when the venue does not say."""
 
 
-@dataclass(frozen=True, slots=True)
-class VenueSnapshot:
+class VenueSnapshot(msgspec.Struct, frozen=True, gc=False):
     """The venue's books at one moment."""
 
     orders: tuple[VenueOrder, ...]
@@ -33,8 +32,7 @@ class VenueSnapshot:
     its purse)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(msgspec.Struct, frozen=True, gc=False):
     """One thing the venue sees otherwise. Sizes in base, balances in the asset."""
 
     id: str

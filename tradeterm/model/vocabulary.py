@@ -278,6 +278,49 @@ class ResolvedBy(StrEnum):
     FALLBACK = "fallback"
 
 
+class Route(StrEnum):
+    """Who may answer a question; decided before it is asked."""
+
+    ADVISOR = "advisor"
+    """Whoever the settings name."""
+    RULES = "rules"
+    """No model: the level forbids it."""
+    WAIT = "wait"
+    """Nobody: the level lets it wait."""
+    PROBE = "probe"
+    """The advisor, but the answer drives nothing except recovery."""
+
+
+class TryOutcome(StrEnum):
+    """What became of one request to a model."""
+
+    VALID = "valid"
+    INVALID = "invalid"
+    """An answer that breaks the schema or its bounds."""
+    CUT = "cut"
+    """It ended before it was finished."""
+    TOO_LARGE = "too_large"
+    EMPTY = "empty"
+    REFUSED = "refused"
+    TIMEOUT = "timeout"
+    LIMITED = "limited"
+    """The provider's rate limit or quota."""
+    DENIED = "denied"
+    """The provider does not accept the key."""
+    UNREACHABLE = "unreachable"
+    FAILED = "failed"
+    """The provider answered with an error, or with something that is no answer."""
+    NO_KEY = "no_key"
+    """Nothing was sent: the key is absent."""
+    NO_PRICE = "no_price"
+    """Nothing was sent: nobody knows what it would cost."""
+
+    @property
+    def was_sent(self) -> bool:
+        """Whether anything left this machine."""
+        return self not in (TryOutcome.NO_KEY, TryOutcome.NO_PRICE)
+
+
 class PlanStatus(StrEnum):
     """Life of a DCA plan; all but the first two are its end."""
 

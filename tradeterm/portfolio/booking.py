@@ -11,7 +11,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from tradeterm.errors import LedgerError
-from tradeterm.model.account import EXTERNAL, FEES, HODL, MARKET, PNL, TRADING, Entry, Posting
+from tradeterm.model.account import EXTERNAL, FEES, HODL, LLM, MARKET, PNL, TRADING, Entry, Posting
 from tradeterm.model.money import ledger_amount, ledger_cost
 from tradeterm.model.orders import Charged, Fill, Filled, Position
 from tradeterm.model.vocabulary import AccountBook, Side
@@ -38,6 +38,12 @@ def resized(entry_id: str, parent: str, before: Position, after: Position, asset
         Posting(TRADING, asset, back),
     )
     return Entry(entry_id, after.updated, "adjustment", parent, postings)
+
+
+def model_cost(entry_id: str, ts: int, parent: str, asset: str, amount: Decimal) -> Entry:
+    """What language models cost: a memo, paid from outside, so that equity does not move."""
+    postings = (Posting(EXTERNAL, asset, -amount), Posting(LLM, asset, amount))
+    return Entry(entry_id, ts, "llm", parent, postings)
 
 
 def put_aside(entry_id: str, ts: int, parent: str, asset: str, amount: Decimal) -> Entry:

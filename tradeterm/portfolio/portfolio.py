@@ -19,6 +19,7 @@ from tradeterm.portfolio.booking import (
     adjustment,
     deposit,
     entry_of,
+    model_cost,
     put_aside,
     resized,
     rollover,
@@ -79,6 +80,12 @@ class Portfolio:
     def book(self, filled: Filled) -> Entry:
         """Post a fill."""
         entry = entry_of(filled, self._ids("entry"))
+        self.ledger.post(entry)
+        return entry
+
+    def note_model_cost(self, now: int, amount: Decimal, parent: str) -> Entry:
+        """Post what a question to language models cost."""
+        entry = model_cost(self._ids("entry"), now, parent, self.currency, ledger_cost(amount))
         self.ledger.post(entry)
         return entry
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal
 
-from tradeterm.model.money import ZERO
+from tradeterm.model.money import ZERO, plain
 from tradeterm.model.vocabulary import Regime
 from tradeterm.settings.risk import LeverageStep, RiskSettings
 
@@ -33,6 +33,7 @@ class Allowances:
         """Floats, as what they are compared with."""
         self._leverage: dict[tuple[Regime | None, int], dict[str, Decimal]] = {}
         self._confidence: dict[tuple[Regime | None, int], tuple[Decimal, str]] = {}
+        self._risk: dict[tuple[Regime | None, Decimal], tuple[Decimal, str]] = {}
         self._strictest = max(settings.strictness[w] for w in settings.regime_strictness.values())
         self._least_leverage = min(settings.regime_leverage.values())
         self._least_part = min(settings.sizing.regime.values())
@@ -75,15 +76,19 @@ class Allowances:
         steps = [step.add for step in settings.streak_confidence if streak >= step.at]
         return self.min_confidence + add + max(steps, default=ZERO)
 
-    def risk(self, regime: Regime | None, confidence: Decimal) -> Decimal:
-        """Percent of equity a trade may lose at its stop, by how sure and in which market."""
+    def risk(self, regime: Regime | None, confidence: Decimal) -> tuple[Decimal, str]:
+        """Percent of equity a trade may lose at its stop, also in words: by how sure, and where."""
         sizing = self._settings.sizing
         part = sizing.confidence[0].part
         for step in sizing.confidence:
             if confidence >= step.at:
                 part = step.part
-        by_regime = self._least_part if regime is None else sizing.regime[regime]
-        return self.max_risk * part * by_regime / (HUNDRED * HUNDRED)
+        known = self._risk.get((regime, part))
+        if known is None:
+            by_regime = self._least_part if regime is None else sizing.regime[regime]
+            percent = self.max_risk * part * by_regime / (HUNDRED * HUNDRED)
+            known = self._risk[regime, part] = (percent, f"<= {plain(percent)}")
+        return known
 
 
 def _stepped(steps: Iterable[LeverageStep], value: Decimal | int, top: Decimal) -> Decimal:

@@ -100,10 +100,10 @@ def _share(case: Case, rule: str) -> RuleOutcome:
     if not limits:
         return unjudged(rule)
     first = limits[0]
-    ok, used = first.fits(size, ONE), first.used(size)
+    used, ok = first.used(size), case.fitting or all(limit.fits(size, ONE) for limit in limits)
     for limit in limits[1:]:
-        ok, used = ok and limit.fits(size, ONE), max(used, limit.used(size))
-    text = case.allowances.texts.get(rule) or f"<= {first.allowed / case.one_percent:.4g}"
+        used = max(used, limit.used(size))
+    text = case.sizing_text if rule == "sizing" else case.allowances.texts[rule]
     return judged(rule, first.code, percent(used / case.one_percent), text, ok=ok)
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from tradeterm.model.account import AccountView
 from tradeterm.model.instruments import Instrument
@@ -23,8 +24,8 @@ class Case:
     """Figures of one evaluation. ``None`` where an input is bad: rules then cannot judge."""
 
     __slots__ = (
-        "account", "allowances", "burden", "caps", "cut", "drawdown", "facts", "fill",
-        "instrument", "intent", "leverage_text", "limits", "mid", "numbers_ok", "one_percent", "settings", "stop_set", "trouble",
+        "account", "allowances", "burden", "caps", "cut", "drawdown", "facts", "fill", "fitting",
+        "instrument", "intent", "leverage_text", "limits", "mid", "numbers_ok", "one_percent", "settings", "sizing_text", "stop_set", "trouble",
         "unit_notional", "unit_risk", "views",
     )  # fmt: skip
 
@@ -56,6 +57,10 @@ class Case:
                 self._set_stop(self.instrument)
         self.caps: dict[str, Decimal] = {}
         """Rule → leverage it allows."""
+        self.sizing_text = ""
+        """What sizing allows, in words."""
+        self.fitting = False
+        """Whether the wish fits every limit as it is: no need to ask them again."""
         self.leverage_text = ""
         """The final leverage in words."""
         self.limits: dict[str, list[Limit]] = {}

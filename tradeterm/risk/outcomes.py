@@ -28,13 +28,8 @@ def fresh(facts: MarketFacts) -> RuleOutcome:
     age, limit = facts.data_age_seconds, facts.data_age_limit
     in_time = 0 <= age <= limit
     value = f"{age:.3f}" if facts.stale is False or not in_time else "crossed book"
-    return judged(
-        "data_age",
-        RiskCode.STALE_DATA,
-        value,
-        f"<= {limit:g}",
-        ok=facts.stale is False and in_time,
-    )
+    ok = facts.stale is False and in_time
+    return judged("data_age", RiskCode.STALE_DATA, value, f"<= {limit:g}", ok=ok)
 
 
 def reconciled(facts: MarketFacts) -> RuleOutcome:

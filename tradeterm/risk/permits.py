@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from tradeterm.errors import InvalidOrder
 from tradeterm.model.orders import ApprovedOrder, Order, OrderRequest, Position

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 from math import inf
+
+from msgspec.structs import replace
 
 from tradeterm.model.money import ONE, ZERO
 from tradeterm.risk.allowances import HUNDRED
@@ -43,6 +44,7 @@ def _fit_size(case: Case, limits: list[Limit], part: Decimal) -> None:
     assert instrument is not None
     tight = [limit for limit in limits if not limit.fits(wish, part)]
     if not tight:
+        case.fitting = part == ONE
         return
     size = instrument.size(min(limit.room(part) / limit.unit for limit in tight))
     size = _settled(tight, size, instrument.lot, part)
@@ -66,7 +68,7 @@ def _limits(case: Case) -> list[Limit]:
     unit, leverage, share = case.unit_notional, case.intent.leverage, case.share
     limits = _parts(case)
     if case.unit_risk > 0:
-        budget = allowances.risk(case.facts.regime, case.intent.confidence)
+        budget, case.sizing_text = allowances.risk(case.facts.regime, case.intent.confidence)
         for rule, code, percent in (
             ("sizing", RiskCode.SIZING, budget),
             ("risk_at_stop", RiskCode.RISK_AT_STOP, allowances.max_risk),

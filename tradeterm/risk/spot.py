@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from decimal import Decimal
+
+import msgspec
+from msgspec.structs import replace
 
 from tradeterm.model.account import AccountView
 from tradeterm.model.instruments import Instrument
@@ -19,8 +21,7 @@ from tradeterm.risk.outcomes import broken, changed, fresh, judged, percent, rec
 from tradeterm.settings.risk import RiskSettings
 
 
-@dataclass(frozen=True, slots=True)
-class SpotWish:
+class SpotWish(msgspec.Struct, frozen=True, gc=False):
     """A spot order somebody wants; ``price`` is what it is expected to fill at (quote)."""
 
     symbol: str
@@ -34,8 +35,7 @@ class SpotWish:
         return TradeIntent(self.symbol, side, self.size, self.price, None, None, ONE, ONE)
 
 
-@dataclass(frozen=True, slots=True)
-class _Spot:
+class _Spot(msgspec.Struct, frozen=True, gc=False):
     intent: TradeIntent
     account: AccountView
     facts: MarketFacts

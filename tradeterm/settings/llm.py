@@ -17,7 +17,7 @@ HOMES = {
     "deepseek": "https://api.deepseek.com",
     "anthropic": "https://api.anthropic.com",
     "openrouter": "https://openrouter.ai/api/v1",
-    "ollama_chat": "http://127.0.0.1:11434",
+    "ollama": "http://127.0.0.1:11434/v1",
 }
 _LOOPBACK = ("127.0.0.1", "::1")
 

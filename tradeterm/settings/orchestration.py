@@ -63,6 +63,8 @@ class DegradationSettings(Section):
     """To REDUCED, LIMITED, EMERGENCY."""
     successes: int = Field(ge=1)
     """In a row, to recover by one level."""
+    probe: int = Field(ge=1)
+    """Market seconds between requests that drive nothing but recovery."""
 
     @model_validator(mode="after")
     def _ascending(self) -> DegradationSettings:

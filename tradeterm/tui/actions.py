@@ -6,13 +6,13 @@ message. RAISES risk: a question on the card, default No, answer ``y``. GLOBAL: 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 
 from textual.binding import Binding
 
-from tradeterm.engine.view import ConsoleView, PlanView
+from tradeterm.engine.view import ConsoleView
+from tradeterm.tui import moments
 from tradeterm.tui.choice import Focus
 
 
@@ -23,92 +23,6 @@ class Tier(IntEnum):
     LOWERS = 1
     RAISES = 2
     GLOBAL = 3
-
-
-Possible = Callable[[ConsoleView, Focus], bool]
-
-WORKING = frozenset({"pending", "open", "partially_filled"})
-
-
-def always(view: ConsoleView, focus: Focus) -> bool:
-    """No condition."""
-    return True
-
-
-def _card_waits(view: ConsoleView, focus: Focus) -> bool:
-    return focus.card is not None and focus.card.state == "pending"
-
-
-def _cards_wait(view: ConsoleView, focus: Focus) -> bool:
-    return any(card.state == "pending" for card in view.cards)
-
-
-def _position(view: ConsoleView, focus: Focus) -> bool:
-    return focus.pane == "positions" and focus.position is not None and not focus.position.closing
-
-
-def _holding(view: ConsoleView, focus: Focus) -> bool:
-    return bool(view.positions)
-
-
-def plan_under_way(view: ConsoleView) -> PlanView | None:
-    """There is one at most."""
-    plans = view.portfolio.plans
-    return next((plan for plan in plans if plan.status in {"open", "paused"}), None)
-
-
-def _planned(view: ConsoleView, focus: Focus) -> bool:
-    return plan_under_way(view) is not None
-
-
-def _known(view: ConsoleView, focus: Focus) -> bool:
-    return view.status.known
-
-
-def _order(view: ConsoleView, focus: Focus) -> bool:
-    order = focus.order
-    return (
-        focus.pane == "orders"
-        and order is not None
-        and order.status in WORKING
-        and order.purpose not in {"stop", "target"}
-    )
-
-
-def _entries(view: ConsoleView, focus: Focus) -> bool:
-    return any(order.status in WORKING and order.purpose == "entry" for order in view.orders)
-
-
-def _paced(view: ConsoleView, focus: Focus) -> bool:
-    return view.status.known and view.status.mode != "LIVE"
-
-
-def _running(view: ConsoleView, focus: Focus) -> bool:
-    return view.status.state == "running"
-
-
-def _resumable(view: ConsoleView, focus: Focus) -> bool:
-    return view.status.state in {"paused", "halted"}
-
-
-def _pausable(view: ConsoleView, focus: Focus) -> bool:
-    return _running(view, focus) or _resumable(view, focus)
-
-
-def _unhalted(view: ConsoleView, focus: Focus) -> bool:
-    return view.status.state != "halted"
-
-
-def _exposed(view: ConsoleView, focus: Focus) -> bool:
-    return bool(view.positions) or _entries(view, focus)
-
-
-def _listed(view: ConsoleView, focus: Focus) -> bool:
-    return bool(focus.row) or focus.pane in {"portfolio", "safety"}
-
-
-def _filterable(view: ConsoleView, focus: Focus) -> bool:
-    return focus.pane in {"", "positions", "conflicts", "events", "orders", "agents"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +36,7 @@ class Action:
     """For the footer: one or two words; empty = not there."""
     help: str
     tier: Tier = Tier.VIEW
-    when: Possible = always
+    when: moments.Possible = moments.always
     group: str = "View"
     rank: int = 99
     """Place in the footer; those that do not fit are left out from the end."""
@@ -167,7 +81,7 @@ ACTIONS: tuple[Action, ...] = (
         "Approve",
         "Ask about the selected card; then y sends exactly the order shown",
         _T.RAISES,
-        _card_waits,
+        moments.card_waits,
         "Decide",
         1,
     ),
@@ -177,18 +91,26 @@ ACTIONS: tuple[Action, ...] = (
         "Reject",
         "Refuse the selected card: no trade",
         _T.LOWERS,
-        _card_waits,
+        moments.card_waits,
         "Decide",
         2,
     ),
-    Action("reject_all", ("R",), "", "Refuse every pending card", _T.LOWERS, _cards_wait, "Decide"),
+    Action(
+        "reject_all",
+        ("R",),
+        "",
+        "Refuse every pending card",
+        _T.LOWERS,
+        moments.cards_wait,
+        "Decide",
+    ),
     Action(
         "close_position",
         ("x",),
         "Close",
         "Close the selected position at market",
         _T.LOWERS,
-        _position,
+        moments.position_chosen,
         "Trade",
         3,
     ),
@@ -198,7 +120,7 @@ ACTIONS: tuple[Action, ...] = (
         "",
         "Close part of the selected position: asks how much (0.1 or 50%)",
         _T.LOWERS,
-        _position,
+        moments.position_chosen,
         "Trade",
     ),
     Action(
@@ -207,7 +129,7 @@ ACTIONS: tuple[Action, ...] = (
         "",
         "Close every position that would lose money now, costs included",
         _T.LOWERS,
-        _holding,
+        moments.holding,
         "Trade",
     ),
     Action(
@@ -216,7 +138,7 @@ ACTIONS: tuple[Action, ...] = (
         "Stop",
         "Move the stop of the selected position: asks the price; farther away asks y",
         _T.LOWERS,
-        _position,
+        moments.position_chosen,
         "Trade",
         16,
     ),
@@ -226,7 +148,7 @@ ACTIONS: tuple[Action, ...] = (
         "",
         "Move the target of the selected position: asks the price, or none",
         _T.LOWERS,
-        _position,
+        moments.position_chosen,
         "Trade",
     ),
     Action(
@@ -235,7 +157,7 @@ ACTIONS: tuple[Action, ...] = (
         "",
         "Stop of the selected position to break-even, fees included",
         _T.LOWERS,
-        _position,
+        moments.position_chosen,
         "Trade",
     ),
     Action(
@@ -244,7 +166,7 @@ ACTIONS: tuple[Action, ...] = (
         "",
         "Trailing stop of the selected position on or off; off keeps the stop where it is",
         _T.LOWERS,
-        _position,
+        moments.position_chosen,
         "Trade",
     ),
     Action(
@@ -253,7 +175,7 @@ ACTIONS: tuple[Action, ...] = (
         "Cancel",
         "Cancel the selected order (stops and targets stay)",
         _T.LOWERS,
-        _order,
+        moments.order_chosen,
         "Trade",
         4,
     ),
@@ -263,7 +185,7 @@ ACTIONS: tuple[Action, ...] = (
         "",
         "Cancel all working entries; protection stays",
         _T.LOWERS,
-        _entries,
+        moments.entries,
         "Trade",
     ),
     Action(
@@ -272,7 +194,7 @@ ACTIONS: tuple[Action, ...] = (
         "",
         "End the DCA plan under way: what was bought stays, nothing more is",
         _T.LOWERS,
-        _planned,
+        moments.planned,
         "Trade",
     ),
     Action(
@@ -281,7 +203,7 @@ ACTIONS: tuple[Action, ...] = (
         "",
         "Compare orders, positions and balances with the venue now",
         _T.VIEW,
-        _known,
+        moments.known,
         "Trade",
     ),
     Action(
@@ -290,7 +212,7 @@ ACTIONS: tuple[Action, ...] = (
         "What if",
         "Ask risk about an order without sending one: long 0.1 stop 64000 target 70000 x3",
         _T.VIEW,
-        _known,
+        moments.known,
         "Trade",
         17,
     ),
@@ -300,7 +222,7 @@ ACTIONS: tuple[Action, ...] = (
         "Halt",
         "HALT at once, from anywhere: no new exposure, entries cancelled, stops stay",
         _T.LOWERS,
-        _unhalted,
+        moments.unhalted,
         "Safety",
         6,
     ),
@@ -310,9 +232,18 @@ ACTIONS: tuple[Action, ...] = (
         "Pause trading",
         "Pause trading (analysis goes on); when paused or halted: resume, by typing RESUME",
         _T.LOWERS,
-        _pausable,
+        moments.pausable,
         "Safety",
         12,
+    ),
+    Action(
+        "reset_breaker",
+        ("B",),
+        "",
+        "Reset a tripped breaker by typing why; losses so far no longer count against it",
+        _T.GLOBAL,
+        moments.breaker_tripped,
+        "Safety",
     ),
     Action(
         "flatten",
@@ -320,7 +251,7 @@ ACTIONS: tuple[Action, ...] = (
         "Flatten",
         "Close everything at market and halt, by typing FLATTEN",
         _T.GLOBAL,
-        _exposed,
+        moments.exposed,
         "Safety",
         10,
     ),
@@ -330,7 +261,7 @@ ACTIONS: tuple[Action, ...] = (
         "Market",
         "Stop or start the market (SIM and REPLAY)",
         _T.VIEW,
-        _paced,
+        moments.paced,
         "Market",
         5,
     ),
@@ -340,10 +271,10 @@ ACTIONS: tuple[Action, ...] = (
         "",
         "Market faster: 1, 2, 5, 10, 30, 60 … 1800, max",
         _T.VIEW,
-        _paced,
+        moments.paced,
         "Market",
     ),
-    Action("slower", ("minus",), "", "Market slower", _T.VIEW, _paced, "Market"),
+    Action("slower", ("minus",), "", "Market slower", _T.VIEW, moments.paced, "Market"),
     Action("show_positions", ("1",), "", "Positions", group="Panes"),
     Action("show_conflicts", ("2",), "", "Conflicts: the cards waiting for you", group="Panes"),
     Action("show_book", ("3",), "", "Order book", group="Panes"),
@@ -369,7 +300,7 @@ ACTIONS: tuple[Action, ...] = (
         ("enter",),
         "Detail",
         "Everything about the selected row; never executes anything",
-        when=_listed,
+        when=moments.listed,
         group="Lists",
         rank=9,
     ),
@@ -378,7 +309,7 @@ ACTIONS: tuple[Action, ...] = (
         ("slash",),
         "Filter",
         "Show only rows that contain a text (!text: only those that do not)",
-        when=_filterable,
+        when=moments.filterable,
         group="Lists",
         rank=11,
     ),
@@ -434,7 +365,7 @@ def possible(name: str, view: ConsoleView, focus: Focus) -> bool:
 
 def footer(view: ConsoleView, focus: Focus) -> list[Action]:
     """The actions worth a place in the footer, best first."""
-    resume_first = _resumable(view, focus)
+    resume_first = moments.resumable(view, focus)
     ranked = sorted(
         (each for each in ACTIONS if each.label),
         key=lambda each: 0 if resume_first and each.name == "pause" else each.rank,

@@ -23,9 +23,9 @@ from tradeterm.model.commands import (
     Resume,
 )
 from tradeterm.tui import actions, figures
-from tradeterm.tui.actions import WORKING
 from tradeterm.tui.guards import Question, number
 from tradeterm.tui.ink import PALETTES
+from tradeterm.tui.moments import WORKING
 from tradeterm.tui.orderkeys import OrderKeys
 from tradeterm.tui.plan import ORDER
 from tradeterm.tui.typed import FilterLine

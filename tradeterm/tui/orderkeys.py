@@ -16,9 +16,10 @@ from tradeterm.model.commands import (
     MoveStop,
     MoveTarget,
     Reconcile,
+    ResetBreaker,
     SetTrailing,
 )
-from tradeterm.tui import actions, figures
+from tradeterm.tui import figures, moments
 from tradeterm.tui.console import Console
 from tradeterm.tui.typed import AmountLine, SureLine, amount
 
@@ -140,13 +141,23 @@ class OrderKeys(Console):
             self.send(CancelEntries(), "cancelling all working entries; protection stays")
 
     def action_cancel_plan(self) -> None:
-        plan = actions.plan_under_way(self.view)
+        plan = moments.plan_under_way(self.view)
         if plan and not self.guarded("cancel_plan"):
             self.send(CancelPlan(plan_id=plan.id), f"ending {plan.id}; what was bought stays")
 
     def action_reconcile(self) -> None:
         if not self.guarded("reconcile"):
             self.send(Reconcile(), "comparing with the venue")
+
+    def action_reset_breaker(self) -> None:
+        breaker = moments.tripped(self.view)
+        if not breaker or self.guarded("reset_breaker"):
+            return
+
+        def done(reason: str) -> None:
+            self.send(ResetBreaker(breaker=breaker, reason=reason), f"resetting {breaker}")
+
+        self._ask_amount(f"reset breaker {breaker}, because: ", done)
 
     def action_what_if(self) -> None:
         from tradeterm.tui.screens.whatif import EXAMPLE, parsed, what_if_page

@@ -187,7 +187,17 @@ class NoticeBar(Bar):
     def _tabs(self) -> Line:
         waiting = sum(card.state == "pending" for card in self.view.cards)
         shown = waiting if self.view.status.known else "–"
-        names = ("Pos", f"Conf({shown})", "Book", "Chart", "Events", "Agents", "Ord", "Safe", "Port")
+        names = (
+            "Pos",
+            f"Conf({shown})",
+            "Book",
+            "Chart",
+            "Events",
+            "Agents",
+            "Ord",
+            "Safe",
+            "Port",
+        )
         parts: list[Part] = [(" ", "text")]
         for at, (name, pane) in enumerate(zip(names, ORDER, strict=True), 1):
             if pane == self.chosen:

@@ -6,8 +6,8 @@ from typing import ClassVar
 
 from tradeterm.engine.view import ConsoleView, OrderView
 from tradeterm.tui import figures
-from tradeterm.tui.actions import WORKING
 from tradeterm.tui.ink import Line, Part
+from tradeterm.tui.moments import WORKING
 from tradeterm.tui.panes.base import ListPane
 from tradeterm.tui.panes.columns import Column, heads, row
 

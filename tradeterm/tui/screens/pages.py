@@ -278,6 +278,12 @@ def resume_facts(view: ConsoleView) -> list[str]:
             f"{status.drawdown_limit:.0f} %."
         ),
         "After resuming, agents may propose and entries may be sent again. Limits still apply.",
+        *(
+            f"Breaker {breaker.name} is tripped: B resets it, with a reason; until then this is "
+            "refused."
+            for breaker in view.risk.breakers
+            if breaker.tripped is not None
+        ),
     ]
 
 

@@ -1,0 +1,299 @@
+"""Language models through litellm, on a thread and loop of their own.
+
+litellm takes seconds to import, so that happens on the thread, once, and only when a model is
+configured. Its retries, callbacks, log handlers, ``.env`` loading and price download are off.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import json
+import logging
+import os
+import threading
+from concurrent.futures import Future
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from time import perf_counter_ns
+from typing import Any, Final
+
+from tradeterm.adapters.advisors.keys import find_key
+from tradeterm.adapters.advisors.wire import Guard, Wire, guarded
+from tradeterm.errors import ConfigError
+from tradeterm.logs import HIDDEN, quiet_others
+from tradeterm.model.ports import ModelCall, ModelReply
+from tradeterm.model.text import clean
+from tradeterm.model.vocabulary import TryOutcome
+
+log = logging.getLogger(__name__)
+
+#: Providers that take ``response_format: json_object``. litellm's own table is not to be trusted.
+JSON_MODE: Final = frozenset({"openai", "deepseek", "openrouter"})
+#: Reached through its OpenAI-compatible door: litellm's own adapter sends unguarded requests.
+OLLAMA: Final = "ollama"
+#: Reached through the OpenAI SDK; the others through litellm's own handler.
+OPENAI: Final = "openai"
+MILLION: Final = Decimal(1_000_000)
+#: No tokenizer is right for every model: three bytes a token is more than any of them needs.
+BYTES_PER_TOKEN: Final = 3
+MOST_TOKENS: Final = 10_000_000
+FAULT_LIMIT: Final = 300
+#: Set before the import, which reads them.
+SWITCHES: Final = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_MODE": "PRODUCTION"}
+
+
+class LitellmModels:
+    """The port over litellm."""
+
+    def __init__(self, env_file: Path = Path(".env")) -> None:
+        """Begins to load at once; ``ready`` waits for it."""
+        self._env_file = env_file
+
+    async def ready(self) -> None:
+        """Until litellm is loaded."""
+        await asyncio.wrap_future(_loaded())
+
+    def estimate(self, call: ModelCall) -> Decimal | None:
+        """Prompt and longest answer at the model's prices."""
+        prices = _prices(call)
+        if prices is None:
+            return None
+        size = sum(len(text.encode()) for _, text in call.messages)
+        return _cost(prices, size // BYTES_PER_TOKEN + 1, call.max_tokens)
+
+    async def ask(self, call: ModelCall, seconds: float) -> ModelReply:
+        """One HTTP request; whatever happens is a reply."""
+        started = perf_counter_ns()
+        try:
+            key = find_key(call.key_name, os.environ, self._env_file) if call.key_name else None
+        except ConfigError as error:
+            return ModelReply(TryOutcome.NO_KEY, "", 0, cost=Decimal(0), fault=str(error))
+        if call.key_name and key is None:
+            where = f"{call.key_name} is neither in the environment nor in .env nor in the keyring"
+            return ModelReply(TryOutcome.NO_KEY, "", 0, cost=Decimal(0), fault=where)
+        wire = Wire(call.address)
+        request = asyncio.run_coroutine_threadsafe(_send(call, key, wire, seconds), _loop())
+        # asyncio.wait, not wait_for: a request that will not be cancelled is left behind.
+        waiting = asyncio.wrap_future(request)
+        try:
+            await asyncio.wait({waiting}, timeout=seconds)
+        finally:
+            request.cancel()
+        latency = perf_counter_ns() - started
+        if not waiting.done() or waiting.cancelled():
+            waiting.cancel()
+            return _told(call, key, wire, latency, TryOutcome.TIMEOUT, f"no answer in {seconds:.1f} s")
+        error = waiting.exception()
+        if error is not None:
+            return _told(call, key, wire, latency, *_failure(error, wire, seconds))
+        return _answered(call, key, wire, latency, waiting.result())
+
+
+# -- the thread ------------------------------------------------------------------------------
+
+
+@cache
+def _loop() -> asyncio.AbstractEventLoop:
+    """The loop on which requests run, in a thread that ends with the process."""
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, name="llm", daemon=True).start()
+    return loop
+
+
+@cache
+def _loaded() -> Future[Any]:
+    """litellm, loading or loaded: once per process."""
+    found: Future[Any] = Future()
+    threading.Thread(target=_load, args=(found,), name="llm-import", daemon=True).start()
+    return found
+
+
+def _load(found: Future[Any]) -> None:
+    try:
+        os.environ.update(SWITCHES)
+        import litellm
+
+        litellm.suppress_debug_info = True
+        litellm.telemetry = False
+        litellm.turn_off_message_logging = True
+        litellm.disable_aiohttp_transport = True
+        quiet_others()
+        # What it imports on its first use costs as long again; no question should pay for that.
+        litellm.completion("openai/warm", [{"role": "user", "content": "-"}], mock_response="-")
+        importlib.import_module("openai.resources.chat.completions")
+    except BaseException as error:  # noqa: BLE001 - whoever waits for it must hear of it
+        log.exception("litellm cannot be loaded")
+        found.set_exception(error)
+    else:
+        found.set_result(litellm)
+
+
+# -- one request -----------------------------------------------------------------------------
+
+
+async def _send(call: ModelCall, key: str | None, wire: Wire, seconds: float) -> Any:
+    litellm = _loaded().result()
+    provider, _, name = call.model.partition("/")
+    if provider == OLLAMA:
+        provider = OPENAI
+    options: dict[str, Any] = {}
+    if provider in JSON_MODE:
+        options["response_format"] = {"type": "json_object"}
+    async with guarded(wire) as guard, asyncio.timeout(seconds):
+        return await litellm.acompletion(
+            model=f"{provider}/{name}",
+            messages=[{"role": role, "content": text} for role, text in call.messages],
+            api_base=call.address,
+            api_key=key or "none",
+            temperature=call.temperature,
+            max_tokens=call.max_tokens,
+            timeout=seconds,
+            num_retries=0,
+            max_retries=0,
+            drop_params=True,
+            client=_client(provider, call, key, guard, seconds),
+            **options,
+        )
+
+
+def _client(provider: str, call: ModelCall, key: str | None, guard: Guard, seconds: float) -> Any:
+    if provider == OPENAI:
+        import httpx
+        from openai import AsyncOpenAI
+
+        way_out = httpx.AsyncClient(
+            transport=guard,  # type: ignore[arg-type]  # all that httpx calls is there
+            follow_redirects=False,
+            trust_env=False,
+        )
+        return AsyncOpenAI(
+            api_key=key or "none",
+            base_url=call.address,
+            http_client=way_out,
+            max_retries=0,
+            timeout=seconds,
+        )
+    from litellm.llms.custom_httpx.http_handler import AsyncHTTPHandler
+
+    return AsyncHTTPHandler(timeout=seconds, transport=guard, follow_redirects=False)
+
+
+def _failure(error: BaseException, wire: Wire, seconds: float) -> tuple[TryOutcome, str]:
+    """What went wrong: the wire knows better than litellm's exceptions."""
+    if wire.strange:
+        return TryOutcome.FAILED, wire.strange
+    if wire.too_large:
+        return TryOutcome.TOO_LARGE, "the answer was cut at 64 kB"
+    if isinstance(error, TimeoutError):
+        return TryOutcome.TIMEOUT, f"no answer in {seconds:.1f} s"
+    if wire.status == 429:
+        return TryOutcome.LIMITED, "HTTP 429: rate limit or quota"
+    if wire.status in (401, 403):
+        return TryOutcome.DENIED, f"HTTP {wire.status}: the key is not accepted"
+    if wire.status >= 300:
+        return TryOutcome.FAILED, f"HTTP {wire.status}"
+    if wire.status and not wire.complete:
+        return TryOutcome.CUT, "the connection broke inside the answer"
+    if wire.status:
+        return TryOutcome.FAILED, "the body is no answer of a model"
+    return TryOutcome.UNREACHABLE, f"no connection ({type(error).__name__})"
+
+
+def _answered(call: ModelCall, key: str | None, wire: Wire, latency: int, response: Any) -> ModelReply:
+    choices = list(response.choices or ())
+    if not choices:
+        return _told(call, key, wire, latency, TryOutcome.EMPTY, "the answer holds no choices")
+    text, finish = choices[0].message.content, choices[0].finish_reason
+    if finish == "content_filter" or getattr(choices[0].message, "refusal", None):
+        return _told(call, key, wire, latency, TryOutcome.REFUSED, "the model refused to answer")
+    if finish == "length" or _unfinished(wire):
+        fault = f"the answer was cut short; it may have {call.max_tokens} tokens"
+        return _told(call, key, wire, latency, TryOutcome.CUT, fault, text)
+    if not isinstance(text, str) or not text.strip():
+        return _told(call, key, wire, latency, TryOutcome.EMPTY, "the answer is empty")
+    return _told(call, key, wire, latency, TryOutcome.VALID, "", text)
+
+
+def _told(
+    call: ModelCall,
+    key: str | None,
+    wire: Wire,
+    latency: int,
+    outcome: TryOutcome,
+    fault: str,
+    text: str | None = None,
+) -> ModelReply:
+    """The reply, without the key whoever repeats it, with what the body says about itself."""
+    body = _body(wire)
+    used = body.get("usage")
+    used = used if isinstance(used, dict) else {}
+    counted = (
+        _count(used, "prompt_tokens", "input_tokens"),
+        _count(used, "completion_tokens", "output_tokens"),
+    )
+    prices, known = _prices(call), None not in counted
+    cost = None
+    if prices is not None and known:
+        cost = _cost(prices, counted[0] or 0, counted[1] or 0)
+    elif not wire.sent or wire.status >= 300:
+        cost = Decimal(0)  # nothing was generated
+    shown = text if text is not None else bytes(wire.body).decode("utf-8", "replace")
+    model = body.get("model")
+    return ModelReply(
+        outcome=outcome,
+        text=shown.replace(key, HIDDEN) if key else shown,
+        latency=latency,
+        echoed=clean(model, 80) if isinstance(model, str) else "",
+        tokens_in=counted[0] or 0,
+        tokens_out=counted[1] or 0,
+        cost=cost,
+        retry_after=wire.retry_after,
+        fault=clean(fault, FAULT_LIMIT),
+    )
+
+
+def _body(wire: Wire) -> dict[str, Any]:
+    try:
+        found = json.loads(bytes(wire.body))
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _unfinished(wire: Wire) -> bool:
+    """Whether the provider does not say that the answer ended; litellm calls that normal."""
+    choices = _body(wire).get("choices")
+    if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
+        return False
+    return choices[0].get("finish_reason") is None
+
+
+def _count(used: dict[str, Any], *names: str) -> int | None:
+    for name in names:
+        value = used.get(name)
+        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_TOKENS:
+            return value
+    return None
+
+
+# -- prices ----------------------------------------------------------------------------------
+
+
+def _prices(call: ModelCall) -> tuple[Decimal, Decimal] | None:
+    """USD per million tokens in and out: the settings', else litellm's table."""
+    if call.prices[0] is not None and call.prices[1] is not None:
+        return call.prices[0], call.prices[1]
+    table = _loaded().result().model_cost
+    name = call.model.partition("/")[2]
+    found = table.get(call.model) or table.get(name) or {}
+    asked = found.get("input_cost_per_token"), found.get("output_cost_per_token")
+    if asked[0] is None or asked[1] is None:
+        return None
+    return Decimal(str(asked[0])) * MILLION, Decimal(str(asked[1])) * MILLION
+
+
+def _cost(prices: tuple[Decimal, Decimal], tokens_in: int, tokens_out: int) -> Decimal:
+    exact = (prices[0] * tokens_in + prices[1] * tokens_out) / MILLION
+    return exact.quantize(Decimal("1e-8"))

@@ -1,0 +1,141 @@
+"""Questions to the arbiter: who may answer them at this level, what is out, what answers cost."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+
+import msgspec
+
+from tradeterm.coordinator.coordinator import Coordinator
+from tradeterm.coordinator.degradation import Permission
+from tradeterm.engine.core import Core
+from tradeterm.model.ports import ArbiterAnswer, ArbiterQuestion
+from tradeterm.model.timing import SECOND
+from tradeterm.model.vocabulary import ConflictType, Route, TryOutcome
+from tradeterm.portfolio.portfolio import Portfolio
+
+PROBE_TIMER = "probe"
+#: What counts as an invalid answer: something came back, and it was none.
+_INVALID = frozenset(
+    {
+        TryOutcome.INVALID,
+        TryOutcome.CUT,
+        TryOutcome.EMPTY,
+        TryOutcome.REFUSED,
+        TryOutcome.TOO_LARGE,
+    }
+)
+_REGIME = frozenset({ConflictType.REGIME_CHOPPY, ConflictType.REGIME_CHANGE})
+
+
+class AskingState(msgspec.Struct):
+    """What is out, and what a probe would ask."""
+
+    questions: dict[str, ArbiterQuestion]
+    newest: ArbiterQuestion | None
+
+
+class Asking:
+    """Puts questions out as effects and takes the answers in."""
+
+    def __init__(self, core: Core, portfolio: Portfolio, coordinator: Coordinator) -> None:
+        self._core = core
+        self._portfolio = portfolio
+        self._coordinator = coordinator
+        self._questions: dict[str, ArbiterQuestion] = {}
+        self._newest: ArbiterQuestion | None = None
+
+    @property
+    def _models(self) -> bool:
+        """Whether models are asked at all."""
+        return self._core.settings.llm.provider != "rules"
+
+    def symbols(self) -> set[str]:
+        """Symbols with a question out."""
+        return {question.proposal.symbol for question in self._questions.values()}
+
+    def ask(self, question: ArbiterQuestion) -> None:
+        """Journal it and hand it to whoever carries out effects."""
+        core = self._core
+        if self._models:
+            question = replace(question, order=self._order(question), route=self._route(question))
+        core.journal.write("question", question.id, question.conflict.id, question)
+        self._questions[question.id] = self._newest = question
+        core.effects.append(question)
+
+    def _order(self, question: ArbiterQuestion) -> tuple[str, ...]:
+        """The analysts heard, shuffled by seed and question: no place in the list is always one's."""
+
+        def draw(name: str) -> bytes:
+            return hashlib.sha256(f"{self._core.seed}:opinions:{question.id}:{name}".encode()).digest()
+
+        return tuple(sorted(question.proposal.consensus.heard, key=draw))
+
+    def _route(self, question: ArbiterQuestion) -> Route:
+        """DESIGN §6: LIMITED asks models about regimes only, EMERGENCY about nothing."""
+        permits = self._coordinator.degradation.permits
+        if permits(Permission.LLM):
+            return Route.ADVISOR
+        if not permits(Permission.LLM_FOR_REGIME):
+            return Route.RULES
+        types = frozenset(question.conflict.types)
+        return Route.ADVISOR if types and types <= _REGIME else Route.WAIT
+
+    def take(self, answer: ArbiterAnswer, answer_id: str) -> ArbiterQuestion | None:
+        """Book what it cost; the question it settles, or None: a probe's, or one that has ended."""
+        self._account(answer, answer_id)
+        question = self._questions.pop(answer.question_id, None)
+        if question is not None and question.route is Route.PROBE:
+            self._coordinator.judge(question, answer)
+            return None
+        return question
+
+    def _account(self, answer: ArbiterAnswer, answer_id: str) -> None:
+        core, counts, cost = self._core, self._core.counters.llm, answer.cost
+        counts.calls += sum(one.outcome.was_sent for one in answer.tries)
+        counts.invalid += sum(one.outcome in _INVALID for one in answer.tries)
+        counts.cost += cost
+        if answer.day:
+            counts.day_cost = cost + (counts.day_cost if answer.day == counts.day else 0)
+            counts.day = answer.day
+        if cost:
+            entry = self._portfolio.note_model_cost(core.now, cost, answer_id)
+            core.journal.write("entry", entry.id, answer_id, entry)
+
+    def forget(self) -> list[ArbiterQuestion]:
+        """A halt ends every argument; what was out is returned."""
+        ended = [one for one in self._questions.values() if one.route is not Route.PROBE]
+        self._questions.clear()
+        return ended
+
+    # -- recovery --------------------------------------------------------------------------
+
+    def plan_probe(self) -> None:
+        """While failures keep the level down, ask again now and then."""
+        timers = self._core.timers
+        if not (self._models and self._coordinator.degradation.is_lowered):
+            timers.cancel(PROBE_TIMER)
+        elif timers.due(PROBE_TIMER) is None:
+            pause = self._core.settings.orchestration.degradation.probe
+            timers.set(PROBE_TIMER, self._core.now + pause * SECOND)
+
+    def probe(self) -> None:
+        """The newest question once more; the answer drives nothing but recovery."""
+        core = self._core
+        if self._newest is not None and not self._questions:
+            probe = replace(
+                self._newest, id=core.journal.new_id("question"), ts=core.now, route=Route.PROBE
+            )
+            core.journal.write("question", probe.id, probe.conflict.id, probe)
+            self._questions[probe.id] = probe
+            core.effects.append(probe)
+        self.plan_probe()
+
+    # -- snapshot --------------------------------------------------------------------------
+
+    def dump(self) -> AskingState:
+        return AskingState(dict(self._questions), self._newest)
+
+    def load(self, state: AskingState) -> None:
+        self._questions, self._newest = dict(state.questions), state.newest
