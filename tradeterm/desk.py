@@ -34,6 +34,7 @@ from tradeterm.errors import StoreError
 from tradeterm.haltfile import halt_file
 from tradeterm.model.commands import Command, CommandResult
 from tradeterm.model.market import Feed
+from tradeterm.model.ports import Advisor
 from tradeterm.model.timing import iso
 from tradeterm.pacing import Pacer
 from tradeterm.rerun import Rerun
@@ -50,6 +51,7 @@ from tradeterm.sessions import (
     speed,
     until_time,
 )
+from tradeterm.settings.llm import LlmSettings
 
 log = logging.getLogger(__name__)
 
@@ -108,13 +110,14 @@ class Desk:
         recovered = None if request.fresh else store.recover()
         if recovered is not None:
             refuse_another(recovered, feed, request)
-        advisor = RulesAdvisor(request.settings.llm)
         if recovered is None:
             engine, run_id = new_engine(request, feed), uuid4().hex[:12]
+            advisor = _advisor(request.settings.llm, store, begin=True)
             await _begin(store, engine, feed, request, run_id)
         else:
             run_id = str(recovered.started["run"])
-            engine = await _continue(recovered, feed, request, advisor, store)
+            engine = await _continue(recovered, feed, request, store)
+            advisor = _advisor(request.settings.llm, store, begin=False)
         driver = Driver(
             engine,
             feed,
@@ -129,6 +132,10 @@ class Desk:
         )
         desk = cls(request, feed, store, engine, driver, run_id, until)
         desk._note_derived()
+        if request.settings.llm.provider != "rules":
+            from tradeterm.adapters.advisors.opening import remarks
+
+            desk.notices.extend(remarks(request.settings.llm))
         return desk
 
     def _note_derived(self) -> None:
@@ -165,6 +172,8 @@ class Desk:
             await self.driver.run()
         finally:
             await self._control.stop()
+        if self.driver.finished:
+            self.driver.advisor.finish()
 
     async def submit(self, command: Command) -> CommandResult:
         """Order something; resolves when it is durable."""
@@ -243,6 +252,14 @@ def finished_summary(request: RunRequest) -> dict[str, Any] | None:
 # -- pieces ----------------------------------------------------------------------------------
 
 
+def _advisor(settings: LlmSettings, store: Store, *, begin: bool) -> Advisor:
+    if settings.provider == "rules":
+        return RulesAdvisor(settings)
+    from tradeterm.adapters.advisors.opening import open_advisor
+
+    return open_advisor(settings, store.paths.db, begin=begin)
+
+
 def _open_feed(request: RunRequest) -> Feed:
     return open_feed(
         request.feed,
@@ -276,13 +293,15 @@ async def _begin(
 
 
 async def _continue(
-    recovered: Recovered, feed: Feed, request: RunRequest, advisor: RulesAdvisor, store: Store
+    recovered: Recovered, feed: Feed, request: RunRequest, store: Store
 ) -> Engine:
     """Rebuild the last committed state under the recorded settings, then go on with today's."""
     session = recovered.session
     recorded = recorded_settings(session)
     old = new_engine(request, feed, recorded, session["approve"])
-    rerun = Rerun(old, feed, advisor, RUN_ROW)
+    # Models are never asked again: what they were asked and did not answer was interrupted.
+    arbiter = RulesAdvisor(recorded.llm) if recorded.llm.provider == "rules" else None
+    rerun = Rerun(old, feed, arbiter, RUN_ROW)
     await rerun.catch_up(recovered)
     engine = old
     if session["settings"] != request.effective or session["approve"] != request.approve:

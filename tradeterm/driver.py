@@ -7,7 +7,6 @@ transaction of whole inputs with all their consequences; at most two are unackno
 from __future__ import annotations
 
 import asyncio
-import logging
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -24,7 +23,6 @@ from tradeterm.awaiting import answered
 from tradeterm.engine.engine import Engine
 from tradeterm.engine.picture import PacingFacts, build_view
 from tradeterm.engine.view import ConsoleView
-from tradeterm.errors import StoreUnwritable
 from tradeterm.haltfile import remove_first
 from tradeterm.model.commands import Command, CommandResult, Halt, Resume
 from tradeterm.model.market import Feed, MarketEvent
@@ -32,8 +30,7 @@ from tradeterm.model.messages import Row
 from tradeterm.model.ports import Advisor
 from tradeterm.model.vocabulary import RunState
 from tradeterm.pacing import Pacer
-
-log = logging.getLogger(__name__)
+from tradeterm.persistence import Persistence
 
 SLICE_SECONDS = 0.005
 CHUNK = 256
@@ -41,7 +38,6 @@ OUTSTANDING = 2
 SNAPSHOT_SECONDS = 5.0
 VIEW_SECONDS = 0.08
 HALT_FILE_SECONDS = 0.05
-RETRY_SECONDS = 1.0
 INBOX = 64
 
 _timestamp = attrgetter("ts")
@@ -83,13 +79,12 @@ class Driver:
         """Time spent in the engine by this process."""
         self.finished = False
         self._feed = feed
-        self._store = store
-        self._advisor = advisor
+        self._disk = Persistence(store, self._show_fault, complain)
+        self.advisor = advisor
         self._pacer = pacer
         self._until = until
         self._halt_file = halt_file
         self._publish = publish
-        self._complain = complain
         self._pace_cards = pace_cards
         engine.core.journal.attended = pace_cards
         self._batch: Sequence[MarketEvent] = []
@@ -99,7 +94,6 @@ class Driver:
         self._results: list[tuple[asyncio.Future[CommandResult], CommandResult]] = []
         self._outstanding: deque[_Pending] = deque()
         self._wake = asyncio.Event()
-        self._stop_asked = asyncio.Event()
         self._stopping = False
         self._started = perf_counter()
         self._snapshot_due = self._started + SNAPSHOT_SECONDS
@@ -109,7 +103,6 @@ class Driver:
         self._dirty = True
         self._version = 0
         self._shown = ConsoleView()
-        self._fault = ""
 
     # -- from outside (engine loop only) ---------------------------------------------------
 
@@ -147,7 +140,7 @@ class Driver:
     def stop(self) -> None:
         """Finish the current slice, write it, and return from ``run``."""
         self._stopping = True
-        self._stop_asked.set()
+        self._disk.give_up()
         self._wake.set()
 
     # -- the loop --------------------------------------------------------------------------
@@ -272,12 +265,12 @@ class Driver:
         """Ask the advisor; the market waits for the answer, which enters at its latency."""
         while self.engine.effects:
             question = self.engine.effects[0]
-            if self._advisor.repeatable:
-                self.engine.answer(await self._advisor.settle(question))
+            if self.advisor.repeatable:
+                self.engine.answer(await self.advisor.settle(question))
             else:
                 await self.flush()  # journal before effect
                 answer = await answered(
-                    self._advisor, question, self._attend, self._wake, HALT_FILE_SECONDS
+                    self.advisor, question, self._attend, self._wake, HALT_FILE_SECONDS
                 )
                 if answer is None:
                     return
@@ -329,7 +322,7 @@ class Driver:
         results, self._results = self._results, []
         if rows:
             snapshot = now >= self._snapshot_due
-            write = asyncio.create_task(self._write(self._slice(rows, snapshot)))
+            write = asyncio.create_task(self._disk.append(self._slice(rows, snapshot)))
             if snapshot:
                 self._snapshot_due = perf_counter() + SNAPSHOT_SECONDS
             self._outstanding.append(_Pending(write, view, results, now))
@@ -338,7 +331,7 @@ class Driver:
         while self._outstanding and (
             len(self._outstanding) >= OUTSTANDING
             or self._is_done(self._outstanding[0])
-            or self._fault  # the market is held until everything is on disk
+            or self._disk.fault  # the market is held until everything is on disk
         ):
             await self._acknowledge()
 
@@ -365,7 +358,7 @@ class Driver:
         view = self._build_view(perf_counter(), force=True)
         write = None
         if rows or snapshot:
-            write = asyncio.create_task(self._write(self._slice(rows, snapshot)))
+            write = asyncio.create_task(self._disk.append(self._slice(rows, snapshot)))
         self._outstanding.append(_Pending(write, view, results, perf_counter()))
         while self._outstanding:
             await self._acknowledge()
@@ -376,43 +369,6 @@ class Driver:
         engine = self.engine
         mark = msgspec.msgpack.encode(self._feed.mark(engine.market_inputs))
         return Slice(rows, Snapshot(engine.inputs, engine.dump(), mark))
-
-    async def _write(self, piece: Slice) -> int:
-        """Append, and keep trying while the disk will not take it: the market is held.
-
-        Told to stop meanwhile, it gives up: nothing of what is lost was confirmed or shown.
-        """
-        while True:
-            try:
-                seq = await self._store.append(piece)
-            except StoreUnwritable as error:
-                self._held(error)
-                if self._stopping:
-                    raise
-                await self._pause_or_stop(RETRY_SECONDS)
-            else:
-                self._released()
-                return seq
-
-    async def _pause_or_stop(self, seconds: float) -> None:
-        try:
-            await asyncio.wait_for(self._stop_asked.wait(), seconds)
-        except TimeoutError:
-            return
-
-    def _held(self, error: StoreUnwritable) -> None:
-        if not self._fault:
-            log.error("journal cannot be written: %s", error)
-            if self._complain is not None:
-                self._complain(f"journal cannot be written, market held: {error}")
-        self._show_fault(f"JOURNAL CANNOT BE WRITTEN, market held: {error}")
-
-    def _released(self) -> None:
-        if self._fault:
-            self._fault = ""
-            log.warning("journal can be written again")
-            if self._complain is not None:
-                self._complain("journal can be written again, the market goes on")
 
     # -- the picture -----------------------------------------------------------------------
 
@@ -446,7 +402,6 @@ class Driver:
 
     def _show_fault(self, text: str) -> None:
         """Put a fault on the last durable picture: nothing newer may be shown as done."""
-        self._fault = text
         if self._publish is not None:
             self._version += 1
             self._publish(replace(self._shown, version=self._version, fault=text))

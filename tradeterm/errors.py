@@ -10,6 +10,7 @@ TradetermError
 │   ├── StoreDamaged        a chain, row or file is not what was written
 │   ├── StoreUnwritable     disk full, read-only, no permission
 │   └── RunMismatch         the file holds a run of another feed, mode or account
+├── CassetteError           recorded answers of models are absent, damaged or of another run (exit 2)
 ├── InvalidOrder            an order breaks its instrument's rules or its own state graph
 ├── LedgerError             a set of postings does not sum to zero, or overdraws
 └── EngineFault             an invariant of the engine does not hold
@@ -70,6 +71,12 @@ class StoreUnwritable(StoreError):
 
 class RunMismatch(StoreError):
     """The store holds a run of another feed, mode or account."""
+
+    exit_code = 2
+
+
+class CassetteError(TradetermError):
+    """Recorded answers of models are absent, damaged, or do not fit the run; names the call."""
 
     exit_code = 2
 

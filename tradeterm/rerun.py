@@ -31,8 +31,8 @@ _answer = msgspec.json.Decoder(ArbiterAnswer).decode
 class Rerun:
     """Feeds recorded inputs to a fresh engine and compares what follows, row by row."""
 
-    def __init__(self, engine: Engine, feed: Feed, advisor: Advisor, run_row: str) -> None:
-        """``advisor`` is only asked what the journal has no answer to."""
+    def __init__(self, engine: Engine, feed: Feed, advisor: Advisor | None, run_row: str) -> None:
+        """``advisor`` is only asked what the journal has no answer to, and only if repeatable."""
         self.rechecked = 0
         self.mark = FeedMark(0)
         """Where the feed stands after catching up."""
@@ -121,14 +121,14 @@ class Rerun:
     async def _answer_question(self) -> None:
         question = self._engine.effects[0]
         answer = self._answers.get(question.id)
-        if answer is None and self._advisor.repeatable:
+        if answer is None and self._advisor is not None and self._advisor.repeatable:
             answer = await self._advisor.settle(question)
         if answer is None:  # in flight when the process died: never asked again silently
             answer = ArbiterAnswer(
                 question.id,
                 ResolutionAction.WAIT,
                 ResolvedBy.FALLBACK,
-                self._advisor.name,
+                self._engine.core.settings.llm.provider,
                 0.0,
                 "interrupted by a restart",
                 0.0,

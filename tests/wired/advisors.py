@@ -32,6 +32,8 @@ class Advisor(Protocol):
 
     async def settle(self, question: ArbiterQuestion) -> ArbiterAnswer: ...
 
+    def finish(self) -> None: ...
+
 
 class Made(Protocol):
     """Constructs it."""
@@ -57,5 +59,8 @@ def arbiter(chosen: Arbiter) -> Made:
                 chosen.size_reduction, chosen.leverage, chosen.entry,
                 int(chosen.latency * SECOND), chosen.valid,
             )  # fmt: skip
+
+        def finish(self) -> None:
+            """Nothing is left over."""
 
     return Scripted

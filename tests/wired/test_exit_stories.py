@@ -260,6 +260,23 @@ async def test_a_resting_close_gives_way_to_one_at_market(stage: Stage) -> None:
     assert record.positions()[0]["exit_reason"] == "operator"
 
 
+async def test_flatten_takes_back_closes_that_wait_for_the_rate_limit(stage: Stage) -> None:
+    """The entry used the only order of ten minutes: two limit closes wait behind it."""
+    stage.tape.rise()
+    stage.tape.hold(RISE * 60, AFTER + 660, 60_010.0)
+    for limit in ("60400", "60500"):
+        stage.key(AFTER + 2, "close", position_id="pos-1", size="0.01", limit=limit)
+    stage.key(AFTER + 3, "flatten")
+    orders = "execution.rate_limit.orders={count: 2, seconds: 600, reserved: 1}"
+    taken = "execution.rate_limit.calls={count: 1, seconds: 600, reserved: 0}"
+    record = (await stage.play(orders, taken)).sound()
+    first, second, market = record.orders("exit")
+    for waiting in (first, second):
+        assert (waiting["status"], waiting["reason"]) == ("cancelled", "replaced: operator")
+    assert (market["status"], D(market["filled"])) == ("filled", SIZE)
+    assert record.summary["positions"] == []
+
+
 async def test_only_losers_are_closed(stage: Stage) -> None:
     """At 60450 the price gain is 14.66 and both fees are 16.06: a loser. At 60560 it is none."""
     opened(stage)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.wired.stage import BTC, EVERY, RISE, XRP, Record, Stage
+from tests.wired.stage import BTC, EVERY, RISE, XRP, Record, Stage, minute
 from tests.wired.test_runs import run_and_crash
 
 D = Decimal
@@ -199,6 +199,24 @@ async def test_orders_that_are_out_arrive_although_the_system_halts(stage: Stage
     record = (await stage.play()).sound()
     assert told(record)[:5] == ["created", "batch_sent", "paused", "batch_filled", "resumed"]
     assert_balances(record, [BATCH] * 2)
+
+
+async def test_orders_that_wait_for_the_rate_limit_do_not_leave_after_a_halt(stage: Stage) -> None:
+    """One order fits into each minute: BTC leaves at once, XRP would have at 00:01:01."""
+    allocated(stage, 0, 0.02, 1, 4)
+    stage.key(5, "halt")
+    stage.key(1 * HOUR, "resume")
+    one = "{count: 2, seconds: 60, reserved: 1}"
+    record = (await stage.play(
+        f"execution.rate_limit.orders={one}", "execution.rate_limit.max_wait=300"
+    )).sound()  # fmt: skip
+    first, unsent, again = record.orders("dca")[:3]
+    assert (first["symbol"], first["status"]) == (BTC, "filled")
+    assert (unsent["symbol"], unsent["status"], unsent["reason"]) == (XRP, "cancelled", "halted")
+    assert again["symbol"] == XRP
+    assert again["created"] >= minute(60)
+    assert (again["status"], D(again["filled"])) == ("filled", down(BATCH / ASK[XRP]))
+    assert told(record)[:5] == ["created", "batch_sent", "paused", "resumed", "batch_sent"]
 
 
 async def test_a_failed_batch_is_tried_again_until_the_plan_is_short_of_cash(stage: Stage) -> None:

@@ -300,7 +300,9 @@ async def test_what_the_venue_filled_unseen_is_booked_at_the_price_that_fits_its
         (position,) = desk.engine.books.execution.positions.values()
         assert (position.size, position.entry) == (part, D("60011.5"))
         # The paper exchange behind the lie knows no such position and ends every stop for it: that
-        # is told, and the step ends all the same.
+        # is told, the step ends all the same, and the bare position is closed, as far as it goes.
         assert any("protection_refused" in line.text for line in desk.engine.core.events.lines)
+        assert [body["request"]["exit_reason"] for body in record_of(stage).bodies("order")
+                if body["request"]["purpose"] == "exit"][-1] == "stop"  # fmt: skip
         (fill,) = record_of(stage).fills()
         assert (fill["evidence"], D(fill["price"])) == ("venue_report", D("60011.5"))

@@ -15,52 +15,68 @@ from tradeterm.model.reconciling import Difference
 from tradeterm.model.vocabulary import CardState, DifferenceState, OrderStatus
 
 KEPT = 500
+#: Severities that are counted as alarms.
+ALARMING = ("error", "critical")
 
 
 class EventLog:
-    """The last lines, oldest first."""
+    """The last lines, oldest first; put into words when somebody reads them."""
 
     def __init__(self) -> None:
         """Empty."""
-        self.lines: deque[EventView] = deque(maxlen=KEPT)
         self.alarms = 0
         self.version = 0
+        self._kept: deque[EventView | _Unread] = deque(maxlen=KEPT)
         self._sequence = 0
 
+    @property
+    def lines(self) -> list[EventView]:
+        """What is kept, in words."""
+        lines = [e if isinstance(e, EventView) else _worded(*e) for e in self._kept]
+        self._kept = deque(lines, KEPT)
+        return lines
+
     def record(self, kind: str, row_id: str, body: Any, now: int) -> None:
-        """Turn a journal row into a line, if it is worth one."""
-        describe = _DESCRIBE.get(kind)
-        line = describe(row_id, body) if describe else None
-        if line is not None:
-            self.add(now, *line)
+        """Keep a journal row, if it is worth a line."""
+        if kind in _DESCRIBE and not (kind in _SILENT and _SILENT[kind](body)):
+            self._count(kind == "system" and body.severity in ALARMING)
+            self._kept.append((self._sequence, now, kind, row_id, body))
 
     def add(self, now: int, kind: str, severity: str, text: str) -> None:
         """Append a line."""
+        self._count(severity in ALARMING)
+        self._kept.append(EventView(self._sequence, now, kind, severity, text))
+
+    def _count(self, alarming: bool) -> None:
         self._sequence += 1
         self.version += 1
-        if severity in ("error", "critical"):
-            self.alarms += 1
-        self.lines.append(EventView(self._sequence, now, kind, severity, text))
+        self.alarms += alarming
 
     def dump(self) -> list[EventView]:
         """For a snapshot, so that a restart shows what came before."""
-        return list(self.lines)[-200:]
+        return self.lines[-200:]
 
     def load(self, lines: list[EventView]) -> None:
         """Show the lines of the dumped log."""
-        self.lines.clear()
-        self.lines.extend(lines)
+        self._kept.clear()
+        self._kept.extend(lines)
         self._sequence = lines[-1].seq if lines else 0
         self.version += 1
 
 
-Line = tuple[str, str, str] | None
+#: A line nobody read yet: its number, time, and the row it tells of (bodies never change).
+_Unread = tuple[int, int, str, str, Any]
+
+
+def _worded(number: int, now: int, kind: str, row_id: str, body: Any) -> EventView:
+    return EventView(number, now, *_DESCRIBE[kind](row_id, body))
+
+
+Line = tuple[str, str, str]
 
 
 def _order(row_id: str, order: Order) -> Line:
     request = order.request
-    if order.status in (OrderStatus.PENDING, OrderStatus.FILLED, OrderStatus.PARTIALLY_FILLED):
-        return None  # nothing yet to say, or the fill says it
     severity = "warning" if order.status in (OrderStatus.REJECTED, OrderStatus.ERROR) else "info"
     price = request.trigger or request.limit
     at = f" @ {plain(price)}" if price is not None else ""
@@ -85,8 +101,6 @@ def _fill(_: str, fill: Fill) -> Line:
 
 def _position(_: str, body: dict[str, Any]) -> Line:
     position, what = body["position"], body["what"]
-    if what == "protected":
-        return None
     text = f"{position.symbol} {position.side} {plain(position.size)} {what} {position.id}"
     if what == "charged":
         text = f"{position.symbol} {position.side} carry {plain(position.carry)} {position.id}"
@@ -99,8 +113,6 @@ def _position(_: str, body: dict[str, Any]) -> Line:
 
 
 def _difference(_: str, difference: Difference) -> Line:
-    if difference.state is DifferenceState.OPEN:
-        return None  # an alarm said it
     who = f" by {difference.decided_by}" if difference.decided_by else ""
     return "VENUE", "info", f"{difference.id} {difference.state}{who}: {difference.reason}"
 
@@ -122,8 +134,6 @@ def _card(_: str, card: Card) -> Line:
 
 
 def _verdict(_: str, verdict: Verdict) -> Line:
-    if not verdict.codes:
-        return None
     severity = "info" if verdict.allows else "warning"
     return "RISK", severity, f"{verdict.parent} {verdict.status}: {', '.join(verdict.codes)}"
 
@@ -131,7 +141,7 @@ def _verdict(_: str, verdict: Verdict) -> Line:
 def _system(_: str, event: SystemEvent) -> Line:
     kind = (
         "ERROR"
-        if event.severity in ("error", "critical")
+        if event.severity in ALARMING
         else "FEED"
         if (event.code.startswith("F-"))
         else "SYS"
@@ -179,4 +189,12 @@ _DESCRIBE: dict[str, Callable[[str, Any], Line]] = {
     "hodl": _hodl,
     "state": _state,
     "level": _level,
+}
+_TOLD_BY_FILLS = (OrderStatus.PENDING, OrderStatus.FILLED, OrderStatus.PARTIALLY_FILLED)
+#: Rows of these kinds that say nothing new.
+_SILENT: dict[str, Callable[[Any], bool]] = {
+    "order": lambda order: order.status in _TOLD_BY_FILLS,
+    "position": lambda body: body["what"] == "protected",
+    "difference": lambda difference: difference.state is DifferenceState.OPEN,  # an alarm said it
+    "verdict": lambda verdict: not verdict.codes,
 }

@@ -125,13 +125,20 @@ class Plans:
 
     def _state_changed(self, row_id: str) -> None:
         """A halt or pause holds the plan; it goes on when the system does."""
+        if self._core.state is RunState.RUNNING:
+            self._go_on_again(row_id)
+            return
+        plan, core, books = self.current, self._core, self._books
+        if plan is not None:
+            self._pause(plan, core.state.value, row_id)
+            self._set_timer(plan, plan.expires)
+        books.booked(books.execution.withhold(core.now, core.state.value))
+
+    def _go_on_again(self, row_id: str) -> None:
         plan, core = self.current, self._core
         if plan is None:
             return
-        if core.state is not RunState.RUNNING:
-            self._pause(plan, core.state.value, row_id)
-            self._set_timer(plan, plan.expires)
-        elif plan.tried or plan.passed(core.now) > plan.batch:
+        if plan.tried or plan.passed(core.now) > plan.batch:
             self._set_timer(plan, core.now)
         else:
             plan = self._write(plan.resumed(), "resumed", row_id)

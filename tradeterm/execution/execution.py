@@ -37,6 +37,7 @@ from tradeterm.model.money import ZERO, plain
 from tradeterm.model.orders import (
     ApprovedOrder,
     ExecutionEvent,
+    ExitDue,
     Order,
     OrderChanged,
     OrderEnded,
@@ -48,6 +49,7 @@ from tradeterm.model.orders import (
 )
 from tradeterm.model.reconciling import VenueSnapshot
 from tradeterm.model.vocabulary import (
+    AccountBook,
     ExitReason,
     OrderStatus,
     Purpose,
@@ -244,6 +246,11 @@ class Execution:
         ]
         return [event for order_id in entries for event in self.cancel(order_id, now, reason)]
 
+    def withhold(self, now: int, reason: str) -> list[ExecutionEvent]:
+        """Spot orders that still wait for room at the venue do not leave."""
+        unsent = [one.id for one in self._outbox.unsent() if one.book is AccountBook.SPOT]
+        return [event for order_id in unsent for event in self.cancel(order_id, now, reason)]
+
     def on_market(self, event: MarketEvent) -> list[ExecutionEvent]:
         """Let a trade or candle act on resting orders, then on the guards of positions."""
         if not isinstance(event, PRICED):
@@ -364,8 +371,10 @@ class Execution:
                 self._orders.notices.append(SystemEvent(
                     "protection_refused", "critical",
                     f"{', '.join(touched)}: the venue ends stop or target as soon as it is "
-                    "placed; UNPROTECTED until the position changes",
+                    "placed; without protection it is closed at market",
                 ))  # fmt: skip
+                bare = [self.positions[name] for name in touched if name in self.positions]
+                events += [ExitDue(position, ExitReason.STOP) for position in bare]
                 break
             self._settle(touched, now, events)
             # Protection works at once: take in the venue's answers in the same step.

@@ -194,6 +194,10 @@ class Outbox:
         """What may still be sent, and how many orders wait."""
         return Headroom(self._budget.rooms(now), len(self._urgent) + len(self._patient))
 
+    def unsent(self) -> list[OrderRequest]:
+        """Entries and spot orders that have not left, oldest first."""
+        return [one.request for one in self._patient.values() if one.what is Errand.ORDER]
+
     # -- state -------------------------------------------------------------------------------
 
     def dump(self) -> OutboxState:

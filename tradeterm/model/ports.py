@@ -92,6 +92,10 @@ class Advisor(Protocol):
         """Answer one question; raises nothing: an invalid answer has ``valid=False``."""
         ...
 
+    def finish(self) -> None:
+        """The run has reached its end; a recording that was not used up raises CassetteError."""
+        ...
+
 
 class ModelCall(msgspec.Struct, frozen=True, gc=False):
     """One request to a model; the key is looked up where it is sent, never carried."""
@@ -141,7 +145,14 @@ class Models(Protocol):
         ...
 
     async def ask(self, call: ModelCall, seconds: float) -> ModelReply:
-        """Send one request, once; never longer than ``seconds``, never an exception."""
+        """Send one request, once; never longer than ``seconds``.
+
+        Whatever happens is a reply; only a recording that does not fit raises (CassetteError).
+        """
+        ...
+
+    def finish(self) -> None:
+        """The run has reached its end; a recording that was not used up raises CassetteError."""
         ...
 
 

@@ -316,6 +316,11 @@ class TryOutcome(StrEnum):
     """Nothing was sent: nobody knows what it would cost."""
 
     @property
+    def was_considered(self) -> bool:
+        """Whether the adapter was told to send it."""
+        return self is not TryOutcome.NO_PRICE
+
+    @property
     def was_sent(self) -> bool:
         """Whether anything left this machine."""
         return self not in (TryOutcome.NO_KEY, TryOutcome.NO_PRICE)

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from tradeterm.model.account import AccountView
 from tradeterm.model.money import ONE, ZERO
-from tradeterm.model.orders import Order
+from tradeterm.model.orders import Order, Position
 from tradeterm.model.vocabulary import Side
 
 
@@ -32,10 +32,11 @@ class Burden:
 
     __slots__ = ("margin", "notional", "sides", "signed", "total")
 
-    def __init__(self, account: AccountView) -> None:
-        """Positions count at mid, entries at the ask (or at a limit above it)."""
-        held: dict[str, _Held] = {}
-        opened = _positions(account, held)
+    def __init__(self, account: AccountView, held: dict[str, _Held] | None = None) -> None:
+        """Positions count at mid, entries at the ask (or at a limit above it).
+
+        ``held``: the sums of ``Sums.of`` this very account.
+        """
         self.notional = ZERO
         self.margin = account.margin_used
         self.signed: dict[str, Decimal] = {}
@@ -44,17 +45,20 @@ class Burden:
         """Symbol → (longs, shorts), positions and entries that are not one yet."""
         self.total = 0
         for order in account.entries:
-            self._limit_premium(account, order)
-            _pending(held, order, counted=order.request.id in opened)
-        for symbol, one in held.items():
+            if order.request.limit is not None:
+                self._limit_premium(account, order)
+        for symbol, one in (summed(account) if held is None else held).items():
             self._price(account, symbol, one)
 
     def _price(self, account: AccountView, symbol: str, one: _Held) -> None:
         rate = _rate(account, symbol)
         mid, ask = _mid(account, symbol) * rate, _ask(account, symbol) * rate
-        self.notional += one.positions * mid + one.entries * ask
-        self.margin += one.margin * ask
-        signed = one.signed * mid + one.signed_entries * ask
+        self.notional += one.positions * mid
+        signed = one.signed * mid
+        if one.entries:
+            self.notional += one.entries * ask
+            self.margin += one.margin * ask
+            signed += one.signed_entries * ask
         self.signed[symbol] = self.signed.get(symbol, ZERO) + signed
         self.sides[symbol] = (one.longs, one.shorts)
         self.total += one.longs + one.shorts
@@ -62,8 +66,7 @@ class Burden:
     def _limit_premium(self, account: AccountView, order: Order) -> None:
         """What a limit above the ask costs more than the ask, for all sums."""
         request = order.request
-        if request.limit is None:
-            return
+        assert request.limit is not None
         premium = request.limit - _ask(account, request.symbol)
         if not premium > 0:
             return
@@ -72,6 +75,31 @@ class Burden:
         self.margin += extra / request.leverage
         signed = extra if request.side is Side.BUY else -extra
         self.signed[request.symbol] = self.signed.get(request.symbol, ZERO) + signed
+
+
+class Sums:
+    """The sums over what is held, kept until something else is held: prices move more often."""
+
+    def __init__(self) -> None:
+        self._positions: tuple[Position, ...] = ()
+        self._entries: tuple[Order, ...] = ()
+        self._held: dict[str, _Held] = {}
+
+    def of(self, account: AccountView) -> dict[str, _Held]:
+        """The same objects are equal at a glance; others are compared field by field."""
+        if account.positions != self._positions or account.entries != self._entries:
+            self._held = summed(account)
+            self._positions, self._entries = account.positions, account.entries
+        return self._held
+
+
+def summed(account: AccountView) -> dict[str, _Held]:
+    """Symbol → sizes of positions and working entries."""
+    held: dict[str, _Held] = {}
+    opened = _positions(account, held)
+    for order in account.entries:
+        _pending(held, order, counted=order.request.id in opened)
+    return held
 
 
 def _positions(account: AccountView, held: dict[str, _Held]) -> set[str]:

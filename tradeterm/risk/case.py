@@ -13,7 +13,7 @@ from tradeterm.model.money import ONE, ZERO, exact
 from tradeterm.model.proposals import TradeIntent
 from tradeterm.model.vocabulary import PositionSide
 from tradeterm.risk.allowances import HUNDRED, Allowances
-from tradeterm.risk.burden import Burden
+from tradeterm.risk.burden import Burden, Sums
 from tradeterm.risk.correlation import Correlations, correlated_views
 from tradeterm.risk.facts import MarketFacts
 from tradeterm.risk.limits import Limit
@@ -38,6 +38,7 @@ class Case:
         settings: RiskSettings,
         allowances: Allowances,
         correlations: Correlations,
+        sums: Sums,
     ) -> None:
         """Whether numbers, account and market are usable; what follows from them."""
         self.settings = settings
@@ -74,7 +75,7 @@ class Case:
         """Why the account cannot be computed with."""
         if usable_account(account):
             self.one_percent = account.equity / HUNDRED
-            self._weigh(correlations)
+            self._weigh(correlations, sums)
             peak = account.peak_equity
             self.drawdown = max((peak - account.equity) * HUNDRED / peak, ZERO)
             if self.numbers_ok:
@@ -104,10 +105,11 @@ class Case:
             self.stop_set = True
             self.cut.add("stop")
 
-    def _weigh(self, correlations: Correlations) -> None:
+    def _weigh(self, correlations: Correlations, sums: Sums) -> None:
         intent, known = self.intent, correlations.given(self.facts.measured)
         try:
-            self.burden = burden = Burden(self.account)
+            held = sums.of(self.account)
+            self.burden = burden = Burden(self.account, held)
             self.views = correlated_views(intent.symbol, intent.side.sign, burden.signed, known)
         except ArithmeticError as error:  # unpriced, or a NaN among what is held or measured
             self.burden = None

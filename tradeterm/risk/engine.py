@@ -14,6 +14,7 @@ from tradeterm.model.proposals import RuleOutcome, TradeIntent, Verdict
 from tradeterm.model.vocabulary import VerdictStatus
 from tradeterm.risk import permits
 from tradeterm.risk.allowances import Allowances
+from tradeterm.risk.burden import Sums
 from tradeterm.risk.case import Case
 from tradeterm.risk.codes import HALTING
 from tradeterm.risk.correlation import Correlations
@@ -34,6 +35,7 @@ class RiskEngine:
         self._settings = settings
         self._instruments = instruments
         self._correlations = Correlations(settings.correlation)
+        self._sums = Sums()
         self._allowances = lru_cache(maxsize=256)(partial(Allowances, settings))
 
     # -- verdicts --------------------------------------------------------------------------
@@ -59,7 +61,7 @@ class RiskEngine:
         try:
             case = Case(
                 intent, account, facts, self._instruments, self._settings,
-                self._allowances(intent.symbol), self._correlations,
+                self._allowances(intent.symbol), self._correlations, self._sums,
             )  # fmt: skip
             fit(case, self._settings.card_headroom if for_card else ZERO)
             intent, found = case.intent, judge(case)

@@ -47,9 +47,10 @@ SWITCHES: Final = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_MODE": "PROD
 class LitellmModels:
     """The port over litellm."""
 
-    def __init__(self, env_file: Path = Path(".env")) -> None:
-        """Begins to load at once; ``ready`` waits for it."""
+    def __init__(self, env_file: Path) -> None:
+        """Begins to load at once, on a thread; ``ready`` waits for it."""
         self._env_file = env_file
+        _loaded()
 
     async def ready(self) -> None:
         """Until litellm is loaded."""
@@ -89,6 +90,9 @@ class LitellmModels:
         if error is not None:
             return _told(call, key, wire, latency, *_failure(error, wire, seconds))
         return _answered(call, key, wire, latency, waiting.result())
+
+    def finish(self) -> None:
+        """Nothing is left over."""
 
 
 # -- the thread ------------------------------------------------------------------------------

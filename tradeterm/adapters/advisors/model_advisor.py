@@ -65,6 +65,10 @@ class ModelAdvisor:
         await self._models.ready()
         return await self._consulted(question)
 
+    def finish(self) -> None:
+        """The run has reached its end; raises CassetteError."""
+        self._models.finish()
+
     def _unasked(self, question: ArbiterQuestion) -> str:
         """Why no model may be asked; empty when one may."""
         self._budget.turn(self._day())

@@ -61,6 +61,9 @@ class RulesAdvisor:
         """Answer by rule."""
         return self.answer(question)
 
+    def finish(self) -> None:
+        """Nothing is left over."""
+
     def answer(self, question: ArbiterQuestion) -> ArbiterAnswer:
         """Every contradiction gets its rule; the most careful opinion decides."""
         opinions = [RULES[kind](question) for kind in question.conflict.types]

@@ -310,6 +310,10 @@ class Reader:
         found = self._rows(f"WHERE {' AND '.join(where)} ORDER BY seq DESC LIMIT ?", *values, limit)
         return found[::-1]
 
+    def all_answers(self) -> list[StoredRow]:
+        """The arbiter's answers of every run in the file, oldest first."""
+        return self._rows("WHERE kind = 'answer' ORDER BY seq")
+
     def rows_after(self, seq: int, until: int | None = None) -> Iterator[StoredRow]:
         """Rows ``seq`` + 1 … ``until`` (default: the end of the run), page by page."""
         last = self.span()[1] if until is None else until
