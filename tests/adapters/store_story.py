@@ -16,6 +16,7 @@ from tradeterm.model.orders import Fill, Order, OrderRequest, Position
 from tradeterm.model.outputs import Published, TechnicalView, TradeSignal
 from tradeterm.model.proposals import (
     Card,
+    CardRow,
     Conflict,
     Consensus,
     Proposal,
@@ -258,11 +259,11 @@ def _decision(story: Story) -> None:
         Decimal("100000.0"),
         Decimal("0.005"),
     )
-    story.tell("card", "card-1", "res-1", card)
+    story.tell("card", "card-1", "res-1", CardRow.of(card))
     command = ApproveCard(card_id="card-1", content_hash=intent.content_hash())
     story.tell("command", "cmd-1", "", command)
     decided = replace(card, state=CardState.APPROVED, decided=story.now, decided_by="operator")
-    story.tell("card", "card-1", "cmd-1", decided)
+    story.tell("card", "card-1", "cmd-1", CardRow.of(decided))
 
 
 def _position(**changes: object) -> Position:

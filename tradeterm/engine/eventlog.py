@@ -10,7 +10,7 @@ from tradeterm.engine.view import EventView
 from tradeterm.model.messages import SystemEvent
 from tradeterm.model.money import plain
 from tradeterm.model.orders import Fill, Order
-from tradeterm.model.proposals import Card, Conflict, Resolution, Verdict
+from tradeterm.model.proposals import CardRow, Conflict, Resolution, Verdict
 from tradeterm.model.reconciling import Difference
 from tradeterm.model.vocabulary import CardState, DifferenceState, OrderStatus
 
@@ -125,7 +125,7 @@ def _resolution(_: str, resolution: Resolution) -> Line:
     return "CONF", "info", f"{resolution.parent} {resolution.by}: {resolution.action}"
 
 
-def _card(_: str, card: Card) -> Line:
+def _card(_: str, card: CardRow) -> Line:
     if card.state is CardState.PENDING:
         return "CONF", "warning", f"{card.proposal.symbol} {card.id} waits for you"
     who = f" by {card.decided_by}" if card.decided_by else ""

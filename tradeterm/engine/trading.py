@@ -25,7 +25,7 @@ from tradeterm.model.messages import Message
 from tradeterm.model.orders import Order, Position
 from tradeterm.model.outputs import AllocationView, Published, TradeSignal
 from tradeterm.model.ports import ArbiterAnswer
-from tradeterm.model.proposals import Card, Conflict, Proposal, Resolution, Verdict
+from tradeterm.model.proposals import Card, CardRow, Conflict, Proposal, Resolution, Verdict
 from tradeterm.model.timing import SECOND
 from tradeterm.model.vocabulary import (
     Action,
@@ -222,7 +222,8 @@ class Trading:
         card = self.coordinator.open_card(
             proposal, conflict, resolution, intent, verdict, price, core.now
         )
-        core.journal.write("card", card.id, verdict.id if verdict else resolution.id, card)
+        parent = verdict.id if verdict else resolution.id
+        core.journal.write("card", card.id, parent, CardRow.of(card))
         self.watching = True
         core.journal.show()
         self._approver.card_opened(card, core.timers)
@@ -273,7 +274,7 @@ class Trading:
 
     def _card_ended(self, card: Card, parent: str) -> None:
         core = self._core
-        core.journal.write("card", card.id, parent, card)
+        core.journal.write("card", card.id, parent, CardRow.of(card))
         core.count(core.counters.cards, card.state.value)
         self.watching = bool(self.coordinator.pending())
 

@@ -177,3 +177,34 @@ class Card(msgspec.Struct, frozen=True, gc=False):
     decided: int = 0
     decided_by: str = ""
     reason: str = ""
+
+
+class CardRow(msgspec.Struct, frozen=True, gc=False):
+    """A card as it is journaled: its verdict has a row of its own, with all the rules."""
+
+    id: str
+    ts: int
+    expires: int
+    parent: str
+    proposal: Proposal
+    conflict: Conflict
+    resolution: Resolution
+    intent: TradeIntent | None
+    content_hash: str
+    verdict_id: str | None
+    price: Decimal
+    drift_limit: Decimal
+    state: CardState
+    decided: int
+    decided_by: str
+    reason: str
+
+    @classmethod
+    def of(cls, card: Card) -> CardRow:
+        """As ``card`` stands."""
+        return cls(
+            card.id, card.ts, card.expires, card.parent, card.proposal, card.conflict,
+            card.resolution, card.intent, card.content_hash,
+            card.verdict.id if card.verdict else None, card.price, card.drift_limit, card.state,
+            card.decided, card.decided_by, card.reason,
+        )  # fmt: skip

@@ -206,7 +206,6 @@ def _resolution(source: Source, body: Body) -> list[Change]:
 
 
 def _card(source: Source, body: Body) -> list[Change]:
-    verdict = body["verdict"]
     return [
         Change(
             "approvals",
@@ -227,7 +226,7 @@ def _card(source: Source, body: Body) -> list[Change]:
                 body["decided"],
                 body["decided_by"],
                 body["reason"],
-                verdict["id"] if verdict else None,
+                body["verdict_id"],
                 source.seq,
             ),
         )
