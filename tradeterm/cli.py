@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tradeterm import __version__
+from tradeterm.diagnosing import diagnosing_commands
 from tradeterm.errors import TradetermError, UsageError
 from tradeterm.inspecting import inspecting_commands
 from tradeterm.listing import listing_commands
@@ -136,6 +137,7 @@ def run(**options: Any) -> int:
 
 
 for _command in (
+    *diagnosing_commands(),
     *inspecting_commands(),
     *listing_commands(),
     *ordering_commands(),

@@ -5,6 +5,7 @@ Console, headless runs, recovery, replays and tests all start here.
 
 from __future__ import annotations
 
+import gc
 import logging
 import time
 from collections.abc import Callable
@@ -168,9 +169,11 @@ class Desk:
             },
         )
         await self._control.start()
+        gc.freeze()  # what is loaded by now stays: no collection has to walk through it
         try:
             await self.driver.run()
         finally:
+            gc.unfreeze()
             await self._control.stop()
         if self.driver.finished:
             self.driver.advisor.finish()
@@ -292,9 +295,7 @@ async def _begin(
     await store.append(Slice(rows, Snapshot(engine.inputs, engine.dump(), mark)))
 
 
-async def _continue(
-    recovered: Recovered, feed: Feed, request: RunRequest, store: Store
-) -> Engine:
+async def _continue(recovered: Recovered, feed: Feed, request: RunRequest, store: Store) -> Engine:
     """Rebuild the last committed state under the recorded settings, then go on with today's."""
     session = recovered.session
     recorded = recorded_settings(session)

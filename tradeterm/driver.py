@@ -7,6 +7,7 @@ transaction of whole inputs with all their consequences; at most two are unackno
 from __future__ import annotations
 
 import asyncio
+import time
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -387,6 +388,7 @@ class Driver:
                 market_time=self._market_time(),
                 uptime=now - self._started,
                 store_lag=now - waiting_since,
+                day=time.strftime("%Y-%m-%d", time.gmtime()),
             ),
             self._version,
         )

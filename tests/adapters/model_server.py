@@ -97,49 +97,57 @@ class ModelServer:
         self.asked: list[dict[str, Any]] = []
         """Bodies of the requests, in order."""
         self.headers: list[str] = []
+        self.arrived = threading.Event()
+        """Set by the first request."""
         self.port = 0
-        self._loop = asyncio.new_event_loop()
+        self._loop: asyncio.AbstractEventLoop
+        self._over: asyncio.Event
 
     @property
     def base(self) -> str:
         return f"http://127.0.0.1:{self.port}/v1"
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+        try:
             top = (await reader.readuntil(b"\r\n\r\n")).decode()
             sizes = [line.split(":")[1] for line in top.lower().split("\r\n")
                      if line.startswith("content-length")]  # fmt: skip
             body = await reader.readexactly(int(sizes[0])) if sizes else b"{}"
             self.headers.append(top)
             self.asked.append(json.loads(body))
+            self.arrived.set()
             act = self.script.pop(0) if len(self.script) > 1 else self.script[0]
             await act(writer)
-        writer.close()
+        except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            """The other side, or the story, is over."""
+        finally:
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
 
-    def _run(self, ready: threading.Event) -> None:
-        asyncio.set_event_loop(self._loop)
-        server = self._loop.run_until_complete(
-            asyncio.start_server(self._serve, "127.0.0.1", 0)
-        )
+    async def _run(self, ready: threading.Event) -> None:
+        self._over = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
         self.port = server.sockets[0].getsockname()[1]
         ready.set()
-        self._loop.run_forever()
+        await self._over.wait()
         server.close()
-        for task in asyncio.all_tasks(self._loop):
+        serving = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        for task in serving:
             task.cancel()
-        self._loop.run_until_complete(asyncio.sleep(0.01))
-        self._loop.close()
+        await asyncio.gather(*serving, return_exceptions=True)
 
     @classmethod
     @contextlib.contextmanager
     def running(cls, *acts: Act) -> Iterator[ModelServer]:
         """On a free port, in a thread of its own."""
         server, ready = cls(acts), threading.Event()
-        thread = threading.Thread(target=server._run, args=(ready,), daemon=True)
+        thread = threading.Thread(target=lambda: asyncio.run(server._run(ready)), daemon=True)
         thread.start()
         assert ready.wait(10)
         try:
             yield server
         finally:
-            server._loop.call_soon_threadsafe(server._loop.stop)
+            server._loop.call_soon_threadsafe(server._over.set)
             thread.join(10)

@@ -125,7 +125,7 @@ def test_other_bar_lengths(tmp_path: Path, step: int) -> None:
     ("overrides", "reason"),
     [
         (("execution.time_exit=14000",), ExitReason.TIME),
-        (("execution.liquidation=98",), ExitReason.LIQUIDATION),
+        (("execution.liquidation=98", "execution.margin.call=99"), ExitReason.LIQUIDATION),
         (
             ("execution.trailing={enabled: true, activation: 0.2, distance: 0.3, step: 0.02}",
              "execution.margin.interval=3600", "execution.margin.call=99"),

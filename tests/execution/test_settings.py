@@ -8,7 +8,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from tests.execution.world import BTC, D, World
+from tests.execution.world import BTC, FREE, D, World
 from tradeterm.model.orders import OrderRequest
 from tradeterm.model.timing import SECOND
 from tradeterm.model.vocabulary import ExitReason, OrderStatus, PositionSide
@@ -28,6 +28,22 @@ def entered(**changes: object) -> tuple[World, OrderRequest]:
 def test_the_shipped_files_are_valid() -> None:
     for name, section in (("execution", ExecutionSettings), ("portfolio", PortfolioSettings)):
         section.model_validate(yaml.safe_load((CONFIG / f"{name}.yaml").read_text()))
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value", "complaint"),
+    [
+        ("margin", "call", 40, "the call would never come"),
+        ("entry", "post_only", True, "a market order only takes"),
+    ],
+)
+def test_settings_without_effect_are_refused(
+    section: str, key: str, value: object, complaint: str
+) -> None:
+    shipped = yaml.safe_load((CONFIG / "execution.yaml").read_text())
+    shipped[section][key] = value
+    with pytest.raises(ValidationError, match=complaint):
+        ExecutionSettings.model_validate(shipped)
 
 
 @pytest.mark.parametrize(("slippage", "filled"), [("1", "0.01"), ("2", "0.02")])
@@ -59,7 +75,8 @@ def test_entry_expiry_bounds_an_entry_waiting_at_the_venue() -> None:
 
 
 def test_time_exit_and_liquidation_decide_what_is_closed() -> None:
-    world, _ = entered(time_exit=100, liquidation=D(90))
+    margin = {"opening": FREE, "rollover": FREE, "interval": 14_400, "call": 95}
+    world, _ = entered(time_exit=100, liquidation=D(90), margin=margin)
     world.wait(1)
     # collateral 130; 90 % left = a loss of 13 = 1,300 per BTC: a mid of 63,700
     world.book(BTC, ((63699.2, 9.0),), ((63701.0, 9.0),))

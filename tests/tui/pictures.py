@@ -176,6 +176,8 @@ def card(
         ),
         resolution="modify",
         by="rules",
+        model="rules",
+        misquoted=(),
         reasoning="Sentiment is 22 minutes old, technical analysis 40 seconds: the fresher one "
         "leads, at half the size.",
         confidence=0.61,

@@ -266,10 +266,12 @@ async def test_flatten_takes_back_closes_that_wait_for_the_rate_limit(stage: Sta
     stage.tape.hold(RISE * 60, AFTER + 660, 60_010.0)
     for limit in ("60400", "60500"):
         stage.key(AFTER + 2, "close", position_id="pos-1", size="0.01", limit=limit)
-    stage.key(AFTER + 3, "flatten")
+    stage.key(AFTER + 120, "reconcile")  # what has not left is no difference
+    stage.key(AFTER + 121, "flatten")
     orders = "execution.rate_limit.orders={count: 2, seconds: 600, reserved: 1}"
     taken = "execution.rate_limit.calls={count: 1, seconds: 600, reserved: 0}"
     record = (await stage.play(orders, taken)).sound()
+    assert record.rows("difference") == []
     first, second, market = record.orders("exit")
     for waiting in (first, second):
         assert (waiting["status"], waiting["reason"]) == ("cancelled", "replaced: operator")

@@ -281,18 +281,22 @@ async def test_bars_alone_fill_at_a_stated_estimate(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize(
-    ("override", "reason", "code"),
+    ("overrides", "reason", "code"),
     [
-        ("execution.time_exit=60", "time", "R-TIME"),
-        ("execution.liquidation=99", "liquidation", "R-LIQUIDATION"),
+        (["execution.time_exit=60"], "time", "R-TIME"),
+        (
+            ["execution.liquidation=99", "execution.margin.call=99.9"],
+            "liquidation",
+            "R-LIQUIDATION",
+        ),
     ],
 )
 async def test_what_must_be_closed_is_closed(
-    stage: Stage, override: str, reason: str, code: str
+    stage: Stage, overrides: list[str], reason: str, code: str
 ) -> None:
     opened(stage)
     stage.tape.hold(22 * 60, 24 * 60, 59_400.0)
-    record = (await stage.play(override)).sound()
+    record = (await stage.play(*overrides)).sound()
     assert record.positions()[0]["exit_reason"] == reason
     assert record.summary["exits"][reason] == 1
     assert [alert["code"] for alert in record.bodies("system")] == [code]

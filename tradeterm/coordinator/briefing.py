@@ -76,9 +76,7 @@ def misquoted(answer: ArbiterAnswer, question: ArbiterQuestion) -> tuple[str, ..
     known = list(_figures(facts(question)))
     known += [answer.confidence, answer.size_reduction]
     known += [value for value in (answer.leverage, answer.entry) if value is not None]
-    found = [
-        quoted for quoted in _NUMBER.findall(answer.reasoning) if not _is_known(quoted, known)
-    ]
+    found = [quoted for quoted in _NUMBER.findall(answer.reasoning) if not _is_known(quoted, known)]
     return tuple(dict.fromkeys(found))[:MOST_MISQUOTED]
 
 

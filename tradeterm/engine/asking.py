@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 
 import msgspec
+from msgspec.structs import replace
 
 from tradeterm.coordinator.coordinator import Coordinator
 from tradeterm.coordinator.degradation import Permission
@@ -68,7 +68,9 @@ class Asking:
         """The analysts heard, shuffled by seed and question: no place in the list is always one's."""
 
         def draw(name: str) -> bytes:
-            return hashlib.sha256(f"{self._core.seed}:opinions:{question.id}:{name}".encode()).digest()
+            return hashlib.sha256(
+                f"{self._core.seed}:opinions:{question.id}:{name}".encode()
+            ).digest()
 
         return tuple(sorted(question.proposal.consensus.heard, key=draw))
 

@@ -12,6 +12,7 @@ import msgspec
 
 from tradeterm.engine.core import Core
 from tradeterm.engine.timers import NEVER
+from tradeterm.market.symbol import BARS
 from tradeterm.model.market import Trade
 from tradeterm.model.orders import Fill
 from tradeterm.model.timing import SECOND
@@ -99,8 +100,10 @@ class Fidelity:
     def due(self, now: int) -> None:
         """Take the samples that are due; a fill that has all of them becomes a journal row."""
         for symbol, prints in list(self.watched.items()):
+            # Bars show nothing of the seconds after a fill: waiting for more would tell no more.
+            blind = self._core.market.symbol(symbol).mode == BARS
             for watch in list(prints.watches):
-                while self._next(watch) <= now:
+                while self._next(watch) <= (NEVER - 1 if blind else now):
                     self._sample(symbol, prints, watch)
                 if len(watch.samples) >= len(self._seconds):
                     prints.watches.remove(watch)

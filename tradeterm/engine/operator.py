@@ -179,7 +179,7 @@ class Operator:
             return _unknown_task(command.task)
         plan = self._trading.rebalancing.plans.current
         if agent is AgentName.PORTFOLIO:
-            self._trading.rebalancing.allow()
+            self._trading.rebalancing.force()
         self._analysis.run_task(agent)
         if agent is AgentName.PORTFOLIO and plan is not None:
             return CommandResult(True, f"{agent} ran; {plan.id} goes on: one plan at a time")

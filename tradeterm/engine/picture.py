@@ -34,7 +34,7 @@ from tradeterm.model.outputs import (
 )
 from tradeterm.model.proposals import Card, TradeIntent
 from tradeterm.model.timing import SECOND
-from tradeterm.model.vocabulary import AgentName, CardState, PositionSide, Side
+from tradeterm.model.vocabulary import AgentName, CardState, PositionSide, Route, Side
 
 BOOK_DEPTH = 50
 CHART_BARS = 240
@@ -51,6 +51,8 @@ class PacingFacts:
     market_time: int
     uptime: float
     store_lag: float
+    day: str = ""
+    """The wall clock's UTC day: what models may cost is counted by it."""
 
 
 def build_view(engine: Engine, pacing: PacingFacts, version: int) -> ConsoleView:
@@ -128,13 +130,30 @@ def _status(engine: Engine, account: AccountView, pacing: PacingFacts) -> Status
         speed=pacing.speed,
         waiting_for_operator=pacing.waiting,
         data_age=max(0.0, (pacing.market_time - last) / SECOND) if last else None,
-        advisor=core.settings.llm.provider.upper(),
+        advisor=_advisor(engine),
+        llm_cost=_llm_cost(engine, pacing),
         llm_cap=core.settings.llm.daily_cap,
         market_time=pacing.market_time,
         uptime=pacing.uptime,
         alarms=core.events.alarms,
         store_lag=pacing.store_lag,
     )
+
+
+def _advisor(engine: Engine) -> str:
+    """Who settles conflicts; while a question is out, who is being asked."""
+    llm = engine.core.settings.llm
+    if llm.provider == "rules":
+        return "RULES"
+    asked = llm.roles.arbiter.model
+    if any(question.route in (Route.ADVISOR, Route.PROBE) for question in engine.effects):
+        return f"asking {asked}"
+    return asked if llm.provider == "litellm" else f"cassette of {asked}"
+
+
+def _llm_cost(engine: Engine, pacing: PacingFacts) -> Decimal:
+    counts = engine.core.counters.llm
+    return counts.day_cost if counts.day == pacing.day else ZERO
 
 
 def _position(engine: Engine, position: Position, account: AccountView) -> PositionView:
@@ -203,6 +222,8 @@ def _card(card: Card, account: AccountView, engine: Engine) -> CardView:
         evidence=card.conflict.evidence,
         resolution=card.resolution.action.value,
         by=card.resolution.by.value,
+        model=card.resolution.model,
+        misquoted=card.resolution.misquoted,
         reasoning=card.resolution.reasoning,
         confidence=card.resolution.confidence,
         closing=intent is None,

@@ -17,7 +17,14 @@ from tradeterm.model.money import ZERO, ledger_amount
 from tradeterm.model.orders import NO_FUNDS, Order
 from tradeterm.model.outputs import RebalanceLeg
 from tradeterm.model.timing import MINUTE
-from tradeterm.model.vocabulary import OrderStatus, PlanStatus, Purpose, RunState, Side
+from tradeterm.model.vocabulary import (
+    AccountBook,
+    OrderStatus,
+    PlanStatus,
+    Purpose,
+    RunState,
+    Side,
+)
 from tradeterm.portfolio.plans import SHORT, Plan, draw_up
 
 #: What gave way to trading looks again after this (a card lives two minutes).
@@ -132,7 +139,9 @@ class Plans:
         if plan is not None:
             self._pause(plan, core.state.value, row_id)
             self._set_timer(plan, plan.expires)
-        books.booked(books.execution.withhold(core.now, core.state.value))
+        for request in books.execution.unsent():
+            if request.book is AccountBook.SPOT:
+                books.cancel(request.id, core.state.value)
 
     def _go_on_again(self, row_id: str) -> None:
         plan, core = self.current, self._core

@@ -21,6 +21,7 @@ class RebalancingState(msgspec.Struct):
     """What waits, since when, and the plans."""
 
     waits: bool
+    forced: bool
     earliest: int
     plans: PlansState
 
@@ -39,18 +40,20 @@ class Rebalancing:
         self._core = core
         self._conduct = books.conduct
         self._busy = busy
+        self._forced = False
+        """Whether the operator's word stands for the next look: it need not wait its day."""
         self._earliest = 0
         """When the next one may begin."""
 
     def act(self, allocation: AllocationView, parent: str) -> None:
         """Begin a rebalance, or none while a decision on one of its symbols is under way."""
         core = self._core
-        self.waits = False
-        earliest = max(self._earliest, self._conduct.until(REBALANCE))
+        forced, self.waits, self._forced = self._forced, False, False
+        earliest = max(0 if forced else self._earliest, self._conduct.until(REBALANCE))
         if not allocation.legs or self.plans.current is not None or core.now < earliest:
             return
         if not self._busy().isdisjoint(leg.symbol for leg in allocation.legs):
-            self.waits = True
+            self.waits, self._forced = True, forced
             core.timers.set(task_timer(AgentName.PORTFOLIO), core.now + RETRY)
             core.count(core.counters.detected, ConflictType.REBALANCE.value)
             core.alert("C-REBALANCE-WAITS", "info", "rebalance waits: trading goes first", parent)
@@ -60,15 +63,19 @@ class Rebalancing:
         core.counters.rebalances += 1
         self.plans.start(allocation.legs, parent)
 
+    def force(self) -> None:
+        """The look that follows need not wait its day, nor its retries while it gives way."""
+        self._forced = True
+
     def allow(self) -> None:
-        """The next one need not wait its day: the last came to nothing, or it is forced."""
+        """The next one need not wait its day: the last came to nothing."""
         self._earliest = 0
 
     def dump(self) -> RebalancingState:
         """For a snapshot."""
-        return RebalancingState(self.waits, self._earliest, self.plans.dump())
+        return RebalancingState(self.waits, self._forced, self._earliest, self.plans.dump())
 
     def load(self, state: RebalancingState) -> None:
         """Continue as the dumped one would."""
-        self.waits, self._earliest = state.waits, state.earliest
+        self.waits, self._forced, self._earliest = state.waits, state.forced, state.earliest
         self.plans.load(state.plans)

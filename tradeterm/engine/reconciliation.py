@@ -140,10 +140,11 @@ class Reconciliation:
 
     def _orders(self, there: Mapping[str, VenueOrder]) -> Iterator[_Found]:
         execution, kinds = self._books.execution, DifferenceKind
+        unsent = {request.id for request in execution.unsent()}
         for order in execution.working.values():
             known, symbol = there.get(order.id), order.request.symbol
             if known is None:
-                if not self._on_its_way(order):
+                if order.id not in unsent and not self._on_its_way(order):
                     yield _Found(kinds.ORDER_MISSING, order.id, symbol, order.remaining, ZERO)
             elif known.filled != order.filled:
                 yield _Found(kinds.ORDER_FILLED, order.id, symbol, order.filled, known.filled)
@@ -153,7 +154,7 @@ class Reconciliation:
                 yield _Found(kinds.ORDER_UNKNOWN, known.id, known.symbol, ZERO, left)
 
     def _on_its_way(self, order: Order) -> bool:
-        """A venue cannot know yet what was sent just now (or waits for the rate limit)."""
+        """A venue cannot know yet what was sent just now."""
         young = self._core.now < order.created + self._patience
         return young and order.status is OrderStatus.PENDING
 

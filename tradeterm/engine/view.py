@@ -121,6 +121,10 @@ class CardView:
     reasoning: str
     """Quotation: text of an arbiter, shown below the facts."""
     confidence: float
+    model: str
+    """Who that was; ``rules`` for the rule arbiter."""
+    misquoted: tuple[str, ...]
+    """Figures in the reasoning that the arbiter was not told."""
     closing: bool
     """It closes what is open: no entry, stop, target or leverage belongs to it."""
     follows: str

@@ -49,7 +49,6 @@ from tradeterm.model.orders import (
 )
 from tradeterm.model.reconciling import VenueSnapshot
 from tradeterm.model.vocabulary import (
-    AccountBook,
     ExitReason,
     OrderStatus,
     Purpose,
@@ -110,6 +109,7 @@ class Execution:
         self._venue = PaperExchange(settings, instruments, books, seed, self._purse.afford)
         self._agenda = self._venue.agenda
         self._outbox = Outbox(settings.rate_limit, self._venue, self._last_sent)
+        self.unsent = self._outbox.unsent
         self.fees = Fees(fees)
         """What trading costs now; looking at it changes nothing."""
         self.interested: dict[str, Resting] = self._venue.interested
@@ -245,11 +245,6 @@ class Execution:
             and (only is None or only(order.request))
         ]
         return [event for order_id in entries for event in self.cancel(order_id, now, reason)]
-
-    def withhold(self, now: int, reason: str) -> list[ExecutionEvent]:
-        """Spot orders that still wait for room at the venue do not leave."""
-        unsent = [one.id for one in self._outbox.unsent() if one.book is AccountBook.SPOT]
-        return [event for order_id in unsent for event in self.cancel(order_id, now, reason)]
 
     def on_market(self, event: MarketEvent) -> list[ExecutionEvent]:
         """Let a trade or candle act on resting orders, then on the guards of positions."""

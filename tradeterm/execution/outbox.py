@@ -195,8 +195,9 @@ class Outbox:
         return Headroom(self._budget.rooms(now), len(self._urgent) + len(self._patient))
 
     def unsent(self) -> list[OrderRequest]:
-        """Entries and spot orders that have not left, oldest first."""
-        return [one.request for one in self._patient.values() if one.what is Errand.ORDER]
+        """Orders that have not left: closes, then the others, oldest first."""
+        waiting = (*self._urgent.values(), *self._patient.values())
+        return [one.request for one in waiting if one.what is Errand.ORDER]
 
     # -- state -------------------------------------------------------------------------------
 

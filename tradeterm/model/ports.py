@@ -112,6 +112,8 @@ class ModelCall(msgspec.Struct, frozen=True, gc=False):
     """JSON schema of the answer."""
     temperature: float
     max_tokens: int
+    local: bool = False
+    """It stays on this machine: a key is sent when there is one, and not asked for."""
     prices: tuple[Decimal | None, Decimal | None] = (None, None)
     """USD per million tokens in and out; None: the adapter's own table."""
 

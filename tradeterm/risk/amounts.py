@@ -7,7 +7,7 @@ from tradeterm.model.proposals import RuleOutcome
 from tradeterm.model.vocabulary import PositionSide
 from tradeterm.risk.case import Case
 from tradeterm.risk.codes import RiskCode
-from tradeterm.risk.outcomes import judged, percent, stated, unjudged
+from tradeterm.risk.outcomes import judged, percent, unjudged
 from tradeterm.risk.sizing import spiking
 
 
@@ -15,14 +15,14 @@ def opposite(case: Case) -> RuleOutcome:
     """Same symbol, other side: never hedged. The other side is closed first."""
     longs, shorts = _sides(case)
     against = shorts if case.intent.side is PositionSide.LONG else longs
-    return stated("opposite", RiskCode.OPPOSITE, str(against), "<= 0", ok=against <= 0)
+    return judged("opposite", RiskCode.OPPOSITE, str(against), "<= 0", ok=against <= 0)
 
 
 def positions_symbol(case: Case) -> RuleOutcome:
     """Positions on the symbol, both sides, pending entries and this one included."""
     count, limit = sum(_sides(case)) + 1, case.settings.max_positions_per_symbol
     code, text = RiskCode.POSITIONS_SYMBOL, case.allowances.texts["positions_symbol"]
-    return stated("positions_symbol", code, str(count), text, ok=count <= limit)
+    return judged("positions_symbol", code, str(count), text, ok=count <= limit)
 
 
 def positions(case: Case) -> RuleOutcome:
@@ -30,7 +30,7 @@ def positions(case: Case) -> RuleOutcome:
     assert case.burden is not None
     count, limit = case.burden.total + 1, case.settings.max_positions
     text = case.allowances.texts["positions"]
-    return stated("positions", RiskCode.POSITIONS, str(count), text, ok=count <= limit)
+    return judged("positions", RiskCode.POSITIONS, str(count), text, ok=count <= limit)
 
 
 def _sides(case: Case) -> tuple[int, int]:
@@ -46,7 +46,7 @@ def volatility(case: Case) -> RuleOutcome:
     ratio = case.facts.volatility
     limit = case.allowances.texts["volatility"]
     if ratio is None:
-        return stated("volatility", RiskCode.VOLATILITY, "not warm", limit, ok=True)
+        return judged("volatility", RiskCode.VOLATILITY, "not warm", limit, ok=True)
     calm = 0 <= ratio <= case.allowances.spike
     ok = calm or (spiking(case) and _within(case, "volatility"))
     return judged("volatility", RiskCode.VOLATILITY, f"{ratio:.2f}", limit, ok=ok)
@@ -56,7 +56,7 @@ def losses(case: Case) -> RuleOutcome:
     """After too many losses in a row the next size is halved."""
     streak, text = case.account.loss_streak, case.allowances.texts["losses"]
     ok = not case.facts.standing.halved or _within(case, "losses")
-    return stated("losses", RiskCode.LOSSES, str(streak), text, ok=ok)
+    return judged("losses", RiskCode.LOSSES, str(streak), text, ok=ok)
 
 
 def _within(case: Case, rule: str) -> bool:

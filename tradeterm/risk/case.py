@@ -25,7 +25,7 @@ class Case:
 
     __slots__ = (
         "account", "allowances", "burden", "caps", "cut", "drawdown", "facts", "fill", "fitting",
-        "instrument", "intent", "leverage_text", "limits", "mid", "numbers_ok", "one_percent", "settings", "sizing_text", "stop_set", "trouble",
+        "instrument", "intent", "leverage_text", "limits", "mid", "numbers_ok", "one_percent", "settings", "sign", "sizing_text", "stop_set", "trouble",
         "unit_notional", "unit_risk", "views",
     )  # fmt: skip
 
@@ -48,6 +48,8 @@ class Case:
         self.instrument = instruments.get(intent.symbol)
         self.numbers_ok = usable_numbers(intent)
         self.intent = intent
+        self.sign = intent.side.sign
+        """+1 for a long, −1 for a short."""
         self.cut: set[str] = set()
         """Rules that changed the trade."""
         self.stop_set = False
@@ -99,7 +101,7 @@ class Case:
         least = entry * self.allowances.min_stop / HUNDRED + instrument.tick
         most = entry * self.allowances.max_stop / HUNDRED - instrument.tick
         distance = max(min(exact(atr) * factor, most), least)
-        stop = instrument.price(entry - distance * self.intent.side.sign)
+        stop = instrument.price(entry - distance * self.sign)
         if stop > 0:
             self.intent = replace(self.intent, stop=stop)
             self.stop_set = True
@@ -110,7 +112,7 @@ class Case:
         try:
             held = sums.of(self.account)
             self.burden = burden = Burden(self.account, held)
-            self.views = correlated_views(intent.symbol, intent.side.sign, burden.signed, known)
+            self.views = correlated_views(intent.symbol, self.sign, burden.signed, known)
         except ArithmeticError as error:  # unpriced, or a NaN among what is held or measured
             self.burden = None
             self.trouble = str(error) or type(error).__name__

@@ -10,7 +10,7 @@ from tradeterm.model.vocabulary import Level, PositionSide, RunState
 from tradeterm.risk.breakers import lost_percent
 from tradeterm.risk.case import Case
 from tradeterm.risk.codes import RiskCode
-from tradeterm.risk.outcomes import fresh, judged, percent, reconciled, stated
+from tradeterm.risk.outcomes import fresh, judged, percent, reconciled
 
 
 def run_state(case: Case) -> RuleOutcome:
@@ -19,7 +19,7 @@ def run_state(case: Case) -> RuleOutcome:
     if state is RunState.RUNNING:
         return _RUNNING
     code = RiskCode.PAUSED if state is RunState.PAUSED else RiskCode.HALTED
-    return stated("run_state", code, str(state), "running", ok=False)
+    return judged("run_state", code, str(state), "running", ok=False)
 
 
 def level(case: Case) -> RuleOutcome:
@@ -28,21 +28,21 @@ def level(case: Case) -> RuleOutcome:
     if now is Level.NORMAL:
         return _NORMAL
     ok = now in (Level.NORMAL, Level.REDUCED, Level.LIMITED)
-    return stated("level", RiskCode.EMERGENCY, str(now), "below EMERGENCY", ok=ok)
+    return judged("level", RiskCode.EMERGENCY, str(now), "below EMERGENCY", ok=ok)
 
 
 def symbol(case: Case) -> RuleOutcome:
     """The symbol has an instrument."""
     known = case.instrument is not None
     name = case.intent.symbol
-    return stated("symbol", RiskCode.UNKNOWN_SYMBOL, name, "a known symbol", ok=known)
+    return judged("symbol", RiskCode.UNKNOWN_SYMBOL, name, "a known symbol", ok=known)
 
 
 def numbers(case: Case) -> RuleOutcome:
     """Every figure of the trade is finite and positive, leverage at least 1."""
     if case.numbers_ok:
         return _NUMBERS
-    return stated("numbers", RiskCode.BAD_NUMBER, "unusable", "usable", ok=False)
+    return judged("numbers", RiskCode.BAD_NUMBER, "unusable", "usable", ok=False)
 
 
 def account(case: Case) -> RuleOutcome:
@@ -55,7 +55,7 @@ def market(case: Case) -> RuleOutcome:
     """There is a two-sided, uncrossed price, and a rate to the account currency."""
     if case.mid is not None:
         return _MARKET
-    return stated("market", RiskCode.BAD_MARKET, "unusable", "usable", ok=False)
+    return judged("market", RiskCode.BAD_MARKET, "unusable", "usable", ok=False)
 
 
 def data_age(case: Case) -> RuleOutcome:
@@ -72,7 +72,7 @@ def breaker(case: Case) -> RuleOutcome:
     """No breaker waits to be lifted or reset."""
     tripped = case.facts.standing.tripped
     shown = ", ".join(tripped) or "none"
-    return stated("breaker", RiskCode.BREAKER, shown, "none tripped", ok=not tripped)
+    return judged("breaker", RiskCode.BREAKER, shown, "none tripped", ok=not tripped)
 
 
 def daily_loss(case: Case) -> RuleOutcome:
@@ -127,7 +127,7 @@ def entry_rate(case: Case) -> RuleOutcome:
     """Entries within a minute, this one included."""
     count, limit = case.facts.standing.entries + 1, case.settings.throttle.entries_per_minute
     text = case.allowances.texts["entry_rate"]
-    return stated("entry_rate", RiskCode.ENTRY_RATE, str(count), text, ok=count <= limit)
+    return judged("entry_rate", RiskCode.ENTRY_RATE, str(count), text, ok=count <= limit)
 
 
 def message_rate(case: Case) -> RuleOutcome:
@@ -135,7 +135,7 @@ def message_rate(case: Case) -> RuleOutcome:
     count, limit = case.facts.standing.messages + 1, case.settings.throttle.messages_per_minute
     code = RiskCode.MESSAGE_RATE
     text = case.allowances.texts["message_rate"]
-    return stated("message_rate", code, str(count), text, ok=count <= limit)
+    return judged("message_rate", code, str(count), text, ok=count <= limit)
 
 
 def repeated(case: Case) -> RuleOutcome:
@@ -143,7 +143,7 @@ def repeated(case: Case) -> RuleOutcome:
     since = case.facts.standing.since_same[case.intent.side is PositionSide.SHORT]
     text = case.allowances.texts["repeated"]
     if since is None:
-        return stated("repeated", RiskCode.REPEATED, "never", text, ok=True)
+        return judged("repeated", RiskCode.REPEATED, "never", text, ok=True)
     ok = since >= case.settings.throttle.repeat
     return judged("repeated", RiskCode.REPEATED, f"{since:.3f} s", text, ok=ok)
 
@@ -152,7 +152,7 @@ def unusual_move(case: Case) -> RuleOutcome:
     """How far the price went within minutes; bars that are longer cannot tell."""
     move, text = case.facts.move, case.allowances.texts["unusual_move"]
     if move is None:
-        return stated("unusual_move", RiskCode.UNUSUAL_MOVE, "unknown", text, ok=True)
+        return judged("unusual_move", RiskCode.UNUSUAL_MOVE, "unknown", text, ok=True)
     ok = 0 <= move <= case.allowances.unusual
     return judged("unusual_move", RiskCode.UNUSUAL_MOVE, f"{move:.4f}", text, ok=ok)
 

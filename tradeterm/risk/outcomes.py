@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from functools import lru_cache
 
 from tradeterm.model.proposals import RuleOutcome
 from tradeterm.risk.codes import RiskCode
@@ -15,12 +14,6 @@ PASS, REDUCED, FAIL = "pass", "reduced", "fail"
 def judged(rule: str, code: RiskCode, value: str, limit: str, *, ok: bool) -> RuleOutcome:
     """A finding in words; a code is a string as it is."""
     return RuleOutcome(rule, code, value, limit, PASS if ok else FAIL)
-
-
-@lru_cache(maxsize=1024)
-def stated(rule: str, code: RiskCode, value: str, limit: str, *, ok: bool) -> RuleOutcome:
-    """``judged`` for findings with few different values: the same object again."""
-    return judged(rule, code, value, limit, ok=ok)
 
 
 def fresh(facts: MarketFacts) -> RuleOutcome:
@@ -35,7 +28,7 @@ def fresh(facts: MarketFacts) -> RuleOutcome:
 def reconciled(facts: MarketFacts) -> RuleOutcome:
     """The venue agrees on the symbol's orders and positions, or an operator adopted its word."""
     value = facts.unreconciled or "none"
-    return stated("reconciled", RiskCode.UNRECONCILED, value, "none", ok=not facts.unreconciled)
+    return judged("reconciled", RiskCode.UNRECONCILED, value, "none", ok=not facts.unreconciled)
 
 
 def percent(value: Decimal) -> str:

@@ -74,7 +74,7 @@ def reward_risk(case: Case) -> RuleOutcome:
     assert intent.stop is not None
     assert intent.target is not None
     assert fill is not None
-    sign = intent.side.sign
+    sign = case.sign
     won = sign * (intent.target - fill) - fee * (fill + intent.target)
     lost = sign * (fill - intent.stop) + fee * (fill + intent.stop)
     ratio = won / lost if lost > 0 else ZERO
@@ -90,7 +90,7 @@ def cost(case: Case) -> RuleOutcome:
     assert fill is not None
     per_side = facts.taker_fee + settings.expected_slippage / HUNDRED
     costs = facts.ask - facts.bid + per_side * (fill + intent.target)
-    way, most = intent.side.sign * (intent.target - fill), settings.max_cost
+    way, most = case.sign * (intent.target - fill), settings.max_cost
     ok = way > 0 and costs * HUNDRED <= most * way
     shown = percent(costs * HUNDRED / way) if way > 0 else "endless"
     return judged("cost", RiskCode.COST, shown, case.allowances.texts["cost"], ok=ok)

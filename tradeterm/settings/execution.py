@@ -80,6 +80,12 @@ class EntrySettings(Section):
     expiry: int = Field(gt=0)
     """Seconds an entry works before it expires."""
 
+    @model_validator(mode="after")
+    def _only_limits_rest(self) -> EntrySettings:
+        if self.post_only and self.type == "market":
+            raise ValueError("entry.post_only needs entry.type limit; a market order only takes")
+        return self
+
 
 class WindowSettings(Section):
     """At most ``count`` in any ``seconds``."""
@@ -157,6 +163,15 @@ class ExecutionSettings(Section):
     reconcile: ReconcileSettings
     fidelity: tuple[int, ...] = Field(min_length=1)
     """Seconds after a fill at which it is compared with what the market printed."""
+
+    @model_validator(mode="after")
+    def _called_before_liquidated(self) -> ExecutionSettings:
+        if self.margin.call <= self.liquidation:
+            raise ValueError(
+                f"margin.call {self.margin.call} is not above liquidation {self.liquidation}; "
+                "the call would never come"
+            )
+        return self
 
     @model_validator(mode="after")
     def _fidelity_ascends(self) -> ExecutionSettings:

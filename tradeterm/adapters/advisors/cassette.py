@@ -89,7 +89,7 @@ class RecordingModels:
 
     def _write(self, line: Line) -> None:
         try:
-            with self._path.open("ab", opener=_private) as file:
+            with open(self._path, "ab", opener=_private) as file:
                 file.write(msgspec.json.encode(line) + b"\n")
         except OSError as error:
             raise CassetteError(f"llm.cassette {self._path}: {error.strerror}") from error

@@ -71,7 +71,7 @@ class LitellmModels:
             key = find_key(call.key_name, os.environ, self._env_file) if call.key_name else None
         except ConfigError as error:
             return ModelReply(TryOutcome.NO_KEY, "", 0, cost=Decimal(0), fault=str(error))
-        if call.key_name and key is None:
+        if call.key_name and key is None and not call.local:
             where = f"{call.key_name} is neither in the environment nor in .env nor in the keyring"
             return ModelReply(TryOutcome.NO_KEY, "", 0, cost=Decimal(0), fault=where)
         wire = Wire(call.address)
@@ -85,10 +85,12 @@ class LitellmModels:
         latency = perf_counter_ns() - started
         if not waiting.done() or waiting.cancelled():
             waiting.cancel()
-            return _told(call, key, wire, latency, TryOutcome.TIMEOUT, f"no answer in {seconds:.1f} s")
-        error = waiting.exception()
-        if error is not None:
-            return _told(call, key, wire, latency, *_failure(error, wire, seconds))
+            return _told(
+                call, key, wire, latency, TryOutcome.TIMEOUT, f"no answer in {seconds:.1f} s"
+            )
+        failure = waiting.exception()
+        if failure is not None:
+            return _told(call, key, wire, latency, *_failure(failure, wire, seconds))
         return _answered(call, key, wire, latency, waiting.result())
 
     def finish(self) -> None:
@@ -127,7 +129,7 @@ def _load(found: Future[Any]) -> None:
         # What it imports on its first use costs as long again; no question should pay for that.
         litellm.completion("openai/warm", [{"role": "user", "content": "-"}], mock_response="-")
         importlib.import_module("openai.resources.chat.completions")
-    except BaseException as error:  # noqa: BLE001 - whoever waits for it must hear of it
+    except BaseException as error:
         log.exception("litellm cannot be loaded")
         found.set_exception(error)
     else:
@@ -181,7 +183,11 @@ def _client(provider: str, call: ModelCall, key: str | None, guard: Guard, secon
         )
     from litellm.llms.custom_httpx.http_handler import AsyncHTTPHandler
 
-    return AsyncHTTPHandler(timeout=seconds, transport=guard, follow_redirects=False)
+    return AsyncHTTPHandler(
+        timeout=seconds,
+        transport=guard,  # type: ignore[arg-type]  # likewise
+        follow_redirects=False,
+    )
 
 
 def _failure(error: BaseException, wire: Wire, seconds: float) -> tuple[TryOutcome, str]:
@@ -205,7 +211,9 @@ def _failure(error: BaseException, wire: Wire, seconds: float) -> tuple[TryOutco
     return TryOutcome.UNREACHABLE, f"no connection ({type(error).__name__})"
 
 
-def _answered(call: ModelCall, key: str | None, wire: Wire, latency: int, response: Any) -> ModelReply:
+def _answered(
+    call: ModelCall, key: str | None, wire: Wire, latency: int, response: Any
+) -> ModelReply:
     choices = list(response.choices or ())
     if not choices:
         return _told(call, key, wire, latency, TryOutcome.EMPTY, "the answer holds no choices")

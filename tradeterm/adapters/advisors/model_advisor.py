@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from decimal import Decimal
 from typing import Final
+
+from msgspec.structs import replace
 
 from tradeterm.adapters.advisors.prompting import Prompt, arbiter_prompt, repairing
 from tradeterm.adapters.advisors.rules import RulesAdvisor
@@ -164,6 +165,7 @@ class ModelAdvisor:
             schema=prompt.schema,
             temperature=self._role.temperature,
             max_tokens=self._role.max_tokens,
+            local=endpoint.is_local,
             prices=(endpoint.input_price, endpoint.output_price),
         )
 

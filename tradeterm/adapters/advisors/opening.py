@@ -57,7 +57,7 @@ def remarks(settings: LlmSettings) -> Iterator[str]:
         except ConfigError as error:
             yield str(error)
             continue
-        if not known:
+        if not (known or endpoint.is_local):
             yield (
                 f"{endpoint.model} has no key: put {name} into the environment, .env (chmod 600) "
                 "or the keyring; until then it is not asked"

@@ -67,9 +67,7 @@ def settlement(text: str) -> Settlement:
         raise Unusable(_complaints(error)) from None
 
 
-def arbiter_answer(
-    text: str, question: ArbiterQuestion, model: str, latency: int
-) -> ArbiterAnswer:
+def arbiter_answer(text: str, question: ArbiterQuestion, model: str, latency: int) -> ArbiterAnswer:
     """The answer inside the coordinator's own bounds; raises Unusable."""
     said = settlement(text)
     answer = ArbiterAnswer(

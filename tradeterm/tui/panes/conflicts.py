@@ -203,9 +203,22 @@ def _quotation(card: CardView, width: int) -> list[Line]:
         return []
     said = wrap(card.reasoning, max(10, width - 2))
     return [
-        ((f"{card.by} wrote, {card.confidence:.2f} sure:", "quiet"),),
+        ((f"{_author(card)} wrote, {card.confidence:.2f} sure:", "quiet"),),
         *((("▏ ", "faint"), (part, "quiet+italic")) for part in said),
+        *_misquoted(card, width),
     ]
+
+
+def _author(card: CardView) -> str:
+    """A model by its name, the rule arbiter as such."""
+    return clip(card.model, 40) if card.by == "llm" else card.by
+
+
+def _misquoted(card: CardView, width: int) -> list[Line]:
+    if not card.misquoted:
+        return []
+    figures_named = ", ".join(card.misquoted)
+    return _hanging("! ", f"not among the facts it was told: {figures_named}", width, "warn")
 
 
 def _head(card: CardView, width: int) -> list[Line]:
