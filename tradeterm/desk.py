@@ -169,6 +169,7 @@ class Desk:
             },
         )
         await self._control.start()
+        self.driver.advisor.begin()
         gc.freeze()  # what is loaded by now stays: no collection has to walk through it
         try:
             await self.driver.run()
@@ -230,6 +231,7 @@ class Desk:
                     Slice([session_row(self.engine, "run_finished", self.run_id, body)])
                 )
         finally:
+            self.feed.close()
             await self.store.close()
 
 

@@ -206,9 +206,18 @@ def _portfolio_lines(facts: Record) -> list[str]:
         lines += ["", *table(columns, facts["positions"], "")]
     if facts["fee_tier"]:
         tier = facts["fee_tier"]
-        lines += ["", "fees: " + ", ".join(f"{name} {cell(name, tier[name])}" for name in tier)]
+        lines += ["", _tier_line({name: cell(name, tier[name]) for name in tier}, currency)]
     for room in facts["rate_limits"]:
         lines.append(f"rate limit {room['name']}: {room['left']:g} of {room['of']:g} left")
     for each in facts["differences"]:
         lines.append(f"DIFFERS {each['id']}: {each['text']}")
     return lines
+
+
+def _tier_line(tier: dict[str, str], currency: str) -> str:
+    """The step of the fee ladder, with its units."""
+    following = "" if tier["next_volume"] == "-" else f", next step at {tier['next_volume']}"
+    return (
+        f"fees: maker {tier['maker']} %, taker {tier['taker']} %"
+        f" at {tier['volume']} {currency} in 30 days{following}"
+    )

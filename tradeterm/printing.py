@@ -58,7 +58,7 @@ def cell(name: str, value: Any) -> str:
     if name in STAMPS and value and isinstance(value, int):
         return iso(value)
     if isinstance(value, list):
-        return ", ".join(cell(name, each) for each in value)
+        return ", ".join(cell(name, each) for each in value) or "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
     return amount(str(value))

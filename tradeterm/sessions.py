@@ -173,14 +173,17 @@ def refuse_another(recovered: Recovered, feed: Feed, request: RunRequest) -> Non
     recorded, asked = recovered.started["identity"], identity(feed, request)
     if recorded == asked:
         return
+    keys = [key for key in sorted({*recorded, *asked}) if recorded.get(key) != asked.get(key)]
     different = [
         f"{key} {recorded.get(key, 'none')} there, {asked.get(key, 'none')} asked"
-        for key in sorted({*recorded, *asked})
-        if recorded.get(key) != asked.get(key)
+        for key in keys
+        if key != "engine_seed" or "seed" not in keys
     ]
+    only_seed = {*keys} <= {"seed", "engine_seed"}
+    remedy = f"continue it with --seed {recorded['engine_seed']}, or " if only_seed else ""
     raise RunMismatch(
         f"{recovered.paths.db} holds a run of another market ({'; '.join(different)}); "
-        "use --db FILE for this one, or --fresh to begin a new run in the same file"
+        f"{remedy}use --db FILE for this one, or --fresh to begin a new run in the same file"
     )
 
 

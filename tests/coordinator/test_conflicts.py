@@ -142,6 +142,18 @@ def test_a_material_cut_by_risk_is_a_contradiction(size: str, *, contradicts: bo
         assert "position_size" in weighed.conflict.evidence[0]
 
 
+@pytest.mark.parametrize(("size", "contradicts"), [("0.01", False), ("0.0074", True)])
+def test_what_standing_policy_takes_was_foreseen(size: str, *, contradicts: bool) -> None:
+    """Half of a wish of 0.02 is left after losses; a quarter less than that is news."""
+    keeper, found = considered()
+    smaller = coordinator().propose(signal(size=D(size)), Evidence(), account(), NOW)
+    assert smaller is not None
+    half = verdict(
+        smaller.intent, status=VerdictStatus.MODIFIED, codes=("losses",), foreseen=D("0.01")
+    )
+    assert (keeper.weigh(found, half, NOW).conflict is not None) is contradicts
+
+
 def test_a_material_cut_joins_what_is_already_contradicted() -> None:
     keeper, found = considered(Evidence(rebalance_pending=True))
     small = coordinator().propose(signal(size=D("0.001")), Evidence(), account(), NOW)

@@ -34,7 +34,7 @@ def test_the_shipped_files_are_valid() -> None:
     ("section", "key", "value", "complaint"),
     [
         ("margin", "call", 40, "the call would never come"),
-        ("entry", "post_only", True, "a market order only takes"),
+        ("entry", "post_only", True, "others only take"),
     ],
 )
 def test_settings_without_effect_are_refused(

@@ -237,7 +237,7 @@ def order(
         type=kind,
         purpose=purpose,
         size=D("0.42"),
-        filled=D("0.42") if status == "filled" else D(0),
+        filled={"filled": D("0.42"), "partially_filled": D("0.17")}.get(status, D(0)),
         price=D(price) if price else None,
         status=status,
         created=NOW - n * MINUTE,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.tui.conftest import Open
@@ -143,3 +145,13 @@ async def test_an_empty_queue_ends_with_a_whole_sentence(
             assert lines[0] == "nothing to decide"
             assert len(lines) <= box.size.height - 2
             assert lines[-1].endswith(("decide", "."))
+
+
+def test_a_model_is_named_and_what_it_made_up_is_marked() -> None:
+    written = replace(
+        card(17, "BTC/USDT", "TA long .62", 41), by="llm", model="deepseek/deepseek-chat",
+        reasoning="Support at 64,000 holds.", misquoted=("64,000",),
+    )  # fmt: skip
+    text = shown(written)
+    assert "deepseek/deepseek-chat wrote, 0.61 sure:\n▏ Support at 64,000 holds." in text
+    assert "! not among the facts it was told: 64,000" in text

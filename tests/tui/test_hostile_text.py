@@ -51,7 +51,9 @@ def poisoned(text: str) -> ConsoleView:
                 evidence=(text, text),
                 reasoning=text,
                 resolution=text,
-                by=text,
+                by="llm",
+                model=text,
+                misquoted=(text, text),
                 reason=text,
                 types=(text,),
                 rules=tuple(

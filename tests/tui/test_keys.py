@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
 from tests.tui.conftest import Open
 from tests.tui.pictures import busy, card, with_cards, with_status
-from tradeterm.engine.view import DifferenceView
+from tradeterm.engine.view import ConsoleView, DifferenceView
 from tradeterm.model.commands import (
     ApproveCard,
     BreakEven,
@@ -22,7 +23,6 @@ from tradeterm.model.commands import (
     Command,
     Flatten,
     Halt,
-    MoveStop,
     MoveTarget,
     Pause,
     Reconcile,
@@ -160,42 +160,6 @@ async def test_reject_close_and_cancel_act_at_once_and_say_so(console: Open) -> 
         ]
 
 
-async def test_part_of_a_position_is_closed_by_size_or_share(console: Open) -> None:
-    async with console() as desk:
-        text = await desk.press("1", "X")
-        assert "close how much of 0.4200 BTC/USDT" in text
-        assert "0.1▏" in await desk.press(*"0.1")
-        assert desk.session.commands == []
-        await desk.press("enter")
-        await desk.press("X", *"50%", "enter")
-        assert desk.session.commands == [
-            ClosePosition(position_id="pos-1", size=Decimal("0.1")),
-            ClosePosition(position_id="pos-1", size=Decimal("0.21")),
-        ]
-        for nonsense in ("0", "0.43", "-1", "1e9", "nan", "101%", "all"):
-            assert "nothing was sent" in await desk.press("X", *nonsense, "enter"), nonsense
-        assert "nothing was sent" in await desk.press("X", "1", "escape")
-        assert len(desk.session.commands) == 2
-
-
-async def test_a_tighter_stop_goes_at_once_and_a_looser_one_asks(console: Open) -> None:
-    async with console() as desk:
-        await desk.press("1", "m", *"64000", "enter")
-        assert desk.session.commands == [MoveStop(position_id="pos-1", price=Decimal(64000))]
-        text = await desk.press("m", *"63,000", "enter")
-        assert "63,000.0 is farther away than 63,900.0: " in text
-        await desk.press("y", apart=0.05)  # typed before it was readable
-        assert len(desk.session.commands) == 1
-        await desk.press("enter")  # no is the default
-        assert len(desk.session.commands) == 1
-        await desk.press("m", *"63000", "enter")
-        assert "no answer, so No" in await desk.look(after=10.1)
-        await desk.press("m", *"63000", "enter", "y")
-        assert desk.session.commands[1:] == [MoveStop(position_id="pos-1", price=Decimal(63000))]
-        short = ("j", "m", *"0.5600", "enter")  # a short's stop is looser higher up
-        assert "farther away" in await desk.press(*short)
-
-
 async def test_targets_break_even_trailing_and_losers_have_their_keys(console: Open) -> None:
     async with console() as desk:
         await desk.press("1", "M", *"67000", "enter")
@@ -221,14 +185,6 @@ async def test_a_difference_stands_above_everything_in_the_portfolio(console: Op
         text = await desk.press("9")
         assert "DIFFERS diff-1: position pos-1 is 2 here, 1 at the venue" in text
         assert "buy XRP/USDT 271.36 of 542.73" in " ".join((await desk.press("enter")).split())
-
-
-async def test_halt_works_while_an_amount_is_typed(console: Open) -> None:
-    async with console() as desk:
-        await desk.press("1", "X", "1", "H")
-        assert desk.session.commands == [Halt()]
-        await desk.press("enter")
-        assert desk.session.commands == [Halt()]
 
 
 async def test_a_protective_order_cannot_be_cancelled(console: Open) -> None:
@@ -392,6 +348,20 @@ async def test_results_of_commands_are_shown(console: Open) -> None:
         assert "approve #17: refused, drifted" in text.splitlines()[-2]
 
 
+async def test_what_a_restart_brings_back_is_no_news_but_its_alarms_are(console: Open) -> None:
+    view = busy(2)
+    told = replace(view.events[-1], seq=11, kind="CMD", text="closing everything, halted")
+    alarm = replace(told, seq=12, kind="RISK", severity="critical", text="the venue differs")
+    events = (*view.events, told)
+    async with console(120, 40, ConsoleView(), ready=False) as desk:
+        await desk.look()
+        assert "halted" not in (await desk.look(replace(view, events=events))).splitlines()[-2]
+    raised = replace(view, events=(*events, alarm), status=replace(view.status, alarms=1))
+    async with console(120, 40, ConsoleView(), ready=False) as desk:
+        await desk.look()
+        assert "the venue differs" in (await desk.look(raised)).splitlines()[-2]
+
+
 async def test_quitting_asks_only_when_something_is_open(console: Open) -> None:
     async with console() as desk:
         await desk.press("q", "enter")
@@ -402,6 +372,25 @@ async def test_quitting_asks_only_when_something_is_open(console: Open) -> None:
         await desk.settle()
         assert desk.app.return_code == 0
         assert desk.session.stopped == [5.0]
+
+
+async def test_a_screenshot_is_kept_beside_the_log(
+    console: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRADETERM_LOG_DIR", str(tmp_path))
+    async with console() as desk:
+        text = await desk.press("S")
+        kept = tmp_path / "tradeterm-2025-06-02T140207.svg"
+        assert "BTC/USDT" in kept.read_text(encoding="utf-8")
+        assert "screenshot in" in text
+        monkeypatch.setenv("TRADETERM_LOG_DIR", str(kept))
+        assert "no screenshot" in await desk.press("S")
+
+
+async def test_a_key_without_a_meaning_says_so(console: Open) -> None:
+    async with console() as desk:
+        assert "N does nothing here · ? shows every key" in await desk.press("N")
+        assert desk.session.commands == []
 
 
 async def test_ctrl_c_only_says_how_to_quit(console: Open) -> None:

@@ -125,6 +125,13 @@ async def test_a_halted_desk_says_so_and_how_to_resume(console: Open) -> None:
         assert "P Resume" in text.splitlines()[-1]
 
 
+async def test_a_running_desk_names_no_reason_for_a_stop_that_is_over(console: Open) -> None:
+    async with console(80, 24, with_status(busy(), state_reason="operator")) as desk:
+        text = await desk.press("8")
+        assert "trading RUNNING" in text
+        assert "RUNNING operator" not in text
+
+
 async def test_an_engine_fault_is_a_banner_until_the_operator_quits(console: Open) -> None:
     async with console(80, 24) as desk:
         text = await desk.look(replace(busy(2), fault="LedgerError: postings do not sum to zero"))

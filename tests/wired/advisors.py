@@ -32,6 +32,8 @@ class Advisor(Protocol):
 
     async def settle(self, question: ArbiterQuestion) -> ArbiterAnswer: ...
 
+    def begin(self) -> None: ...
+
     def finish(self) -> None: ...
 
 
@@ -59,6 +61,9 @@ def arbiter(chosen: Arbiter) -> Made:
                 chosen.size_reduction, chosen.leverage, chosen.entry,
                 int(chosen.latency * SECOND), chosen.valid,
             )  # fmt: skip
+
+        def begin(self) -> None:
+            """Nothing is to be loaded."""
 
         def finish(self) -> None:
             """Nothing is left over."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from tests.wired.stage import EVERY, RISE, Record, Stage, play
+from tests.wired.stage import EVERY, RISE, Record, Stage, play, request
 from tradeterm.desk import Desk
 from tradeterm.driver import HALT_FILE_SECONDS
 from tradeterm.model.commands import (
@@ -171,6 +173,22 @@ async def test_flatten_closes_everything_and_halts(stage: Stage) -> None:
     assert record.summary["state"] == "halted"
 
 
+async def test_flatten_counts_and_causes_the_close_of_every_position(tmp_path: Path) -> None:
+    asked = request("sim", tmp_path / "run.db", seed=7, until="5s")
+    await play(asked)
+    desk = await Desk.open(replace(asked, until=None))
+    try:
+        held = [position.id for position in desk.engine.books.execution.positions.values()]
+        assert len(held) > 1
+        result = await desk.apply(Flatten())
+    finally:
+        await desk.close()
+    assert result == CommandResult(True, f"closing {len(held)} position(s), halted")
+    exits = Record(tmp_path / "run.db", {}).orders("exit")
+    assert [order["position_id"] for order in exits] == held
+    assert all(order["parent"].startswith("cmd-") for order in exits)
+
+
 async def test_pause_keeps_analysing_and_resume_goes_on(stage: Stage) -> None:
     opened(stage)
     stage.key(20 * 60, "pause")
@@ -208,7 +226,7 @@ async def test_commands_say_what_became_of_them(stage: Stage) -> None:
         (False, "halted"),
         (True, "closing pos-1 BTC/USDT at market"),
         (False, "pos-1 is already being closed"),
-        (True, "closing 0 positions, halted"),
+        (True, "closing 0 position(s), halted"),
     ]
     # Halted or not, the close goes through.
     record = (await stage.play()).sound()

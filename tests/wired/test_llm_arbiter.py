@@ -119,6 +119,8 @@ async def test_what_one_decision_may_cost_is_kept(stage: Stage) -> None:
     record = await settled(stage, settle(), more=("llm.roles.arbiter.output_price=2000",))
     (answer,) = record.bodies("answer")
     assert [one["outcome"] for one in answer["tries"]] == ["no_price"]
+    assert answer["unasked"].startswith("no model can be asked: it may cost $1.0")
+    assert record.summary["degradation"] == []
     assert record.summary["llm"]["calls"] == 0
     assert record.summary["llm"]["cost"] == "0"
 
@@ -222,3 +224,6 @@ async def test_the_console_sees_who_is_asked_and_what_the_day_cost(
     assert (card.by, card.model) == ("llm", "openai/test-model")
     assert card.misquoted == ("0.123",)
     assert card.reasoning == "Confidence is 0.123, they say."
+    (line,) = [event.text for event in views[-1].events if event.kind == "LLM"]
+    assert line.startswith("question-1 openai/test-model valid (")
+    assert line.endswith(" s, $0.0009)")

@@ -57,6 +57,18 @@ async def test_an_unfilled_limit_entry_expires(tmp_path: Path) -> None:
     assert (entry["status"], record.fills()) == ("expired", [])
 
 
+async def test_an_entry_without_expiry_takes_what_there_is_at_once_or_nothing(
+    tmp_path: Path,
+) -> None:
+    stage = resting(tmp_path)
+    stage.tape.hold(RISE * 60 + 40, RISE * 60 + 60, 60_009.0)
+    record = await played(stage, "execution.entry.expiry=0")
+    (entry,) = record.orders("entry")
+    assert (entry["tif"], entry["expires"], entry["status"]) == ("IOC", None, "cancelled")
+    assert entry["reason"] == "no depth within limit"
+    assert record.fills() == []
+
+
 async def test_the_operator_makes_an_entry_smaller_and_moves_it(tmp_path: Path) -> None:
     stage = resting(tmp_path)
     stage.tape.hold(RISE * 60 + 40, RISE * 60 + 80, 60_012.0)

@@ -262,6 +262,15 @@ async def test_a_plan_gives_way_to_a_pending_decision(stage: Stage) -> None:
 AT_ONCE = "portfolio.dca.least=100000"
 
 
+async def test_a_forced_look_that_finds_nothing_does_not_shorten_the_day(stage: Stage) -> None:
+    stage.overrides += [ALLOCATING, AT_ONCE]
+    standing(stage, 0, 0.5)
+    stage.key(0.5 * HOUR, "force_run", task="portfolio_rebalance")  # all is where it should be
+    standing(stage, 1, 2, btc=90_000.0)
+    record = (await stage.play()).sound()
+    assert record.summary["rebalances"] == 1
+
+
 async def test_a_rebalance_sells_before_it_buys_and_only_once_a_day(stage: Stage) -> None:
     """BTC rises by half: it is sold, and XRP bought of what that brought, when it is forced."""
     stage.overrides += [ALLOCATING, AT_ONCE, "portfolio.targets.USDT=0",

@@ -162,10 +162,11 @@ def detect(scene: Scene) -> list[Contradiction]:
 
 
 def risk_change(wish: TradeIntent, verdict: Verdict, settings: ConflictSettings) -> Finding:
-    """Risk would let the trade through, but materially smaller."""
+    """Risk would let the trade through, but materially smaller than could be foreseen."""
     if verdict.status is not VerdictStatus.MODIFIED or verdict.intent is None:
         return None
-    cut = (ONE - verdict.intent.size / wish.size) * 100
+    expected = wish.size if verdict.foreseen is None else min(wish.size, verdict.foreseen)
+    cut = (ONE - verdict.intent.size / expected) * 100
     if not cut > settings.material_cut:
         return None
     return Contradiction(

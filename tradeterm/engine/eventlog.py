@@ -10,9 +10,11 @@ from tradeterm.engine.view import EventView
 from tradeterm.model.messages import SystemEvent
 from tradeterm.model.money import plain
 from tradeterm.model.orders import Fill, Order
+from tradeterm.model.ports import ArbiterAnswer
 from tradeterm.model.proposals import CardRow, Conflict, Resolution, Verdict
 from tradeterm.model.reconciling import Difference
-from tradeterm.model.vocabulary import CardState, DifferenceState, OrderStatus
+from tradeterm.model.timing import SECOND
+from tradeterm.model.vocabulary import CardState, DifferenceState, OrderStatus, TryOutcome
 
 KEPT = 500
 #: Severities that are counted as alarms.
@@ -121,6 +123,19 @@ def _conflict(_: str, conflict: Conflict) -> Line:
     return "CONF", "warning", f"{conflict.symbol} {conflict.id}: {'; '.join(conflict.evidence)}"
 
 
+def _answer(_: str, answer: ArbiterAnswer) -> Line:
+    """Every request to a model with its latency and cost, or why there was none."""
+    if not answer.tries:
+        return "LLM", "info", f"{answer.question_id} not asked: {answer.unasked}"
+    parts = [
+        f"{one.model} {one.outcome}{one.fault and f': {one.fault}'} "
+        f"({one.latency / SECOND:.1f} s, ${plain(one.cost)})"
+        for one in answer.tries
+    ]
+    failed = answer.tries[-1].outcome is not TryOutcome.VALID
+    return "LLM", "warning" if failed else "info", f"{answer.question_id} {'; '.join(parts)}"
+
+
 def _resolution(_: str, resolution: Resolution) -> Line:
     return "CONF", "info", f"{resolution.parent} {resolution.by}: {resolution.action}"
 
@@ -180,6 +195,7 @@ _DESCRIBE: dict[str, Callable[[str, Any], Line]] = {
     "position": _position,
     "difference": _difference,
     "conflict": _conflict,
+    "answer": _answer,
     "resolution": _resolution,
     "card": _card,
     "verdict": _verdict,
@@ -196,5 +212,6 @@ _SILENT: dict[str, Callable[[Any], bool]] = {
     "order": lambda order: order.status in _TOLD_BY_FILLS,
     "position": lambda body: body["what"] == "protected",
     "difference": lambda difference: difference.state is DifferenceState.OPEN,  # an alarm said it
+    "answer": lambda answer: not (answer.tries or answer.unasked),  # the resolution says it
     "verdict": lambda verdict: not verdict.codes,
 }

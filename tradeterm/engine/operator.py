@@ -165,13 +165,13 @@ class Operator:
 
     def _flatten(self, command: Flatten, command_id: str) -> CommandResult:
         self.halt(f"{command.actor}: flatten", command_id)
-        self._core.flattening = True
         closing = 0
         for position in list(self._books.execution.positions.values()):
             if not self._books.is_closing(position.id):
                 self._books.close(position, ExitReason.OPERATOR, command_id)
                 closing += 1
-        return CommandResult(True, f"closing {closing} positions, halted")
+        self._core.flattening = True  # from now on late arrivals are closed, not those above
+        return CommandResult(True, f"closing {closing} position(s), halted")
 
     def _force_run(self, command: ForceRun, command_id: str) -> CommandResult:
         agent = _agent(command.task)

@@ -22,7 +22,7 @@ from tradeterm.engine.view import (
 from tradeterm.execution.margin import level_left, share_left
 from tradeterm.model.account import AccountView
 from tradeterm.model.instruments import Instrument
-from tradeterm.model.money import ZERO
+from tradeterm.model.money import ZERO, plain
 from tradeterm.model.orders import Order, Position
 from tradeterm.model.outputs import (
     AllocationView,
@@ -180,6 +180,7 @@ def _position(engine: Engine, position: Position, account: AccountView) -> Posit
         stop_kind=position.stop_kind.value,
         trailing=position.trailing,
         collateral_left=float(share_left(position, mark, rate)),
+        lot=engine.core.instruments[position.symbol].lot,
         liquidation=_liquidation(engine, position, rate),
     )
 
@@ -298,7 +299,7 @@ def _action(card: Card) -> str:
     closing = (
         f"close {', '.join(card.proposal.close_ids)}, then " if card.proposal.close_ids else ""
     )
-    return f"{closing}{verb} {card.intent.size:f} {card.intent.symbol} at market"
+    return f"{closing}{verb} {plain(card.intent.size)} {card.intent.symbol} at market"
 
 
 def _book(engine: Engine, symbol: str, pacing: PacingFacts) -> BookView:

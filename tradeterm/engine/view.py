@@ -83,6 +83,8 @@ class PositionView:
     """Whether its stop follows the price."""
     collateral_left: float = 100.0
     """Percent of the collateral left at the mark."""
+    lot: Decimal = Decimal("0.00000001")
+    """Step of its sizes."""
     liquidation: Decimal | None = None
     """The mid at which the venue closes it; None when no price would."""
 

@@ -14,6 +14,8 @@ What it decides, once:
 - On bars a limit needs a range strictly beyond it and fills at its limit; a stop fills at the
   worse of its level and the open, before any target of the same bar; a limit variant whose price
   is then out of reach rests and is judged by the bars to come.
+- A print or bar that fills a resting entry and goes on through its stop fires the stop, too: a
+  market on its way down meets the entry first.
 """
 
 from __future__ import annotations
@@ -124,6 +126,14 @@ class Matching:
             self.execute(live, ts, out)
         return out
 
+    def overtake(self, live: Live, ts: int, struck: float | Candle, out: list[VenueReport]) -> None:
+        """A stop that has just come to rest fires when the price (or bar) went on through it."""
+        if isinstance(struck, Candle):
+            if bar_fires(live, struck):
+                self._set_off_on_bar(live, struck, out)
+        elif live.reached_by(struck):
+            self._set_off(live, ts, out)
+
     def recross(self, rest: Resting, bar: Candle) -> list[VenueReport]:
         """Stops beyond a bar's close fill at their level."""
         out: list[VenueReport] = []
@@ -184,8 +194,8 @@ class Matching:
         for price, size in fills:
             floor.fill(live, ts, price, size, Liquidity.TAKER, Evidence.BOOK_WALK, out)
         if request.id in floor.orders:
-            reason = NO_FUNDS if short else "no depth within collar"
-            self._leave(live, ts, reason, out)
+            bound = "limit" if live.is_limit else "collar"
+            self._leave(live, ts, NO_FUNDS if short else f"no depth within {bound}", out)
 
     def _worst(self, live: Live) -> Decimal | None:
         """The worst price a taker accepts; None for stops, which must get out."""

@@ -42,12 +42,13 @@ class Requests:
         """An entry for an intent, at market or waiting at its entry price, by config."""
         entry = self._settings.entry
         limited = entry.type == "limit"
+        tif, expires = self._lifetime(now)
         return OrderRequest(
             id=self._ids("PAPER"), symbol=intent.symbol, side=intent.side.entry,
             type=OrderType.LIMIT if limited else OrderType.MARKET, size=intent.size,
             limit=intent.entry if limited else None, post_only=limited and entry.post_only,
             purpose=Purpose.ENTRY, book=AccountBook.MARGIN, parent=parent,
-            tif=TimeInForce.GTD, expires=now + entry.expiry * SECOND,
+            tif=tif, expires=expires,
             position_id=self._ids("pos"), leverage=intent.leverage, stop=intent.stop,
             target=intent.target, agent=agent, confidence=intent.confidence,
         )  # fmt: skip
@@ -56,11 +57,16 @@ class Requests:
         self, symbol: str, side: Side, size: Decimal, purpose: Purpose, now: int, parent: str
     ) -> OrderRequest:
         """A market order on the spot book (rebalance, DCA, hodl)."""
+        tif, expires = self._lifetime(now)
         return OrderRequest(
             id=self._ids("PAPER"), symbol=symbol, side=side, type=OrderType.MARKET, size=size,
-            purpose=purpose, book=AccountBook.SPOT, parent=parent, tif=TimeInForce.GTD,
-            expires=now + self._settings.entry.expiry * SECOND,
+            purpose=purpose, book=AccountBook.SPOT, parent=parent, tif=tif, expires=expires,
         )  # fmt: skip
+
+    def _lifetime(self, now: int) -> tuple[TimeInForce, int | None]:
+        """How long what adds exposure works; without an expiry it takes what there is at once."""
+        seconds = self._settings.entry.expiry
+        return (TimeInForce.GTD, now + seconds * SECOND) if seconds else (TimeInForce.IOC, None)
 
     def close(
         self, position: Position, reason: ExitReason, parent: str,

@@ -6,6 +6,7 @@ answers as the run before it would have.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from typing import Final
 
@@ -73,6 +74,8 @@ def _spike(window: CandleWindow | None, limit: float) -> tuple[float | None, int
     means = (sums[MEAN_OF:] - sums[:-MEAN_OF]) / MEAN_OF
     # Without any range there is nothing to compare with: calm.
     ratios = np.divide(atr[MEAN_OF - 1 :], means, out=np.ones_like(means), where=means > 0)
+    if not ratios.max() > limit:
+        return float(ratios[-1]), 0
     above = ratios > limit
     starts = np.flatnonzero(above[1:] & ~above[:-1]) + 1
     began = 0
@@ -88,12 +91,22 @@ def _moves(
     bars = within // window.timeframe
     if not bars or len(window) < 2:
         return None, 0, ()
-    stamps, closes = window.stamps(TAIL), window.close[-TAIL:]
-    since = stamps - within * SECOND
+    count = min(bars + 1, TAIL)
+    stamps, closes = window.stamps(count).tolist(), window.closes(count)
+    since = stamps[-1] - within * SECOND
     # Behind a gap, what lies ``bars`` before is too long ago.
-    before = np.maximum(np.arange(len(stamps)) - bars, np.searchsorted(stamps, since))
-    moves = np.abs(closes / closes[before] - 1) * 100
-    wild = np.flatnonzero(moves[1:] > percent) + 1
-    moved = int(stamps[wild[-1]]) if len(wild) else 0
-    recent = closes[-bars:][stamps[-bars:] > since[-1]]
-    return float(moves[-1]), moved, tuple(recent.tolist())
+    move = abs(closes[-1] / closes[bisect_left(stamps, since)] - 1) * 100
+    recent = closes[max(bisect_right(stamps, since), len(closes) - bars) :]
+    return move, _moved(window, percent, within, bars), recent
+
+
+def _moved(window: CandleWindow, percent: float, within: int, bars: int) -> int:
+    """When a move was last above the limit; 0 when it never was."""
+    closes = window.close[-TAIL:]
+    if not (closes.max() / closes.min() - 1) * 100 > percent:
+        return 0  # nor can any single move be: most looks end here
+    stamps = window.stamps(TAIL)
+    before = np.searchsorted(stamps, stamps - within * SECOND)
+    before = np.maximum(np.arange(len(stamps)) - bars, before)
+    wild = np.flatnonzero(np.abs(closes / closes[before] - 1)[1:] * 100 > percent) + 1
+    return int(stamps[wild[-1]]) if len(wild) else 0

@@ -118,3 +118,7 @@ class Feed(Protocol):
     def seek(self, mark: FeedMark) -> None:
         """Continue after ``mark.position`` events; the next ``take`` starts there."""
         ...
+
+    def close(self) -> None:
+        """Let go of files; taking more opens them again."""
+        ...

@@ -1,4 +1,8 @@
-"""Orders, fills, positions and what a venue reports about them."""
+"""Orders, fills, positions and what a venue reports about them.
+
+msgspec structs, like all journaled values: a frozen dataclass of 25 fields costs 5 µs to make and
+to change, a struct a tenth of that, and both are written as the same JSON.
+"""
 
 from __future__ import annotations
 
@@ -163,7 +167,7 @@ class Position(msgspec.Struct, frozen=True, gc=False):
         return self.realised - self.fees - self.carry
 
 
-# -- what a venue reports: structs, since a walk through a book makes one per level ----------
+# -- what a venue reports --------------------------------------------------------------------
 
 
 class OrderAccepted(msgspec.Struct, frozen=True, gc=False):

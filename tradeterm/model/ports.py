@@ -92,6 +92,10 @@ class Advisor(Protocol):
         """Answer one question; raises nothing: an invalid answer has ``valid=False``."""
         ...
 
+    def begin(self) -> None:
+        """The market is about to move: load what takes time, without waiting for it."""
+        ...
+
     def finish(self) -> None:
         """The run has reached its end; a recording that was not used up raises CassetteError."""
         ...
@@ -138,8 +142,8 @@ class ModelReply(msgspec.Struct, frozen=True, gc=False):
 class Models(Protocol):
     """Language models behind one call."""
 
-    async def ready(self) -> None:
-        """Return when requests can be sent without delay; what is wrong shows in the replies."""
+    async def ready(self) -> str:
+        """Return when requests can be sent without delay: empty, or why they never can."""
         ...
 
     def estimate(self, call: ModelCall) -> Decimal | None:
@@ -151,6 +155,10 @@ class Models(Protocol):
 
         Whatever happens is a reply; only a recording that does not fit raises (CassetteError).
         """
+        ...
+
+    def begin(self) -> None:
+        """The market is about to move: load what takes time, without waiting for it."""
         ...
 
     def finish(self) -> None:

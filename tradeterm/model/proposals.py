@@ -119,10 +119,7 @@ class Resolution(msgspec.Struct, frozen=True, gc=False):
 
 
 class RuleOutcome(msgspec.Struct, frozen=True, gc=False):
-    """One risk rule: its figure against its limit. ``outcome`` is pass, reduced or fail.
-
-    A struct, not a dataclass: a verdict makes thirty of them (0.1 µs each instead of 0.9).
-    """
+    """One risk rule: its figure against its limit. ``outcome`` is pass, reduced or fail."""
 
     rule: str
     code: str
@@ -146,6 +143,8 @@ class Verdict(msgspec.Struct, frozen=True, gc=False):
     content_hash: str
     state: str
     """The version of account and market it was given on; of no use on any other."""
+    foreseen: Decimal | None = None
+    """The size that standing policy leaves of a larger wish: a cut down to it surprises nobody."""
 
     @property
     def allows(self) -> bool:

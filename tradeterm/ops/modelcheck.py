@@ -32,7 +32,10 @@ NO_PRICE: Final = "set input_price and output_price: without a price it is never
 async def check_models(settings: LlmSettings) -> list[dict[str, Any]]:
     """Role by role, in the order in which they would be asked."""
     models = LitellmModels(ENV_FILE)
-    await models.ready()
+    unable = await models.ready()
+    if unable:
+        remedy = "install the packages of requirements.lock again"
+        return [{"what": "litellm", "ok": False, "found": unable, "remedy": remedy}]
     roles = {"arbiter": settings.roles.arbiter}
     return [
         await _check(models, name, role, endpoint)

@@ -25,7 +25,7 @@ class Case:
 
     __slots__ = (
         "account", "allowances", "burden", "caps", "cut", "drawdown", "facts", "fill", "fitting",
-        "instrument", "intent", "leverage_text", "limits", "mid", "numbers_ok", "one_percent", "settings", "sign", "sizing_text", "stop_set", "trouble",
+        "foreseen", "instrument", "intent", "leverage_text", "limits", "mid", "numbers_ok", "one_percent", "settings", "sign", "sizing_text", "stop_set", "trouble",
         "unit_notional", "unit_risk", "views",
     )  # fmt: skip
 
@@ -64,6 +64,8 @@ class Case:
         """What sizing allows, in words."""
         self.fitting = False
         """Whether the wish fits every limit as it is: no need to ask them again."""
+        self.foreseen: Decimal | None = None
+        """The size standing policy leaves of a larger wish."""
         self.leverage_text = ""
         """The final leverage in words."""
         self.limits: dict[str, list[Limit]] = {}

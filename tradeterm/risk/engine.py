@@ -58,16 +58,17 @@ class RiskEngine:
         card still fits unchanged when the operator decides. ``state`` is the version of account
         and market this is said about. A what-if is this same call.
         """
+        foreseen = None
         try:
             case = Case(
                 intent, account, facts, self._instruments, self._settings,
                 self._allowances(intent.symbol), self._correlations, self._sums,
             )  # fmt: skip
             fit(case, self._settings.card_headroom if for_card else ZERO)
-            intent, found = case.intent, judge(case)
+            intent, found, foreseen = case.intent, judge(case), case.foreseen
         except Exception as error:  # noqa: BLE001 - fail closed: our own bug is never a pass
             found = (broken("evaluation", error),)
-        return _verdict(intent, found, verdict_id, parent, now, state)
+        return _verdict(intent, found, verdict_id, parent, now, state, foreseen)
 
     def spot(
         self,
@@ -127,6 +128,7 @@ def _verdict(
     parent: str,
     now: int,
     state: str,
+    foreseen: Decimal | None = None,
 ) -> Verdict:
     told = [rule for rule in found if rule.outcome != PASS]
     failed = [rule.code for rule in told if rule.outcome == FAIL]
@@ -146,4 +148,5 @@ def _verdict(
         intent=None if failed else intent,
         content_hash=intent.content_hash(),
         state=state,
+        foreseen=foreseen,
     )

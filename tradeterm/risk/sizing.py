@@ -14,6 +14,8 @@ from tradeterm.risk.codes import RiskCode
 from tradeterm.risk.limits import Limit
 
 HALF = Decimal("0.5")
+#: What these take away is known before anybody wishes: the settings, our losses, the market's mood.
+STANDING = frozenset({"volatility", "losses", "position_size"})
 
 
 def fit(case: Case, headroom: Decimal) -> None:
@@ -46,7 +48,9 @@ def _fit_size(case: Case, limits: list[Limit], part: Decimal) -> None:
     if not tight:
         case.fitting = part == ONE
         return
-    size = instrument.size(min(limit.room(part) / limit.unit for limit in tight))
+    rooms = [(limit.rule, limit.room(part) / limit.unit) for limit in tight]
+    case.foreseen = min((room for rule, room in rooms if rule in STANDING), default=None)
+    size = instrument.size(min(room for _, room in rooms))
     size = _settled(tight, size, instrument.lot, part)
     if size > 0:
         case.cut.update(limit.rule for limit in tight)

@@ -77,13 +77,15 @@ class EntrySettings(Section):
     """A limit waits at the proposal's entry price."""
     post_only: bool
     """Refuse a limit entry that would take at once: it pays the maker fee or nothing."""
-    expiry: int = Field(gt=0)
-    """Seconds an entry works before it expires."""
+    expiry: int = Field(ge=0)
+    """Seconds an entry works before it expires; 0: it takes what there is at once (IOC)."""
 
     @model_validator(mode="after")
     def _only_limits_rest(self) -> EntrySettings:
-        if self.post_only and self.type == "market":
-            raise ValueError("entry.post_only needs entry.type limit; a market order only takes")
+        if self.post_only and (self.type == "market" or not self.expiry):
+            raise ValueError(
+                "entry.post_only needs entry.type limit and an expiry above 0; others only take"
+            )
         return self
 
 

@@ -22,6 +22,7 @@ from tradeterm.model.commands import (
     RejectCard,
     Resume,
 )
+from tradeterm.model.timing import iso
 from tradeterm.tui import actions, figures
 from tradeterm.tui.guards import Question, number
 from tradeterm.tui.ink import PALETTES
@@ -234,6 +235,17 @@ class TradetermApp(OrderKeys):
         names = [each.name for each in PALETTES]
         self.use_theme(names[(names.index(self.ink.palette.name) + 1) % len(names)])
         self.say(f"theme {self.ink.palette.name}")
+
+    def action_screenshot(self) -> None:
+        from tradeterm.logs import log_dir
+
+        moment = iso(self.view.status.market_time)[:19].replace(":", "")
+        try:
+            path = self.save_screenshot(f"tradeterm-{moment}.svg", str(log_dir()))
+        except OSError as error:
+            self.say(f"no screenshot: {error}", "warning")
+        else:
+            self.say(f"screenshot in {path}")
 
     async def action_back(self) -> None:
         """Zoom first, then the filter of the pane."""

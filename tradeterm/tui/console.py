@@ -216,16 +216,19 @@ class Console(App[int]):
         if pending - self._known_cards and not self.app_focus and self.options.bell:
             self.bell()
         self._known_cards = pending
-        fresh: list[EventView] = []
-        for event in reversed(view.events):
-            if self._event_seq is None or event.seq <= self._event_seq:
-                break
-            fresh.append(event)
-        self._event_seq = view.events[-1].seq if view.events else self._event_seq or 0
-        for event in reversed(fresh):
-            if event.kind == "CMD" or event.severity in {"error", "critical"}:
-                severity = "error" if event.severity == "critical" else event.severity
-                self.say(event.text, severity)
+        for event in self._news(view):
+            severity = "error" if event.severity == "critical" else event.severity
+            self.say(event.text, severity)
+
+    def _news(self, view: ConsoleView) -> list[EventView]:
+        """What came since the last picture; of what a restart brought back, alarms of this start."""
+        if not view.status.known:
+            return []
+        seen, self._event_seq = self._event_seq, view.events[-1].seq if view.events else 0
+        alarms = [each for each in view.events if each.severity in {"error", "critical"}]
+        if seen is None:
+            return alarms[max(0, len(alarms) - view.status.alarms) :]
+        return [e for e in view.events if e.seq > seen and (e.kind == "CMD" or e in alarms)]
 
     def _take_options(self) -> None:
         given = self.session.options
@@ -338,8 +341,10 @@ class Console(App[int]):
     def type_in(self, line: Typed | None) -> None:
         """Let the operator type a line, or show the ordinary one again."""
         self.typing = line
-        self.deck.notice.prompt = None if line is None else line.prompt
-        self.deck.rebuild("notice")
+        prompt = None if line is None else line.prompt
+        self.deck.notice.prompt = prompt
+        self.deck.footer.typing = prompt.hint if prompt else ""
+        self.deck.rebuild("notice", "footer")
 
     def _typed(self, line: Typed, event: events.Key) -> None:
         goes_on = line.take(event.key, event.character)
@@ -419,6 +424,8 @@ class Console(App[int]):
             action = next((each for each in actions.ACTIONS if event.key in each.keys), None)
             if action and not self.deck.too_small:
                 self.say(f"{actions.key_text(event.key)}: not possible now ({action.help})")
+            elif event.is_printable:
+                self.say(f"{event.character} does nothing here · ? shows every key")
 
     def _answered(self, key: str) -> None:
         if key == "y":

@@ -41,10 +41,11 @@ class OrderKeys(Console):
             return
 
         def done(text: str) -> None:
-            size = amount(text, position.size)
-            if size is None or size > position.size:
+            whole = self._as_it_is(position).size
+            size = amount(text, whole, position.lot)
+            if size is None or size > whole:
                 self.say(
-                    f"{text!r} is no part of {figures.size(position.size)}: nothing was sent",
+                    f"{text!r} is no part of {figures.size(whole)}: nothing was sent",
                     "warning",
                 )
                 return
@@ -70,25 +71,25 @@ class OrderKeys(Console):
             price = amount(text)
             if price is None:
                 self.say(f"{text!r} is no price: nothing was sent", "warning")
-            elif _is_tighter(position, price):
+            elif _is_tighter(self._as_it_is(position), price):
                 self._move_stop(position, price)
             else:
                 self._confirm_looser(position, price)
 
-        self._ask_amount(f"stop of {_place(position, position.stop)}: ", done)
+        self._ask_amount(f"stop of {self._place(position, position.stop)}: ", done)
 
     def _move_stop(self, position: PositionView, price: Decimal) -> None:
         self.send(
             MoveStop(position_id=position.id, price=price),
-            f"moving the stop of {position.symbol} to {figures.price(price)}",
+            f"moving the stop of {position.symbol} to {self._price(position, price)}",
         )
 
     def _confirm_looser(self, position: PositionView, price: Decimal) -> None:
         """Farther from the market raises risk: that takes a y."""
-        now = self.clock()
+        now, there = self.clock(), self._price(position, self._as_it_is(position).stop)
         self.type_in(
             SureLine(
-                f"{figures.price(price)} is farther away than {figures.price(position.stop)}: ",
+                f"{self._price(position, price)} is farther away than {there}: ",
                 lambda: self._move_stop(position, price),
                 self._left,
                 now + self.options.arm_delay,
@@ -109,10 +110,10 @@ class OrderKeys(Console):
                 return
             self.send(
                 MoveTarget(position_id=position.id, price=price),
-                f"moving the target of {position.symbol} to {figures.price(price)}",
+                f"moving the target of {position.symbol} to {self._price(position, price)}",
             )
 
-        self._ask_amount(f"target of {_place(position, position.target)} (or none): ", done)
+        self._ask_amount(f"target of {self._place(position, position.target)} (or none): ", done)
 
     def action_break_even(self) -> None:
         position = self.focus_now().position
@@ -180,15 +181,24 @@ class OrderKeys(Console):
     def _left(self) -> None:
         self.say("nothing was sent")
 
+    def _as_it_is(self, position: PositionView) -> PositionView:
+        """The position now: while a line is typed its stop trails and parts of it close."""
+        return next((each for each in self.view.positions if each.id == position.id), position)
+
+    def _price(self, position: PositionView, price: Decimal | None) -> str:
+        """At the places of its tick; what is finer is shown in full, for the engine to refuse."""
+        book = self.view.books.get(position.symbol)
+        on_tick = book is not None and price is not None and price % book.tick == 0
+        return figures.price(price, book.tick if book and on_tick else None)
+
+    def _place(self, position: PositionView, level: Decimal | None) -> str:
+        """``BTC/USDT long, now 60,100.0, mark 61,000.0``."""
+        return (
+            f"{position.symbol} {position.side}, now {self._price(position, level)}, "
+            f"mark {self._price(position, position.mark)}"
+        )
+
 
 def _is_tighter(position: PositionView, price: Decimal) -> bool:
     """Nearer to the market than the stop in force."""
     return price >= position.stop if position.side == "long" else price <= position.stop
-
-
-def _place(position: PositionView, level: Decimal | None) -> str:
-    """``BTC/USDT long, now 60,100.0, mark 61,000.0``."""
-    return (
-        f"{position.symbol} {position.side}, now {figures.price(level)}, "
-        f"mark {figures.price(position.mark)}"
-    )

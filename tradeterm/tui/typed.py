@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import NamedTuple, Protocol
 
+from tradeterm.model.money import floor_to
 from tradeterm.tui.panes.base import ListPane
 
 _LONGEST = 40
@@ -124,8 +125,10 @@ class SureLine:
         return now >= self.deadline
 
 
-def amount(text: str, whole: Decimal | None = None) -> Decimal | None:
-    """``0.25``, ``1,000``, or ``50%`` of ``whole``; None when it is no amount above zero."""
+def amount(
+    text: str, whole: Decimal | None = None, lot: Decimal = Decimal("0.00000001")
+) -> Decimal | None:
+    """``0.25``, ``1,000``, or ``50%`` of ``whole`` down to the lot; None when it is none above 0."""
     share = whole is not None and text.endswith("%")
     try:
         number = Decimal(text.rstrip("%").replace(",", "") if share else text.replace(",", ""))
@@ -133,4 +136,6 @@ def amount(text: str, whole: Decimal | None = None) -> Decimal | None:
         return None
     if not number.is_finite() or number <= 0 or (share and number > 100):
         return None
-    return number * whole / 100 if share and whole is not None else number
+    if share and whole is not None:
+        number = floor_to(number * whole / 100, lot)
+    return number if number > 0 else None

@@ -68,9 +68,13 @@ class RecordingModels:
         self._inner = inner
         self._path = path
 
-    async def ready(self) -> None:
+    def begin(self) -> None:
+        """As the port does."""
+        self._inner.begin()
+
+    async def ready(self) -> str:
         """As the port is."""
-        await self._inner.ready()
+        return await self._inner.ready()
 
     def estimate(self, call: ModelCall) -> Decimal | None:
         """The port's, written down."""
@@ -108,8 +112,12 @@ class CassetteModels:
         self._lines = _read(path)
         self._at = skip
 
-    async def ready(self) -> None:
+    def begin(self) -> None:
+        """Everything is in memory."""
+
+    async def ready(self) -> str:
         """It always is."""
+        return ""
 
     def estimate(self, call: ModelCall) -> Decimal | None:
         """What was estimated then."""

@@ -48,13 +48,19 @@ class LitellmModels:
     """The port over litellm."""
 
     def __init__(self, env_file: Path) -> None:
-        """Begins to load at once, on a thread; ``ready`` waits for it."""
+        """Loads nothing yet: ``begin`` does."""
         self._env_file = env_file
+
+    def begin(self) -> None:
+        """Load litellm, on a thread; ``ready`` waits for it."""
         _loaded()
 
-    async def ready(self) -> None:
-        """Until litellm is loaded."""
-        await asyncio.wrap_future(_loaded())
+    async def ready(self) -> str:
+        """When litellm is loaded; why it cannot be, otherwise."""
+        waiting = asyncio.wrap_future(_loaded())
+        await asyncio.wait({waiting})
+        failure = waiting.exception()
+        return "" if failure is None else f"litellm cannot be loaded: {clean(str(failure), 120)}"
 
     def estimate(self, call: ModelCall) -> Decimal | None:
         """Prompt and longest answer at the model's prices."""
@@ -91,7 +97,11 @@ class LitellmModels:
         failure = waiting.exception()
         if failure is not None:
             return _told(call, key, wire, latency, *_failure(failure, wire, seconds))
-        return _answered(call, key, wire, latency, waiting.result())
+        try:
+            return _answered(call, key, wire, latency, waiting.result())
+        except (AttributeError, IndexError, TypeError, ValueError) as strange:
+            fault = f"the body is no answer of a model ({type(strange).__name__})"
+            return _told(call, key, wire, latency, TryOutcome.FAILED, fault)
 
     def finish(self) -> None:
         """Nothing is left over."""

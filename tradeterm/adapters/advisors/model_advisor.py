@@ -29,7 +29,7 @@ from tradeterm.settings.llm import LlmSettings
 
 ROLE: Final = "arbiter"
 #: Of an answer that was none, kept in the journal (characters).
-SAID_LIMIT: Final = 4000
+SAID_LIMIT: Final = 64 * 1024
 #: An answer never enters at the question's own moment: commands given meanwhile come first.
 LEAST_LATENCY: Final = SECOND // 1000
 
@@ -60,11 +60,14 @@ class ModelAdvisor:
 
     async def settle(self, question: ArbiterQuestion) -> ArbiterAnswer:
         """Answer one question; whatever the models do, there is an answer in time."""
-        unasked = self._unasked(question)
+        unasked = self._unasked(question) or await self._models.ready()
         if unasked:
             return self._by_rule(question, unasked)
-        await self._models.ready()
         return await self._consulted(question)
+
+    def begin(self) -> None:
+        """Load what takes time."""
+        self._models.begin()
 
     def finish(self) -> None:
         """The run has reached its end; raises CassetteError."""
@@ -111,7 +114,7 @@ class ModelAdvisor:
         latency = max(LEAST_LATENCY, sum(one.latency for one in tries))
         if found is None:
             found = self._unanswered(question, tries)
-            latency += found.latency
+            latency = max(latency, found.latency)
         return replace(
             found, latency=latency, tries=tuple(tries), prompt=prompt.name, day=self._budget.day
         )
@@ -138,7 +141,7 @@ class ModelAdvisor:
         if reply.outcome is not TryOutcome.VALID:
             return reply, None, _recorded(call, reply, reply.outcome, cost, reply.fault)
         try:
-            found = arbiter_answer(reply.text, question, call.model, reply.latency)
+            found = arbiter_answer(reply.text, question, _author(call, reply), reply.latency)
         except Unusable as error:
             return reply, None, _recorded(call, reply, TryOutcome.INVALID, cost, str(error))
         return reply, found, _recorded(call, reply, TryOutcome.VALID, cost, "")
@@ -171,6 +174,8 @@ class ModelAdvisor:
 
     def _unanswered(self, question: ArbiterQuestion, tries: list[ModelTry]) -> ArbiterAnswer:
         """No model gave a valid answer: the rule arbiter's, or none."""
+        if tries and not any(one.outcome.was_sent for one in tries):
+            return self._by_rule(question, f"no model can be asked: {tries[-1].fault}")
         why = f"no model answered: {tries[-1].fault}" if tries else "every model is cooling down"
         answer = self._rules.answer(question)
         if self._role.otherwise == "rules":
@@ -185,6 +190,13 @@ class ModelAdvisor:
             size_reduction=0.0,
             valid=False,
         )
+
+
+def _author(call: ModelCall, reply: ModelReply) -> str:
+    """The model asked; where the provider says that another one answered, that one as well."""
+    asked = call.model.rpartition("/")[2]
+    same = not reply.echoed or reply.echoed.rpartition("/")[2].startswith(asked)
+    return call.model if same else f"{call.model} as {reply.echoed}"
 
 
 def _recorded(

@@ -61,6 +61,9 @@ class RulesAdvisor:
         """Answer by rule."""
         return self.answer(question)
 
+    def begin(self) -> None:
+        """Nothing is to be loaded."""
+
     def finish(self) -> None:
         """Nothing is left over."""
 

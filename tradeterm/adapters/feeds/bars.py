@@ -180,6 +180,9 @@ class BarSource:
         """Go to a mark."""
         self._next = mark.row
 
+    def close(self) -> None:
+        """The bars are in memory: nothing is open."""
+
 
 def _usual_step(stamps: Ints, path: Path) -> int:
     """The timeframe in seconds when the name does not say: the most common distance."""

@@ -198,6 +198,11 @@ class ReplayFeed:
         self._batches = [state]
         self._drop = mark.position - state.position
 
+    def close(self) -> None:
+        """Let go of the files."""
+        for source in self._sources:
+            source.close()
+
 
 def _files(path: Path) -> list[Path]:
     """The data files of a path, by name."""

@@ -144,6 +144,9 @@ class SimulatedFeed:
             self._marks = [(self._state.position, mark.state)]
         self._skip = mark.position - self._state.position
 
+    def close(self) -> None:
+        """Nothing is open."""
+
     # -- making a block --------------------------------------------------------------------
 
     def _beginning(self) -> SimState:

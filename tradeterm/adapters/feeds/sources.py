@@ -70,3 +70,7 @@ class Source(Protocol):
     def seek(self, mark: SourceMark) -> None:
         """Go back (or forward) to a mark."""
         ...
+
+    def close(self) -> None:
+        """Let go of files; taking more opens them again."""
+        ...

@@ -169,14 +169,9 @@ class NoticeBar(Bar):
 
     def inside(self, width: int, height: int) -> list[Line]:
         if self.prompt is not None:
-            return [
-                (
-                    (" " + self.prompt.label, "accent+bold"),
-                    (self.prompt.text, "text"),
-                    ("▏", "accent"),
-                    ("  " + self.prompt.hint, "quiet"),
-                )
-            ]
+            label, text = " " + self.prompt.label, self.prompt.text
+            label = clip(label, max(0, width - cells(((text, "text"),)) - 1))
+            return [((label, "accent+bold"), (text, "text"), ("▏", "accent"))]
         if self.text:
             role = {"warning": "warn+bold", "error": "error+bold"}.get(self.severity, "accent")
             return [((clip(" " + self.text, width), role),)]
@@ -239,9 +234,11 @@ class FooterBar(Bar):
         super().__init__(choice, ink)
         self.focus_on = Focus()
         self.asking = False
+        self.typing = ""
+        """What the keys do while a line is typed."""
 
     def part_of(self, view: ConsoleView) -> object:
-        return self.asking, tuple(self._labels(view))
+        return self.asking, self.typing, tuple(self._labels(view))
 
     def _labels(self, view: ConsoleView) -> list[tuple[str, str]]:
         return [
@@ -250,6 +247,8 @@ class FooterBar(Bar):
         ]
 
     def inside(self, width: int, height: int) -> list[Line]:
+        if self.typing:
+            return [((" " + clip(self.typing, width - 1), "quiet"),)]
         if self.asking:
             left: Line = (
                 (" y", "accent+bold"),

@@ -18,8 +18,8 @@ COLUMNS = (
     Column("TYPE", 11, "<", 4),
     Column("FOR", 7, "<", 1),
     Column("SIZE", 9, ">", 5),
-    Column("FILLED", 9, ">", 6),
-    Column("PRICE", 10, ">", 7),
+    Column("FILLED", 9, ">", 7),
+    Column("PRICE", 10, ">", 6),
     Column("STATUS", 11, "<", 2),
     Column("AGE", 6, ">", 3),
 )
@@ -33,9 +33,12 @@ _ROLES = {
 }
 
 
-def _status(status: str) -> Part:
-    words = "part filled" if status == "partially_filled" else status
-    return words, _ROLES.get(status, "text")
+def _status(order: OrderView) -> Part:
+    words: str = order.status
+    if words == "partially_filled":
+        share = int(order.filled / order.size * 100)
+        words = f"{min(99, max(1, share))}% filled"
+    return words, _ROLES.get(order.status, "text")
 
 
 class OrdersPane(ListPane):
@@ -106,6 +109,6 @@ class OrdersPane(ListPane):
             (figures.size(order.size), role),
             (figures.size(order.filled), role),
             (figures.price(order.price, book.tick if book else None), role),
-            ("unknown", "error") if order.unknown else _status(order.status),
+            ("unknown", "error") if order.unknown else _status(order),
             (figures.age(age), "quiet"),
         ]

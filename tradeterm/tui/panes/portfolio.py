@@ -137,9 +137,7 @@ def venue_lines(portfolio: PortfolioView, width: int) -> list[Line]:
     lines: list[Line] = []
     tier = portfolio.tier
     if tier is not None:
-        following = (
-            "" if tier.next_volume is None else f", next step at {figures.money(tier.next_volume)}"
-        )
+        following = "" if tier.next_volume is None else f", next at {tier.next_volume:,.0f}"
         text = (
             f"maker {tier.maker:f} % taker {tier.taker:f} % at {figures.money(tier.volume)} "
             f"in 30 days{following}"

@@ -62,7 +62,7 @@ class SafetyPane(Pane):
         )
         state = status.state.upper()
         role = {"running": "up+bold", "halted": "error+bold"}.get(status.state, "warn+bold")
-        reason = f" {status.state_reason}" if status.state_reason else ""
+        reason = "" if status.state == "running" else f" {status.state_reason}"
         lines.append((("trading ", "quiet"), (state, role), (clip(reason, width - 16), "text")))
         lines.append(BLANK)
         if not self.view.risk.limits:

@@ -103,7 +103,7 @@ def _position(position: PositionView, view: ConsoleView, width: int) -> list[Lin
         ("mark", figures.price(position.mark, tick)),
         ("leverage", f"{position.leverage.normalize():f}×"),
         ("stop", f"{figures.price(position.stop, tick)} ({_away(position.stop, position.mark)})"),
-        ("stop is", position.stop_kind.replace("_", " ")),
+        ("kind of stop", position.stop_kind.replace("_", " ").replace("stop", "fixed")),
         ("trailing", f"on{follows}" if position.trailing else "off"),
         (
             "target",

@@ -1,0 +1,56 @@
+"""``tradeterm doctor --llm``: one tiny request to each model, and a remedy for what fails."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from tests.adapters.model_server import ModelServer, http, say
+from tradeterm.cli import cli
+
+ROLE = "llm.roles.arbiter"
+
+
+def doctor(*overrides: str) -> tuple[int, list[dict[str, object]]]:
+    arguments = [part for text in overrides for part in ("--set", text)]
+    result = CliRunner().invoke(cli, ["doctor", "--llm", "--json", *arguments],
+                                standalone_mode=False)  # fmt: skip
+    assert result.exception is None
+    told = json.loads(result.output)
+    assert told["ok"] is (result.return_value == 0)
+    return result.return_value, told["checks"]
+
+
+def test_a_model_that_answers_shows_its_latency_and_price() -> None:
+    with ModelServer.running(say('{"ok": true}')) as server:
+        code, checks = doctor(
+            f"{ROLE}.model=openai/x", f"{ROLE}.api_base={server.base}", f"{ROLE}.fallback=[]",
+            f"{ROLE}.input_price=1", f"{ROLE}.output_price=2",
+        )  # fmt: skip
+    assert code == 0
+    (model,) = [one for one in checks if one["what"] == "arbiter"]
+    assert model["cost"] == "0.00090000"
+    assert float(str(model["seconds"])) > 0
+    assert len(server.asked) == 1
+    assert server.asked[0]["max_tokens"] <= 50
+
+
+@pytest.mark.parametrize(
+    ("status", "remedy"), [(401, "the key is wrong"), (429, "quota"), (500, "api_base")]
+)
+def test_what_fails_comes_with_a_remedy(status: int, remedy: str) -> None:
+    with ModelServer.running(http(b"{}", status)) as server:
+        code, checks = doctor(
+            f"{ROLE}.model=openai/x", f"{ROLE}.api_base={server.base}", f"{ROLE}.fallback=[]"
+        )
+    assert code == 1
+    assert remedy in str(checks[-1]["remedy"])
+
+
+def test_an_absent_key_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DEEPSEEK_API_KEY", raising=False)
+    code, checks = doctor(f"{ROLE}.fallback=[]")
+    assert code == 1
+    assert "DEEPSEEK_API_KEY is neither in the environment" in str(checks[-1]["found"])
