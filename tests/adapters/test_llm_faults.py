@@ -264,8 +264,7 @@ def test_no_text_becomes_anything_outside_the_bounds(told: object) -> None:
     try:
         answer = arbiter_answer(text, ASKED, "m", 1)
     except Unusable as error:
-        assert str(error)
-        assert len(str(error)) < 500
+        assert 0 < len(str(error)) < 500  # noqa: PT017 - one of two fine outcomes
     else:
         assert flaw(answer, ASKED) == ""
         assert isinstance(answer.action, ResolutionAction)

@@ -39,8 +39,6 @@ class Floor:
         self.orders: dict[str, Live] = {}
         self.held: dict[str, Decimal] = {}
         """Position id → base size."""
-        self.made: dict[str, int] = {}
-        """Position id → when a resting entry of it filled last. For the event under way only."""
         self.agenda = Agenda()
         self.rests = {symbol: Resting(symbol) for symbol in instruments}
         self.interested: dict[str, Resting] = dict(self.rests)
@@ -71,8 +69,6 @@ class Floor:
         if not live.remaining:
             self._forget(live)
         if request.position_id is not None:
-            if liquidity is Liquidity.MAKER and not request.reduce_only:
-                self.made[request.position_id] = ts
             self._account_for(request.position_id, size, request.reduce_only, ts, out)
 
     def _account_for(

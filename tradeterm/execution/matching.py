@@ -14,8 +14,6 @@ What it decides, once:
 - On bars a limit needs a range strictly beyond it and fills at its limit; a stop fills at the
   worse of its level and the open, before any target of the same bar; a limit variant whose price
   is then out of reach rests and is judged by the bars to come.
-- A print or bar that fills a resting entry and goes on through its stop fires the stop, too: a
-  market on its way down meets the entry first.
 """
 
 from __future__ import annotations
@@ -125,14 +123,6 @@ class Matching:
             self._floor.unrest(live)
             self.execute(live, ts, out)
         return out
-
-    def overtake(self, live: Live, ts: int, struck: float | Candle, out: list[VenueReport]) -> None:
-        """A stop that has just come to rest fires when the price (or bar) went on through it."""
-        if isinstance(struck, Candle):
-            if bar_fires(live, struck):
-                self._set_off_on_bar(live, struck, out)
-        elif live.reached_by(struck):
-            self._set_off(live, ts, out)
 
     def recross(self, rest: Resting, bar: Candle) -> list[VenueReport]:
         """Stops beyond a bar's close fill at their level."""

@@ -73,8 +73,6 @@ class PaperExchange:
         self._floor = Floor(instruments, books)
         self._matching = Matching(self._floor, settings, instruments, books, affordable)
         self.interested: dict[str, Resting] = self._floor.interested
-        self._struck: float | Candle = 0.0
-        """The last price, or bar with nothing finer in it, that concerned what rests."""
 
     @property
     def agenda(self) -> Agenda:
@@ -194,8 +192,6 @@ class PaperExchange:
             self.agenda.plan(request.expires, Step.EXPIRE, request.id)
         if request.type in TRIGGERED:
             self._floor.rest(live)
-            if live.is_stop and self._floor.made.get(request.position_id or "") == ts:
-                self._matching.overtake(live, ts, self._struck, out)
         else:
             self._matching.execute(live, ts, out)
 
@@ -261,8 +257,6 @@ class PaperExchange:
             rest.seen = event.ts
             if rest.low < price < rest.high:
                 return []
-            self._struck = price
-            self._floor.made.clear()
             return self._matching.on_price(rest, price, event.ts, event)
         if isinstance(event, Candle):
             rest = self.interested.get(event.symbol)
@@ -272,13 +266,10 @@ class PaperExchange:
             seen, rest.seen = rest.seen, event.ts
             if rest.low < event.low and event.high < rest.high:
                 return []
-            self._floor.made.clear()
             book = self._books.get(rest.symbol)
             if (book is not None and book.ready) or event.ts - event.timeframe * SECOND < seen:
                 # Its range reaches back into time already judged (by prints or finer bars).
-                self._struck = event.close
                 return self._matching.on_price(rest, event.close, event.ts)
-            self._struck = event
             return self._matching.on_bar(rest, event)
         return []
 

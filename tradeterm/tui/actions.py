@@ -326,7 +326,7 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action("previous_symbol", ("comma",), "", "Previous symbol", group="View"),
     Action("next_theme", ("t",), "", "Next theme: dusk, paper, contrast", group="View"),
-    Action("screenshot", ("S",), "", "Screenshot as SVG, beside the log", group="View"),
+    Action("take_screenshot", ("S",), "", "Screenshot as SVG, beside the log", group="View"),
     Action("back", ("escape",), "", "One step back: question, filter, zoom", group="View"),
     Action("command_palette", ("ctrl+p", "colon"), "", "Every command by name", group="View"),
     Action("show_help", ("question_mark", "f1"), "Help", "This page", group="View", rank=7),

@@ -236,7 +236,7 @@ class TradetermApp(OrderKeys):
         self.use_theme(names[(names.index(self.ink.palette.name) + 1) % len(names)])
         self.say(f"theme {self.ink.palette.name}")
 
-    def action_screenshot(self) -> None:
+    def action_take_screenshot(self) -> None:
         from tradeterm.logs import log_dir
 
         moment = iso(self.view.status.market_time)[:19].replace(":", "")
