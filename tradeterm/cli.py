@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import io
 import json
 import os
@@ -245,11 +246,13 @@ async def _headless(request: RunRequest, *, as_json: bool) -> int:
     try:
         for line in desk.notices:
             _complain(line)
+        gc.freeze()  # what is loaded by now stays: no collection has to walk through it
         await desk.run()
         summary = desk.summary()
         for line in desk.afterword():
             _complain(line)
     finally:
+        gc.unfreeze()
         await desk.close()
     _print_summary(summary, as_json=as_json)
     return SIGNAL_EXITS[caught[0]] if caught else 0

@@ -5,7 +5,6 @@ Console, headless runs, recovery, replays and tests all start here.
 
 from __future__ import annotations
 
-import gc
 import logging
 import time
 from collections.abc import Callable
@@ -95,6 +94,7 @@ class Desk:
         try:
             return await cls._assemble(request, feed, store, until, publish, complain)
         except BaseException:
+            feed.close()
             await store.close()
             raise
 
@@ -170,11 +170,9 @@ class Desk:
         )
         await self._control.start()
         self.driver.advisor.begin()
-        gc.freeze()  # what is loaded by now stays: no collection has to walk through it
         try:
             await self.driver.run()
         finally:
-            gc.unfreeze()
             await self._control.stop()
         if self.driver.finished:
             self.driver.advisor.finish()

@@ -70,7 +70,9 @@ async def _replay(file: Path, db: Path, overrides: tuple[str, ...], approve: str
     began = time.perf_counter()
     desk = await Desk.open(request)
     ready = time.perf_counter()
+    gc.freeze()  # as the command does
     await desk.run()
+    gc.unfreeze()
     done = time.perf_counter()
     await desk.close()
     return {

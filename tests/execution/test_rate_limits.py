@@ -278,6 +278,24 @@ def test_cancelling_a_waiting_entry_ends_it_at_once_with_its_reason() -> None:
     assert world.execution.headroom(world.now).waiting == 0
 
 
+def test_a_close_that_has_not_left_ends_with_its_position() -> None:
+    spent = LIMITS.model_copy(
+        update={"orders": LIMITS.orders.model_copy(update={"count": 1, "reserved": 0})}
+    )
+    world = World(rate_limit=spent)
+    world.book(BTC, ((64999.0, 1.0),), ((65000.0, 1.0),))
+    world.enter(BTC, PositionSide.LONG, "0.01", "64000", "67000")
+    world.wait(1)
+    close = world.close(world.position)
+    assert world.last(close.id).status is OrderStatus.PENDING
+    world.book(BTC, ((63999.0, 1.0),), ((64001.0, 1.0),))
+    world.trade(BTC, 63999.5)
+    assert world.execution.positions == {}
+    ended = world.last(close.id)
+    assert (ended.status, ended.reason) == (OrderStatus.CANCELLED, "position closed")
+    assert not world.execution.unsent()
+
+
 def test_the_paper_exchange_is_a_venue() -> None:
     box = Outbox(LIMITS, PaperExchange(execution_settings(), {}, {}, 7), lambda _: Touched(BTC, 0))
     assert box.next_due > START

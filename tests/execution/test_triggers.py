@@ -175,6 +175,51 @@ def test_a_limit_entry_waits_at_its_price_and_is_protected_when_it_fills() -> No
     assert world.execution.protective(world.position.id)[0] is not None
 
 
+def test_a_print_that_fills_an_entry_and_goes_through_its_stop_fires_both() -> None:
+    world = World(entry={"type": "limit", "post_only": False, "expiry": 600})
+    world.book(BTC, ((64999.0, 1.0),), ((65001.0, 1.0),))
+    world.enter(BTC, LONG, "0.01", "64000", "67000", entry="64900")
+    world.wait(1)
+    world.book(BTC, ((62999.0, 1.0),), ((63001.0, 1.0),))
+    world.trade(BTC, 63000.0)
+    opened, closed = world.fills
+    assert (opened.fill.price, opened.fill.liquidity) == (D("64900"), Liquidity.MAKER)
+    assert (closed.fill.price, closed.exit_reason) == (D("62999"), ExitReason.STOP)
+    assert world.execution.positions == {}
+
+
+@pytest.mark.parametrize(
+    ("bar", "price"),
+    [
+        ((65000, 65000, 63900, 64500), "63968"),  # 64000 less 0.05 % of slippage
+        ((63000, 65000, 62900, 64500), "62968.5"),  # gapped through both: the open
+        ((65000, 65000, 64000.1, 64500), None),
+    ],
+)
+def test_a_bar_that_fills_an_entry_and_goes_through_its_stop_fires_both(
+    bar: tuple[float, float, float, float], price: str | None
+) -> None:
+    world = World(
+        entry={"type": "limit", "post_only": False, "expiry": 600}, bar_slippage=D("0.05")
+    )
+    world.bar(BTC, (65000, 65000, 65000, 65000))
+    world.enter(BTC, LONG, "0.01", "64000", "67000", entry="64900")
+    world.wait(1)
+    world.bar(BTC, bar)
+    assert world.fills[0].fill.price == D("64900")
+    closed = [filled.fill.price for filled in world.fills[1:]]
+    assert closed == ([] if price is None else [D(price)])
+
+
+def test_a_bar_does_not_judge_the_stop_of_an_entry_at_market() -> None:
+    """What came after the bar's close did not see its low."""
+    world = World(latency={"least": 0.0, "most": 0.0})
+    world.bar(BTC, (65000, 65000, 63000, 64900))
+    world.enter(BTC, LONG, "0.01", "64000", "67000")
+    world.wait(1)
+    assert len(world.fills) == 1
+
+
 def test_a_post_only_entry_that_would_take_is_refused_with_the_reason() -> None:
     world = World(entry={"type": "limit", "post_only": True, "expiry": 60})
     world.book(BTC, ((64999.0, 1.0),), ((65001.0, 1.0),))

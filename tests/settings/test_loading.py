@@ -225,6 +225,7 @@ READ_BY_SECTION = {
     "min_size": "MarketSettings.instrument", "min_notional": "MarketSettings.instrument",
     "maker": "MarketSettings.instrument", "taker": "MarketSettings.instrument",
     "lookback": "OrchestrationSettings.windows",
+    "api_base": "EndpointSettings.address",
     "by_symbol": "RiskSettings.limit",
     "correlations": "RiskSettings.correlation",
     "unlisted_correlation": "RiskSettings.correlation",

@@ -56,6 +56,7 @@ class Crash(Exception):
 async def crash(desk: Desk, store: Store) -> None:
     """Let go of the file without a last snapshot or a word about the end."""
     desk._session_open = False
+    desk.feed.close()
     await store.close()
 
 

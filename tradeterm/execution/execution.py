@@ -384,6 +384,8 @@ class Execution:
             position = self.positions.get(position_id)
             if position is None:
                 self._protection.release(position_id, now)
+                for report in self._outbox.withdraw(position_id, now):
+                    self._apply(report, events, {})
             else:
                 self._protection.fit(position, now, events)
         if changed:

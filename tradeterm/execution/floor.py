@@ -12,6 +12,7 @@ from tradeterm.execution.queue import Queue
 from tradeterm.execution.resting import Live, Resting, RestState
 from tradeterm.market.book import OrderBook
 from tradeterm.model.instruments import Instrument
+from tradeterm.model.market import Candle
 from tradeterm.model.money import ZERO, exact
 from tradeterm.model.orders import OrderEnded, OrderFilled, OrderRequest, VenueReport
 from tradeterm.model.vocabulary import Evidence, Liquidity, OrderStatus, Side
@@ -27,6 +28,7 @@ class FloorState(msgspec.Struct, frozen=True):
     agenda: list[tuple[int, int, int, str]]
     planned: int
     ranks: int
+    made: dict[str, tuple[int, float | Candle]]
 
 
 class Floor:
@@ -39,6 +41,8 @@ class Floor:
         self.orders: dict[str, Live] = {}
         self.held: dict[str, Decimal] = {}
         """Position id → base size."""
+        self.made: dict[str, tuple[int, float | Candle]] = {}
+        """Position id → when a limit entry of it was filled, by which print's price or which bar."""
         self.agenda = Agenda()
         self.rests = {symbol: Resting(symbol) for symbol in instruments}
         self.interested: dict[str, Resting] = dict(self.rests)
@@ -157,6 +161,7 @@ class Floor:
             agenda=self.agenda.dump(),
             planned=self.agenda.planned,
             ranks=self._ranks,
+            made=dict(self.made),
         )
 
     def load(self, state: FloorState) -> None:
@@ -177,3 +182,4 @@ class Floor:
         self.interested.update((symbol, self.rests[symbol]) for symbol in state.interested)
         self.agenda.load(state.agenda, state.planned)
         self._ranks = state.ranks
+        self.made = dict(state.made)

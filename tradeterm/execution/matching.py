@@ -78,6 +78,7 @@ class Matching:
         out: list[VenueReport] = []
         queued: list[Live] = []
         rest.matching = True
+        self._floor.made.clear()
         for live in rest.fired_by_price(price):
             if live.request.id not in self._floor.orders:
                 continue  # an earlier one of this very event closed its position
@@ -85,6 +86,7 @@ class Matching:
                 self._set_off(live, ts, out)
             elif live.passed_by(price):
                 self._made(live, ts, live.remaining, Evidence.TRADE_THROUGH, out)
+                self._note_entry(live.request, ts, price)
             else:
                 queued.append(live)
         if trade is not None and queued:
@@ -103,11 +105,13 @@ class Matching:
         """A bar's range, where nothing finer is known."""
         out: list[VenueReport] = []
         rest.matching = True
+        self._floor.made.clear()
         for live in rest.fired_by_bar(bar):
             if live.request.id not in self._floor.orders:
                 continue
             if live.is_limit:
                 self._made(live, bar.ts, live.remaining, Evidence.BAR_ESTIMATE, out)
+                self._note_entry(live.request, bar.ts, bar)
             else:
                 self._set_off_on_bar(live, bar, out)
         self._look_again(rest)
@@ -123,6 +127,28 @@ class Matching:
             self._floor.unrest(live)
             self.execute(live, ts, out)
         return out
+
+    def _note_entry(self, request: OrderRequest, ts: int, by: float | Candle) -> None:
+        if request.purpose is Purpose.ENTRY and request.position_id is not None:
+            self._floor.made[request.position_id] = ts, by
+
+    def overtaken(self, live: Live, ts: int, out: list[VenueReport]) -> bool:
+        """Set a stop off by the very print or bar that filled its entry and went on through it.
+
+        The price came to the entry first, so what lay beyond was reached with the position open.
+        """
+        when, by = self._floor.made.pop(live.request.position_id or "", (0, 0.0))
+        if when != ts or not live.is_stop:
+            return False
+        if isinstance(by, Candle):
+            struck = bar_fires(live, by)
+            if struck:
+                self._set_off_on_bar(live, by, out)
+        else:
+            struck = live.reached_by(by)
+            if struck:
+                self._set_off(live, ts, out)
+        return struck
 
     def recross(self, rest: Resting, bar: Candle) -> list[VenueReport]:
         """Stops beyond a bar's close fill at their level."""

@@ -111,6 +111,18 @@ class Outbox:
         self.next_due = now
         return []
 
+    def withdraw(self, position_id: str, now: int) -> list[VenueReport]:
+        """What waits for a position that is gone never leaves."""
+        gone = [one for one in self._urgent.values() if one.request.position_id == position_id]
+        for waiting in gone:
+            del self._urgent[waiting.request.id]
+        self._plan(now)
+        return [
+            OrderEnded(now, waiting.request.id, OrderStatus.CANCELLED, "position closed")
+            for waiting in gone
+            if waiting.what is Errand.ORDER
+        ]
+
     def _take(self, waiting: Waiting, now: int) -> None:
         lane = self._urgent if waiting.request.reduce_only else self._patient
         lane[waiting.request.id] = waiting

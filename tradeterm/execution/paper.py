@@ -191,7 +191,8 @@ class PaperExchange:
                 return
             self.agenda.plan(request.expires, Step.EXPIRE, request.id)
         if request.type in TRIGGERED:
-            self._floor.rest(live)
+            if request.purpose is not Purpose.STOP or not self._matching.overtaken(live, ts, out):
+                self._floor.rest(live)
         else:
             self._matching.execute(live, ts, out)
 
