@@ -268,11 +268,15 @@ class Driver:
             question = self.engine.effects[0]
             if self.advisor.repeatable:
                 self.engine.answer(await self.advisor.settle(question))
+            elif self._stopping:
+                return  # nothing that costs money leaves now; the question is in the snapshot
             else:
                 await self.flush()  # journal before effect
+                began = perf_counter()
                 answer = await answered(
                     self.advisor, question, self._attend, self._wake, HALT_FILE_SECONDS
                 )
+                self.seconds -= perf_counter() - began  # the model's time, not the engine's
                 if answer is None:
                     return
                 self._pacer.anchor(self.engine.now)

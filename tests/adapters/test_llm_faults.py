@@ -141,6 +141,13 @@ async def test_a_fault_is_recorded_and_the_second_model_answers(name: str) -> No
     assert len(repaired) == (2 if outcome in (O.INVALID, O.CUT, O.EMPTY) else 1)
 
 
+@pytest.mark.parametrize("name", ["dripping", "silent", "endless", "cut", "not json"])
+async def test_with_nobody_else_to_ask_the_rules_answer_in_time(name: str) -> None:
+    answer = await consult(UNUSABLE[name][0])
+    assert (answer.by, answer.valid) == (ResolvedBy.RULES, True)
+    assert answer.tries[0].outcome is UNUSABLE[name][1]
+
+
 async def test_an_answer_is_taken_as_it_is() -> None:
     answer = await consult(settle(action="modify", size_reduction=0.25, leverage=1))
     assert (answer.action.value, answer.size_reduction, answer.leverage) == ("modify", 0.25, 1)

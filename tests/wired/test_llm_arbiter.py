@@ -125,10 +125,25 @@ async def test_what_one_decision_may_cost_is_kept(stage: Stage) -> None:
     assert record.summary["llm"]["cost"] == "0"
 
 
+async def test_a_fresh_run_does_not_forget_what_the_day_has_cost(stage: Stage) -> None:
+    """$0.0009 are spent; the next request may cost some $0.0019, and 0.0025 is the cap."""
+    waiting(stage)
+    with ModelServer.running(settle(action="abort")) as server:
+        asked_of = models(server, "llm.daily_cap=0.0025")
+        first = await stage.play(*asked_of)
+        second = await stage.play(*asked_of, fresh=True)
+    assert first.summary["llm"]["cost"] == "0.0009"
+    assert second.summary["llm"]["calls"] == 0
+    (answer,) = second.bodies("answer")
+    assert "more than the budget has left" in answer["unasked"]
+
+
 async def test_a_halt_works_while_the_model_thinks(stage: Stage) -> None:
     waiting(stage)
     with ModelServer.running(hang) as server:
-        desk = await Desk.open(stage.request(*models(server), approve="all"))
+        desk = await Desk.open(
+            stage.request(*models(server, "llm.roles.arbiter.deadline=2"), approve="all")
+        )
         try:
             running = asyncio.create_task(desk.run())
             await asked(server)
@@ -211,7 +226,7 @@ async def test_the_console_sees_who_is_asked_and_what_the_day_cost(
     waiting(stage)
     views: list[Any] = []
     with ModelServer.running(settle(reasoning="Confidence is 0.123, they say.")) as server:
-        request = stage.request(*models(server), headless=False, speed=float("inf"), until="22m")
+        request = stage.request(*models(server), headless=False, speed=float("inf"), until="21m2s")
         desk = await Desk.open(request, publish=views.append)
         try:
             await desk.run()

@@ -11,6 +11,7 @@ from tradeterm.engine.books import Books
 from tradeterm.engine.core import Core
 from tradeterm.engine.correlations import Correlations
 from tradeterm.engine.hearing import Hearing
+from tradeterm.market.symbol import SymbolMarket
 from tradeterm.market.turbulence import Turbulence, turbulence
 from tradeterm.model.account import AccountView
 from tradeterm.model.money import ZERO
@@ -51,8 +52,9 @@ class Judging:
         self._correlations = Correlations(core.market, core.settings.risk.measured_correlation)
         self.recent: deque[Judged] = deque(maxlen=RECENT)
         """The last verdicts on entries, oldest first."""
-        self._turbulence: dict[str, tuple[int, Turbulence]] = {}
-        """Symbol → its closes then, and what they said: worked out once per candle."""
+        self._turbulence: dict[str, tuple[int, Turbulence, tuple[tuple[str, int], ...]]] = {}
+        """Symbol → its closes then, what they said and the cool-downs (with ends) that began:
+        worked out once per candle."""
 
     def margin(self, intent: TradeIntent, parent: str, *, for_card: bool = False) -> Verdict:
         """Judge an entry in its final form; ``for_card`` leaves headroom until the key is hit."""
@@ -151,19 +153,20 @@ class Judging:
             return _NOWHERE
         regime = self._hearing.last(AgentName.REGIME, symbol)
         view = regime.output if regime is not None else None
-        wild = self._wildness(symbol)
+        m, now = core.market.symbol(symbol), core.now
+        _, wild, _ = self._wildness(symbol)
         return MarketFacts(
             bid=account.bids.get(symbol, ZERO),
             ask=account.asks.get(symbol, ZERO),
             rate=account.rates.get(instrument.quote, ZERO),
             taker_fee=instrument.taker_fee,
-            data_age_seconds=core.market.silence(symbol, core.now),
+            data_age_seconds=core.market.silence(symbol, now),
             data_age_limit=core.market.patience(symbol),
-            stale=core.market.stale(symbol, core.now),
+            stale=core.market.stale(symbol, now),
             regime=view.regime if isinstance(view, RegimeView) else None,
-            atr=self._atr(symbol),
+            atr=_atr(m),
             volatility=wild.ratio,
-            move=wild.move_to(core.market.symbol(symbol).price),
+            move=wild.move_to(m.price),
             standing=self.standing(symbol),
             measured=self._correlations.measured(),
             unreconciled=core.unreconciled(symbol),
@@ -177,34 +180,35 @@ class Judging:
 
     def turbulent(self, symbol: str) -> tuple[tuple[str, int], ...]:
         """Cool-downs the market itself began on a symbol, with their ends."""
-        wild, settings, now = (
-            self._wildness(symbol),
-            self._core.settings.risk.cooldown,
-            self._core.now,
-        )
-        begun = (
-            ("volatility", wild.spike, settings.volatility),
-            ("unusual move", wild.moved, settings.unusual_move),
-        )
-        return tuple(
-            (cause, began + seconds * SECOND)
-            for cause, began, seconds in begun
-            if began and seconds and began + seconds * SECOND > now
-        )
+        _, _, ends = self._wildness(symbol)
+        now = self._core.now
+        return tuple([one for one in ends if one[1] > now]) if ends else ends
 
-    def _wildness(self, symbol: str) -> Turbulence:
-        m, risk = self._core.market.symbol(symbol), self._core.settings.risk
+    def _wildness(self, symbol: str) -> tuple[int, Turbulence, tuple[tuple[str, int], ...]]:
+        m = self._core.market.symbol(symbol)
         seen = self._turbulence.get(symbol)
         if seen is None or seen[0] != m.closes:
-            move = risk.unusual_move
-            found = turbulence(m, float(risk.volatility.ratio), float(move.percent), move.within)
-            seen = self._turbulence[symbol] = (m.closes, found)
-        return seen[1]
+            risk = self._core.settings.risk
+            move, wait = risk.unusual_move, risk.cooldown
+            wild = turbulence(m, float(risk.volatility.ratio), float(move.percent), move.within)
+            begun = (
+                ("volatility", wild.spike, wait.volatility),
+                ("unusual move", wild.moved, wait.unusual_move),
+            )
+            ends = tuple(
+                (cause, began + seconds * SECOND)
+                for cause, began, seconds in begun
+                if began and seconds
+            )
+            seen = self._turbulence[symbol] = (m.closes, wild, ends)
+        return seen
 
-    def _atr(self, symbol: str) -> float | None:
-        m = self._core.market.symbol(symbol)
-        known = [timeframe for timeframe in m.windows if timeframe <= ATR_TIMEFRAME]
-        return next((atr for tf in reversed(known) if (atr := m.atr(tf)) is not None), None)
+
+def _atr(m: SymbolMarket) -> float | None:
+    for timeframe in reversed(m.windows):
+        if timeframe <= ATR_TIMEFRAME and (atr := m.atr(timeframe)) is not None:
+            return atr
+    return None
 
 
 _NOWHERE = MarketFacts(

@@ -32,9 +32,10 @@ from tradeterm.model.outputs import (
     TechnicalView,
     TradeSignal,
 )
-from tradeterm.model.proposals import Card, TradeIntent
+from tradeterm.model.proposals import Card, RuleOutcome, TradeIntent
 from tradeterm.model.timing import SECOND
 from tradeterm.model.vocabulary import AgentName, CardState, PositionSide, Route, Side
+from tradeterm.risk.units import with_unit
 
 BOOK_DEPTH = 50
 CHART_BARS = 240
@@ -239,7 +240,7 @@ def _card(card: Card, account: AccountView, engine: Engine) -> CardView:
         reward_risk=float(reward / risk) if risk > 0 and reward > 0 else None,
         exposure_after=after,
         rules=tuple(
-            RuleView(rule.rule, rule.value, rule.limit, rule.outcome)
+            _rule(rule, card.proposal.symbol, account.currency)
             for rule in (card.verdict.rules if card.verdict else ())
         ),
         created=card.ts,
@@ -250,6 +251,13 @@ def _card(card: Card, account: AccountView, engine: Engine) -> CardView:
         state=card.state.value,
         reason=card.reason,
     )
+
+
+def _rule(rule: RuleOutcome, symbol: str, currency: str) -> RuleView:
+    value, limit = (
+        with_unit(rule.rule, text, symbol, currency) for text in (rule.value, rule.limit)
+    )
+    return RuleView(rule.rule, value, limit, rule.outcome)
 
 
 def _rate_of(card: Card, account: AccountView, engine: Engine) -> Decimal | None:

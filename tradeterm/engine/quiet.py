@@ -82,6 +82,8 @@ class Quiet:
         self._trading = trading
         self._analysis = analysis
         self._m = core.market.symbol(core.market.symbols[0])
+        self._asked_at = -1
+        """The revision of the books at which the venue last agreed."""
 
     @property
     def possible(self) -> bool:
@@ -109,13 +111,19 @@ class Quiet:
         count, fast, slow = _calm(prospect, events.columns.closes[start:end])
         end = start + count
         last = events.columns.stamps[end - 1]
-        if not count or (prospect.look < last and not self._reconciliation.agrees()):
+        if not count or (prospect.look < last and not self._agreed()):
             return 0
         self._move_time(prospect, last, events.columns.closes[start:end])
         self._move_market(events, start, end)
         prospect.fast.moved(fast, count)
         prospect.slow.moved(slow, count)
         return count
+
+    def _agreed(self) -> bool:
+        """Whether the venue agrees; it is asked again only after something was booked."""
+        if self._asked_at != self._books.revision and self._reconciliation.agrees():
+            self._asked_at = self._books.revision
+        return self._asked_at == self._books.revision
 
     @property
     def _span(self) -> int:

@@ -60,7 +60,9 @@ def total(values: Iterable[Decimal]) -> Decimal:
 
 def plain(value: Decimal) -> str:
     """Without exponent or trailing zeros: ``1E+3`` → ``1000``, ``0.500`` → ``0.5``."""
-    text = f"{value:f}"
+    text = str(value)
+    if "E" in text:
+        text = f"{value:f}"
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     return "0" if text in {"-0", ""} else text

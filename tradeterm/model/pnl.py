@@ -7,6 +7,7 @@ from decimal import ROUND_FLOOR, Decimal
 
 from tradeterm.model.money import LEDGER_STEP
 from tradeterm.model.orders import Position
+from tradeterm.model.vocabulary import PositionSide
 
 
 def price_gain(position: Position, price: Decimal, size: Decimal, rate: Decimal) -> Decimal:
@@ -18,9 +19,19 @@ def price_gain(position: Position, price: Decimal, size: Decimal, rate: Decimal)
     return (move * size * rate).quantize(LEDGER_STEP, rounding=ROUND_FLOOR)
 
 
+def signed_size(position: Position) -> Decimal:
+    """What a rise by one is worth, in quote currency: negative for a short."""
+    return position.size if position.side is PositionSide.LONG else -position.size
+
+
+def gain_of(entry: Decimal, signed: Decimal, price: Decimal, rate: Decimal) -> Decimal:
+    """``price_gain`` of a whole position whose ``signed_size`` is known."""
+    return ((price - entry) * signed * rate).quantize(LEDGER_STEP, ROUND_FLOOR)
+
+
 def price_gains(position: Position, prices: Iterable[Decimal], rate: Decimal) -> list[Decimal]:
     """``price_gain`` of all of a position at each of many prices."""
-    entry, signed = position.entry, position.size * position.side.sign
+    entry, signed = position.entry, signed_size(position)
     return [
         ((price - entry) * signed * rate).quantize(LEDGER_STEP, ROUND_FLOOR) for price in prices
     ]

@@ -14,7 +14,7 @@ from tradeterm.model.instruments import Instrument
 from tradeterm.model.money import ONE, ZERO, ledger_amount, ledger_cost
 from tradeterm.model.orders import Charged, Fill, Filled, Order, Position
 from tradeterm.model.pnl import price_gains
-from tradeterm.model.vocabulary import AccountBook, Level, Purpose, RunState
+from tradeterm.model.vocabulary import Level, RunState
 from tradeterm.portfolio.booking import (
     adjustment,
     deposit,
@@ -28,11 +28,11 @@ from tradeterm.portfolio.hodl import Earmarks, HodlState
 from tradeterm.portfolio.ledger import Ledger, LedgerState
 from tradeterm.portfolio.marks import Marks, MarksState
 from tradeterm.portfolio.valuation import (
+    Gains,
     Prices,
     Quote,
+    Reserves,
     holdings_value,
-    reserve,
-    unrealised,
 )
 
 
@@ -63,12 +63,16 @@ class Portfolio:
         self._instruments = instruments
         self._ids = ids
         self._prices = Prices(currency, parity, instruments, quote)
+        self._gains, self._reserves = Gains(), Reserves(instruments)
         self._settled_at = -1
         """Ledger entries when ``_settled`` was worked out."""
         self._settled = ZERO
         """Cash and collateral: what no price moves."""
         self._moving: dict[str, Decimal] = {}
         """Spot holdings other than cash."""
+        self._holdings: dict[str, Decimal] = {}
+        """All of them; replaced, never changed: views keep it."""
+        self._margin = ZERO
 
     def deposit(self, now: int, amount: Decimal, parent: str) -> Entry:
         """Money from outside; the bases of losses move with it."""
@@ -194,7 +198,7 @@ class Portfolio:
         worth = self._settled
         if self._moving:
             worth += holdings_value(self._moving, prices.rates)
-        return worth + unrealised(positions.values(), prices) if positions else worth
+        return worth + self._gains.of(tuple(positions.values()), prices) if positions else worth
 
     def equities(
         self, positions: Iterable[Position], prices: Sequence[Decimal], rate: Decimal
@@ -208,11 +212,12 @@ class Portfolio:
         return worth
 
     def _settle(self) -> None:
-        holdings = self.ledger.account(TRADING)
-        cash = {self.currency: holdings.pop(self.currency, ZERO)}
-        self._moving = {asset: amount for asset, amount in holdings.items() if amount}
-        self._settled = holdings_value(cash, {self.currency: ONE})
-        self._settled += self.ledger.margin(self.currency)
+        currency = self.currency
+        self._holdings = holdings = self.ledger.account(TRADING)
+        self._moving = {a: amount for a, amount in holdings.items() if amount and a != currency}
+        self._margin = self.ledger.margin(currency)
+        cash = {currency: holdings.get(currency, ZERO)}
+        self._settled = holdings_value(cash, {currency: ONE}) + self._margin
         self._settled_at = self.ledger.entries
 
     def account_view(
@@ -226,23 +231,17 @@ class Portfolio:
         """The truth about the account at this moment."""
         prices = self._prices
         prices.refresh()
-        holdings = self.ledger.account(TRADING)
-        margin = self.ledger.margin(self.currency)
-        open_gain = unrealised(positions.values(), prices)
-        entries: list[Order] = []
-        reserved = ZERO
-        for order in working.values():
-            request = order.request
-            if request.reduce_only:
-                continue
-            reserved += reserve(order, self._instruments[request.symbol], prices)
-            if request.book is AccountBook.MARGIN and request.purpose is Purpose.ENTRY:
-                entries.append(order)
+        if self._settled_at != self.ledger.entries:
+            self._settle()
+        holdings, held = self._holdings, tuple(positions.values())
+        worth, open_gain = self._settled, self._gains.of(held, prices)
+        if self._moving:
+            worth += holdings_value(self._moving, prices.rates)
+        reserved = self._reserves.of(tuple(working.values()), prices)
         return AccountView(
-            ts=now, currency=self.currency,
-            equity=holdings_value(holdings, prices.rates) + margin + open_gain,
-            cash=holdings.get(self.currency, ZERO), reserved=reserved, margin_used=margin,
-            unrealised=open_gain, positions=tuple(positions.values()), entries=tuple(entries),
+            ts=now, currency=self.currency, equity=worth + open_gain,
+            cash=holdings.get(self.currency, ZERO), reserved=reserved, margin_used=self._margin,
+            unrealised=open_gain, positions=held, entries=self._reserves.entries,
             holdings=holdings, rates=prices.rates, bids=prices.bids, asks=prices.asks,
             day_start_equity=self.marks.day_start, high_equity=self.marks.high(now),
             week_start_equity=self.marks.week_start, peak_equity=self.marks.peak,

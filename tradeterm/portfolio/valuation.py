@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from typing import NamedTuple
 
 from tradeterm.model.instruments import Instrument
-from tradeterm.model.money import ONE, ZERO, exact, ledger_amount, ledger_cost
+from tradeterm.model.money import ONE, ZERO, exact, ledger_amount, ledger_cost, total
 from tradeterm.model.orders import Order, Position
-from tradeterm.model.pnl import price_gain
+from tradeterm.model.pnl import gain_of, signed_size
 from tradeterm.model.vocabulary import AccountBook, PositionSide, Purpose, Side
 
 #: Best (bid, ask) of a symbol, or the last price for both while a book is unusable; None before
@@ -91,16 +92,45 @@ class Prices:
             self.rates[base] = low if high is low else (low + high) / 2
 
 
-def unrealised(positions: Iterable[Position], prices: Prices) -> Decimal:
-    """P&L of open positions at the exit side of the book; unpriced ones count nothing."""
-    gain = ZERO
-    for position in positions:
-        exits = prices.bids if position.side is PositionSide.LONG else prices.asks
-        price = exits.get(position.symbol)
-        rate = prices.rates.get(position.symbol.split("/")[1])
-        if price is not None and rate is not None:
-            gain += price_gain(position, price, position.size, rate)
-    return gain
+class Gains:
+    """P&L of what is open, at the exit side of the book; unpriced positions count nothing.
+
+    Summed by symbol and side: a sum is kept while its positions, price and rate are what they were.
+    """
+
+    def __init__(self) -> None:
+        self._positions: tuple[Position, ...] = ()
+        self._legs: dict[tuple[str, PositionSide], list[tuple[Decimal, Decimal]]] = {}
+        """(Entry, signed size) of each position."""
+        self._known: dict[tuple[str, PositionSide], tuple[Decimal, Decimal, Decimal]] = {}
+        """(Price, rate, gain) when it was last worked out."""
+
+    def of(self, positions: tuple[Position, ...], prices: Prices) -> Decimal:
+        """The sum in account currency."""
+        if positions != self._positions:
+            self._sort(positions)
+        gain, known = ZERO, self._known
+        for side, legs in self._legs.items():
+            symbol = side[0]
+            price = (prices.bids if side[1] is _LONG else prices.asks).get(symbol)
+            rate = prices.rates.get(symbol.split("/")[1])
+            if price is None or rate is None:
+                continue
+            seen = known.get(side)
+            if seen is None or seen[0] is not price or seen[1] is not rate:
+                worth = ZERO
+                for entry, signed in legs:
+                    worth += gain_of(entry, signed, price, rate)
+                seen = known[side] = (price, rate, worth)
+            gain += seen[2]
+        return gain
+
+    def _sort(self, positions: tuple[Position, ...]) -> None:
+        self._legs, self._known = {}, {}
+        for position in positions:
+            legs = self._legs.setdefault((position.symbol, position.side), [])
+            legs.append((position.entry, signed_size(position)))
+        self._positions = positions
 
 
 def holdings_value(holdings: Mapping[str, Decimal], rates: Mapping[str, Decimal]) -> Decimal:
@@ -113,17 +143,78 @@ def holdings_value(holdings: Mapping[str, Decimal], rates: Mapping[str, Decimal]
     return value
 
 
-def reserve(order: Order, instrument: Instrument, prices: Prices) -> Decimal:
+class _Claim(NamedTuple):
     """What a working order may still cost: collateral or price, and taker fee."""
-    request = order.request
-    spot = request.book is AccountBook.SPOT
-    if (spot and request.side is Side.SELL) or (not spot and request.purpose is not Purpose.ENTRY):
-        return ZERO
-    price = request.limit
-    if price is None:
-        price = (prices.asks if request.side is Side.BUY else prices.bids).get(request.symbol)
-    rate = prices.rates.get(instrument.quote)
-    if price is None or rate is None:
-        return ZERO
-    share = ONE if spot else ONE / request.leverage
-    return ledger_cost(order.remaining * price * rate * (share + instrument.taker_fee))
+
+    symbol: str
+    buys: bool
+    quote: str
+    price: Decimal | None
+    """Its limit; without one it pays the book."""
+    remaining: Decimal
+    factor: Decimal
+    """Own part of the notional, plus fee."""
+
+    def cost(self, prices: Prices) -> Decimal:
+        """In account currency; nothing while there is no price."""
+        price, rate = self.price, prices.rates.get(self.quote)
+        if price is None:
+            price = (prices.asks if self.buys else prices.bids).get(self.symbol)
+        if price is None or rate is None:
+            return ZERO
+        return ledger_cost(self.remaining * price * rate * self.factor)
+
+
+class Reserves:
+    """What all working orders may still cost; limits cost the same while their rate stays."""
+
+    def __init__(self, instruments: Mapping[str, Instrument]) -> None:
+        self._instruments = instruments
+        self._working: tuple[Order, ...] = ()
+        self._limits: dict[str, list[_Claim]] = {}
+        """By quote currency, whose rate is all that moves them."""
+        self._known: dict[str, tuple[Decimal | None, Decimal]] = {}
+        """Quote currency → (rate, cost) when it was last worked out."""
+        self._markets: list[_Claim] = []
+        self.entries: tuple[Order, ...] = ()
+        """The margin entries among them."""
+
+    def of(self, working: tuple[Order, ...], prices: Prices) -> Decimal:
+        """The sum in account currency; ``entries`` are of the same orders then."""
+        if working != self._working:
+            self._sort(working)
+        cost, known = ZERO, self._known
+        for quote, claims in self._limits.items():
+            rate, seen = prices.rates.get(quote), known.get(quote)
+            if seen is None or seen[0] is not rate:
+                seen = known[quote] = (rate, total(claim.cost(prices) for claim in claims))
+            cost += seen[1]
+        for claim in self._markets:
+            cost += claim.cost(prices)
+        return cost
+
+    def _sort(self, working: tuple[Order, ...]) -> None:
+        self._limits, self._known, self._markets = {}, {}, []
+        entries = []
+        for order in working:
+            request = order.request
+            margin, buys = request.book is AccountBook.MARGIN, request.side is Side.BUY
+            entry = margin and request.purpose is Purpose.ENTRY
+            if request.reduce_only or not (entry or (not margin and buys)):
+                continue
+            if entry:
+                entries.append(order)
+            instrument = self._instruments[request.symbol]
+            share = ONE / request.leverage if margin else ONE
+            claim = _Claim(
+                request.symbol, buys, instrument.quote, request.limit, order.remaining,
+                share + instrument.taker_fee,
+            )  # fmt: skip
+            if claim.price is None:
+                self._markets.append(claim)
+            else:
+                self._limits.setdefault(claim.quote, []).append(claim)
+        self._working, self.entries = working, tuple(entries)
+
+
+_LONG = PositionSide.LONG

@@ -17,14 +17,21 @@ class Unpriced(ArithmeticError):
 class _Held:
     """One symbol's sizes (base), summed before they are priced: a price is one product then."""
 
-    __slots__ = ("entries", "longs", "margin", "positions", "shorts", "signed", "signed_entries")
+    __slots__ = (
+        "entries", "limits", "longs", "margin", "positions", "quote", "shorts", "signed",
+        "signed_entries", "top",
+    )  # fmt: skip
 
-    def __init__(self) -> None:
+    def __init__(self, symbol: str) -> None:
+        self.quote = symbol.rpartition("/")[2]
         self.longs = self.shorts = 0
         self.positions = self.signed = ZERO
         self.entries = self.signed_entries = ZERO
         self.margin = ZERO
         """Σ size ÷ leverage of working entries."""
+        self.limits: list[Order] = []
+        """Those with a limit, and the highest of them: at or below the ask none costs more."""
+        self.top = ZERO
 
 
 class Burden:
@@ -44,37 +51,40 @@ class Burden:
         self.sides: dict[str, tuple[int, int]] = {}
         """Symbol → (longs, shorts), positions and entries that are not one yet."""
         self.total = 0
-        for order in account.entries:
-            if order.request.limit is not None:
-                self._limit_premium(account, order)
         for symbol, one in (summed(account) if held is None else held).items():
             self._price(account, symbol, one)
 
     def _price(self, account: AccountView, symbol: str, one: _Held) -> None:
-        rate = _rate(account, symbol)
-        mid, ask = _mid(account, symbol) * rate, _ask(account, symbol) * rate
+        rate = ONE if one.quote == account.currency else account.rates.get(one.quote)
+        if rate is None or not rate > 0:
+            raise Unpriced(f"no rate for {one.quote}")
+        bid, ask = account.bids.get(symbol), account.asks.get(symbol)
+        if bid is None or ask is None or not (ask > 0 and bid + ask > 0):
+            raise Unpriced(f"no price for {symbol}")
+        mid = (bid + ask) / 2 * rate
         self.notional += one.positions * mid
-        signed = one.signed * mid
+        self.signed[symbol] = one.signed * mid
         if one.entries:
-            self.notional += one.entries * ask
-            self.margin += one.margin * ask
-            signed += one.signed_entries * ask
-        self.signed[symbol] = self.signed.get(symbol, ZERO) + signed
+            worth = ask * rate
+            self.notional += one.entries * worth
+            self.margin += one.margin * worth
+            self.signed[symbol] += one.signed_entries * worth
+            if one.top > ask:
+                self._limit_premiums(one, ask, rate)
         self.sides[symbol] = (one.longs, one.shorts)
         self.total += one.longs + one.shorts
 
-    def _limit_premium(self, account: AccountView, order: Order) -> None:
-        """What a limit above the ask costs more than the ask, for all sums."""
-        request = order.request
-        assert request.limit is not None
-        premium = request.limit - _ask(account, request.symbol)
-        if not premium > 0:
-            return
-        extra = order.remaining * premium * _rate(account, request.symbol)
-        self.notional += extra
-        self.margin += extra / request.leverage
-        signed = extra if request.side is Side.BUY else -extra
-        self.signed[request.symbol] = self.signed.get(request.symbol, ZERO) + signed
+    def _limit_premiums(self, one: _Held, ask: Decimal, rate: Decimal) -> None:
+        """What limits above the ask cost more than the ask, for all sums."""
+        for order in one.limits:
+            request = order.request
+            assert request.limit is not None
+            premium = request.limit - ask
+            if premium > 0:
+                extra = order.remaining * premium * rate
+                self.notional += extra
+                self.margin += extra / request.leverage
+                self.signed[request.symbol] += extra if request.side is Side.BUY else -extra
 
 
 class Sums:
@@ -108,7 +118,7 @@ def _positions(account: AccountView, held: dict[str, _Held]) -> set[str]:
     for position in account.positions:
         opened.add(position.order_id)
         symbol = position.symbol
-        one = held.get(symbol) or held.setdefault(symbol, _Held())
+        one = held.get(symbol) or held.setdefault(symbol, _Held(symbol))
         one.positions += position.size
         if position.side.sign > 0:
             one.signed += position.size
@@ -121,7 +131,10 @@ def _positions(account: AccountView, held: dict[str, _Held]) -> set[str]:
 
 def _pending(held: dict[str, _Held], order: Order, *, counted: bool) -> None:
     request, remaining = order.request, order.remaining
-    one = held.get(request.symbol) or held.setdefault(request.symbol, _Held())
+    one = held.get(request.symbol) or held.setdefault(request.symbol, _Held(request.symbol))
+    if request.limit is not None:
+        one.limits.append(order)
+        one.top = max(one.top, request.limit)
     one.entries += remaining
     one.margin += remaining / request.leverage
     if request.side is Side.BUY:
@@ -130,25 +143,3 @@ def _pending(held: dict[str, _Held], order: Order, *, counted: bool) -> None:
     else:
         one.signed_entries -= remaining
         one.shorts += not counted
-
-
-def _rate(account: AccountView, symbol: str) -> Decimal:
-    quote = symbol.rpartition("/")[2]
-    rate = ONE if quote == account.currency else account.rates.get(quote)
-    if rate is None or not rate > 0:
-        raise Unpriced(f"no rate for {quote}")
-    return rate
-
-
-def _mid(account: AccountView, symbol: str) -> Decimal:
-    mid = account.mid(symbol)
-    if mid is None or not mid > 0:
-        raise Unpriced(f"no price for {symbol}")
-    return mid
-
-
-def _ask(account: AccountView, symbol: str) -> Decimal:
-    ask = account.asks.get(symbol)
-    if ask is None or not ask > 0:
-        raise Unpriced(f"no price for {symbol}")
-    return ask

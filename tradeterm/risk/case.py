@@ -68,7 +68,7 @@ class Case:
         """The size standing policy leaves of a larger wish."""
         self.leverage_text = ""
         """The final leverage in words."""
-        self.limits: dict[str, list[Limit]] = {}
+        self.limits: dict[str, tuple[Limit, ...]] = {}
         """Rule → what it allows of what grows with the size; filled when the leverage is known."""
         self.burden: Burden | None = None
         self.drawdown: Decimal | None = None
@@ -129,10 +129,6 @@ class Case:
             lost = fill - intent.stop if long else intent.stop - fill
             self.unit_risk = (lost + facts.taker_fee * (fill + intent.stop)) * facts.rate
 
-    def share(self, percent: Decimal) -> Decimal:
-        """``percent`` of equity."""
-        return self.one_percent * percent
-
     def resize(self, size: Decimal) -> None:
         """Take the final size."""
         if size != self.intent.size:
@@ -141,8 +137,16 @@ class Case:
 
 def on_grid(intent: TradeIntent, instrument: Instrument) -> TradeIntent:
     """The intent with prices on ticks; sizes are floored to lots when they are fitted."""
+    tick, entry, stop, target = instrument.tick, intent.entry, intent.stop, intent.target
+    if not (
+        intent.size % instrument.lot
+        or entry % tick
+        or (stop is not None and stop % tick)
+        or (target is not None and target % tick)
+    ):
+        return intent
     size = instrument.size(intent.size) or intent.size
-    entry, stop, target = instrument.price(intent.entry), intent.stop, intent.target
+    entry = instrument.price(entry)
     if stop is not None:
         stop = instrument.price(stop)
     if target is not None:

@@ -36,6 +36,8 @@ class Conduct:
         self._messages: deque[int] = deque(maxlen=settings.throttle.messages_per_minute + 1)
         self._same: dict[str, int] = {}
         """``side symbol`` → when it was last entered."""
+        self._names: dict[str, tuple[tuple[tuple[str, str], ...], str, str]] = {}
+        """Symbol → (cool-downs and their causes; its long and its short entries in ``_same``)."""
         self.halved = False
         """The next entry is half as large."""
 
@@ -89,20 +91,20 @@ class Conduct:
     def standing(self, symbol: str, now: int, tripped: tuple[str, ...] = ()) -> Standing:
         """What bears on the next entry of a symbol."""
         until, same = self._until, self._same
+        names = self._names.get(symbol)
+        if names is None:
+            causes = ((TRADE, f"{TRADE} {symbol}"), (LOSS, LOSS), (LOSSES, LOSSES))
+            names = (causes, f"{Side.BUY} {symbol}", f"{Side.SELL} {symbol}")
+            self._names[symbol] = names
+        causes, long, short = names
+        running = [(name, until[key]) for name, key in causes if until.get(key, 0) > now]
         return Standing(
-            cooldowns=tuple(
-                (name, until[key])
-                for name, key in ((TRADE, f"{TRADE} {symbol}"), (LOSS, LOSS), (LOSSES, LOSSES))
-                if until.get(key, 0) > now
-            ),
-            entries=_recent(self._entries, now),
-            messages=_recent(self._messages, now),
-            since_same=(
-                _since(same.get(f"{Side.BUY} {symbol}"), now),
-                _since(same.get(f"{Side.SELL} {symbol}"), now),
-            ),
-            tripped=tripped,
-            halved=self.halved,
+            tuple(running),
+            _recent(self._entries, now),
+            _recent(self._messages, now),
+            (_since(same.get(long), now), _since(same.get(short), now)),
+            tripped,
+            self.halved,
         )
 
     def dump(self) -> ConductState:
@@ -121,7 +123,8 @@ class Conduct:
 
 
 def _recent(stamps: deque[int], now: int) -> int:
-    return sum(ts > now - MINUTE for ts in stamps)
+    since = now - MINUTE
+    return sum([ts > since for ts in stamps]) if stamps and stamps[-1] > since else 0
 
 
 def _since(ts: int | None, now: int) -> float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 
 from tradeterm.model.money import ZERO
@@ -19,12 +19,15 @@ class Correlations:
         self._configured = configured
         self._measured: Mapping[Pair, Decimal] = {}
         self._bounds: dict[Pair, Bounds] = {}
+        self._others: tuple[str, ...] = ()
+        self._rows: dict[str, tuple[Bounds, ...]] = {}
+        """Symbol → its bounds with each of ``_others``."""
 
     def given(self, measured: Mapping[Pair, Decimal]) -> Correlations:
         """These, beside what was measured."""
         if measured is not self._measured:
             self._measured = measured
-            self._bounds = {}
+            self._bounds, self._rows = {}, {}
         return self
 
     def bounds(self, one: str, other: str) -> Bounds:
@@ -34,6 +37,15 @@ class Correlations:
             rho = self._configured(one, other)
             seen = self._measured.get((one, other), rho)
             known = self._bounds[one, other] = (min(rho, seen), max(rho, seen))
+        return known
+
+    def row(self, one: str, others: tuple[str, ...]) -> tuple[Bounds, ...]:
+        """``bounds`` with each of the others, which hardly ever change."""
+        if others != self._others:
+            self._others, self._rows = others, {}
+        known = self._rows.get(one)
+        if known is None:
+            known = self._rows[one] = tuple(self.bounds(one, other) for other in others)
         return known
 
 
@@ -47,24 +59,21 @@ def correlated_views(
     ≤ L. Of the configured and the measured ρ each term takes the one that makes it larger: what
     stacks counts at the higher, what hedges at the lower.
     """
-    views, bounds = [], correlations.bounds
-    for view in (symbol, *(other for other in signed if other != symbol)):
-        low, high = bounds(view, symbol)
+    views, others, amounts = [], tuple(signed), signed.values()
+    for view in others if symbol in signed else (symbol, *others):
+        low, high = correlations.bounds(view, symbol)
         if sign < 0:
             low, high = -high, -low
         if high > 0:
-            views.append((_carried(view, signed, bounds, up=True), high))
+            views.append((_carried(amounts, correlations.row(view, others), up=True), high))
         if low < 0:
-            views.append((_carried(view, signed, bounds, up=False), -low))
+            views.append((_carried(amounts, correlations.row(view, others), up=False), -low))
     return views
 
 
-def _carried(
-    view: str, signed: Mapping[str, Decimal], bounds: Callable[[str, str], Bounds], *, up: bool
-) -> Decimal:
+def _carried(amounts: Iterable[Decimal], row: tuple[Bounds, ...], *, up: bool) -> Decimal:
     """What a symbol carries upwards (or downwards) at most."""
     carried = ZERO
-    for other, amount in signed.items():
-        low, high = bounds(view, other)
+    for amount, (low, high) in zip(amounts, row, strict=True):
         carried += amount * (high if (amount > 0) is up else low)
     return carried if up else -carried

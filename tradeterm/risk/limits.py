@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
-from typing import NamedTuple
+
+import msgspec
 
 from tradeterm.risk.codes import RiskCode
 
 
-class Limit(NamedTuple):
+class Limit(msgspec.Struct, frozen=True, gc=False):
     """A limit linear in the size, exact without a division: size · unit ≤ (allowed − carried) · scale.
 
     ``scale`` is the leverage where collateral is meant, else 1.
@@ -28,9 +30,17 @@ class Limit(NamedTuple):
 
     def fits(self, size: Decimal, part: Decimal) -> bool:
         """Whether this size does."""
-        # ``room`` by hand: this is asked ten times per verdict.
         return size * self.unit <= (self.allowed * part - self.carried) * self.scale
 
     def used(self, size: Decimal) -> Decimal:
         """What is used of ``allowed`` with this size."""
         return self.carried + size * self.unit / self.scale
+
+
+def broken_by(size: Decimal, limits: Iterable[Limit], part: Decimal) -> list[Limit]:
+    """Those a size does not fit: ``fits`` by hand, for this is asked ten times per verdict."""
+    return [
+        limit
+        for limit in limits
+        if not size * limit.unit <= (limit.allowed * part - limit.carried) * limit.scale
+    ]

@@ -20,7 +20,7 @@ def risk_page(view: ConsoleView, width: int) -> Sequence[Line]:
     lines: list[Line] = [_title("Limits: used / allowed"), *gauges(risk.limits, width)]
     lines += [BLANK, _title("Breakers")]
     lines += [line for breaker in risk.breakers for line in _breaker(breaker, width)]
-    lines += [BLANK, _title("No entry is possible"), *_blocked(view, width)]
+    lines += [BLANK, *_entries(view, width)]
     lines += [BLANK, _title("Cool-downs"), *_cooldowns(view)]
     lines += [BLANK, _title("Last verdicts"), *_verdicts(view, width)]
     return lines
@@ -44,15 +44,25 @@ def _breaker(breaker: BreakerView, width: int) -> list[Line]:
     ]
 
 
-def _blocked(view: ConsoleView, width: int) -> list[Line]:
-    if not view.risk.blocked:
-        return [(("nothing blocks entries now", "up"),)]
+def _entries(view: ConsoleView, width: int) -> list[Line]:
+    """Heading and reasons from the same list, so that they cannot contradict each other."""
+    blocked = view.risk.blocked
+    if not blocked:
+        return [_title("Entries"), (("nothing blocks them now; each is judged", "up"),)]
+    anywhere = any(symbol == "*" for symbol, _ in blocked)
+    return [
+        _title("No entry is possible" if anywhere else "No entry is possible on"),
+        *_reasons(blocked, width),
+    ]
+
+
+def _reasons(blocked: Sequence[tuple[str, str]], width: int) -> list[Line]:
     return [
         (
             (fit("anywhere" if symbol == "*" else symbol, _NAME), "text+bold"),
             (clip(why, width - _NAME), "warn"),
         )
-        for symbol, why in view.risk.blocked
+        for symbol, why in blocked
     ]
 
 
