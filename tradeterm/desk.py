@@ -29,6 +29,7 @@ from tradeterm.engine.facts import standing_facts
 from tradeterm.engine.holdings import portfolio_facts
 from tradeterm.engine.summary import summarise
 from tradeterm.engine.view import ConsoleView
+from tradeterm.engine.watching import watch_only
 from tradeterm.engine.whatif import Hypothesis, what_if
 from tradeterm.errors import StoreError
 from tradeterm.haltfile import halt_file
@@ -133,6 +134,7 @@ class Desk:
         )
         desk = cls(request, feed, store, engine, driver, run_id, until)
         desk._note_derived()
+        desk.notices.extend(watch_only(engine.core))
         if request.settings.llm.provider != "rules":
             from tradeterm.adapters.advisors.opening import remarks
 

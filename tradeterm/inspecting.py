@@ -59,7 +59,12 @@ def status(db: Path | None, as_json: bool) -> int:
 
 
 def _standing_lines(facts: dict[str, Any]) -> Iterable[str]:
+    left_out = {"reason"} if facts["state"] == "running" else set()  # of the last resume: over
+    if not facts["watch_only"]:
+        left_out.add("watch_only")
     for name, value in facts.items():
+        if name in left_out:
+            continue
         if isinstance(value, dict):
             yield from (f"{symbol:>12}  {price}" for symbol, price in value.items())
         else:
@@ -175,8 +180,18 @@ def _facts(value: Any, name: str) -> Iterable[str]:
                 yield from _facts(inner, f"{name}.{key}" if name and key[:1].islower() else key)
     elif isinstance(value, list) and any(isinstance(inner, dict) for inner in value):
         yield f"{name}=({len(value)})"
+        rules = (inner for inner in value if isinstance(inner, dict) and "rule" in inner)
+        yield from (_finding(rule) for rule in rules if rule["outcome"] != "pass")
     elif value not in (None, "", []):
         yield f"{name}={cell(name.rpartition('.')[2], value)}"
+
+
+def _finding(rule: dict[str, Any]) -> str:
+    """A rule that cut or refused something, with its figures; those that passed are counted."""
+    from tradeterm.risk.units import with_unit
+
+    value, limit = (with_unit(rule["rule"], str(rule[name])) for name in ("value", "limit"))
+    return f"{rule['rule']}: {value}, limit {limit}, {rule['outcome']}"
 
 
 @click.command()

@@ -38,8 +38,10 @@ class Listing:
     empty: str
     read: Callable[[Reader, bool, int], list[Record]]
     """(reader, finished ones too, how many)"""
-    whole: str = ""
-    """Help of ``--all``; empty when there is nothing to leave out."""
+    whole: str
+    """Help of ``--all``."""
+    ended: bool = False
+    """Whether those that ended are shown, too, when no other is left (text only)."""
 
 
 LISTINGS = (
@@ -64,12 +66,14 @@ LISTINGS = (
         "id ts order_id symbol side price size fee fee_asset liquidity evidence position_id",
         "no fills yet",
         lambda reader, _everything, limit: reader.fills(limit=limit),
+        f"All of them, not only the newest {SHOWN}.",
     ),
     Listing(
         "postings", "Ledger postings, newest first; those of an entry sum to zero per asset.",
         "entry_id ts kind account asset amount parent",
         "no postings yet",
         lambda reader, _everything, limit: reader.postings(limit),
+        f"All of them, not only the newest {SHOWN}.",
     ),
     Listing(
         "plans", "Rebalances, at once or in batches.",
@@ -77,6 +81,7 @@ LISTINGS = (
         "no plan under way",
         lambda reader, everything, limit: _newest(reader.plans(everything=everything), limit),
         "Ended ones too.",
+        ended=True,
     ),
     Listing(
         "differences", "Where the venue's books differ from ours.",
@@ -101,33 +106,35 @@ def _command(listing: Listing) -> click.Command:
     @db_option
     @json_option
     @_csv_option
-    @click.option("--limit", type=_limit, help=f"Newest rows (default: {SHOWN}); -1 for all.")
+    @click.option("--limit", type=_limit, help=f"Newest rows (default: {SHOWN}, with --all and --csv all of them).")
     def show(
         db: Path | None,
         as_json: bool,
         csv_to: str | None,
         limit: int | None,
-        everything: bool = False,
+        everything: bool,
     ) -> int:
         from tradeterm.adapters.store.reader import Reader
         from tradeterm.adapters.store.schema import COLUMNS
 
         refuse_two(as_json, csv_to)
         if limit is None:
-            limit = SHOWN if csv_to is None else -1
+            limit = SHOWN if csv_to is None and not everything else -1
         with Reader(db) as reader:
             rows = listing.read(reader, everything, limit)
+            ended = listing.read(reader, True, limit) if listing.ended and not rows else []
             book = reader.paths.db
         if csv_to is not None:
             columns = [name for name in COLUMNS[listing.name] if name not in ("run", "seq")]
             write_csv(csv_to, columns, with_times(rows), book)
             return 0
         lines = table(listing.columns.split(), rows, listing.empty)
+        if ended:
+            lines = [f"{listing.empty}; ended:", *table(listing.columns.split(), ended, "")]
         say(as_json, {listing.name: with_times(rows)}, lines)
         return 0
 
-    if listing.whole:
-        show = click.option("--all", "everything", is_flag=True, help=listing.whole)(show)
+    show = click.option("--all", "everything", is_flag=True, help=listing.whole)(show)
     return click.command(listing.name, help=listing.help)(show)
 
 

@@ -64,16 +64,23 @@ def check(db: Path | None, as_json: bool, side: str, **figures: Any) -> int:
         raise StoreAbsent(f"no store at {path}; start `tradeterm` once")
     way = PositionSide.LONG if side in {"long", "buy"} else PositionSide.SHORT
     verdict = hypothetical(path, Hypothesis(side=way, **figures))
-    say(as_json, verdict, _verdict_lines(verdict))
+    say(as_json, verdict, _verdict_lines(verdict, figures["symbol"]))
     return 0 if verdict["size"] is not None else 1
 
 
-def _verdict_lines(verdict: dict[str, Any]) -> Iterable[str]:
+def _verdict_lines(verdict: dict[str, Any], symbol: str) -> Iterable[str]:
+    from tradeterm.risk.units import with_unit
+
     codes = ", ".join(verdict["codes"])
     yield f"{verdict['status']}{': ' if codes else ''}{codes} (at {verdict['market_time']})"
     if verdict["size"] is not None:
         yield f"size {verdict['size']}, leverage {verdict['leverage']}, stop {verdict['stop']}"
-    yield from table(["rule", "value", "limit", "outcome"], verdict["rules"], "no rules")
+    rules = [
+        {**rule, **{name: with_unit(rule["rule"], rule[name], symbol, verdict["currency"])
+                    for name in ("value", "limit")}}
+        for rule in verdict["rules"]
+    ]  # fmt: skip
+    yield from table(["rule", "value", "limit", "outcome"], rules, "no rules")
 
 
 @click.command()

@@ -222,10 +222,10 @@ async def test_commands_say_what_became_of_them(stage: Stage) -> None:
         (True, "sentiment_analysis on"),
         (False, "no task 'astrology'"),
         (True, "paused: no new proposals, analysis goes on"),
-        (True, "HALTED: 0 entry cancels sent, 0 cards void, 1 positions keep their protection"),
+        (True, "HALTED: 0 entry cancels sent, 0 cards void, 1 positions protected"),
         (False, "halted"),
-        (True, "closing pos-1 BTC/USDT at market"),
-        (False, "pos-1 is already being closed"),
+        (True, "closing pos-1 BTC/USDT long at market"),
+        (False, "pos-1 BTC/USDT long is already being closed"),
         (True, "closing 0 position(s), halted"),
     ]
     # Halted or not, the close goes through.
@@ -238,7 +238,7 @@ async def test_one_entry_can_be_cancelled_while_it_is_under_way(stage: Stage) ->
     await stage.play(SLOWLY, until="21m1s")
     stage.overrides.append(SLOWLY)
     (result,) = await told(stage, CancelOrder(order_id="PAPER-1"))
-    assert (result.accepted, result.text) == (True, "cancelling PAPER-1")
+    assert (result.accepted, result.text) == (True, "cancelling PAPER-1 BTC/USDT buy")
     record = (await stage.play()).sound()
     (entry,) = record.orders("entry")
     assert entry["status"] == "filled"  # the cancel took twenty seconds as well: too late

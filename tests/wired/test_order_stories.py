@@ -112,7 +112,7 @@ async def test_amendments_that_cannot_be_are_refused_in_words(tmp_path: Path) ->
             result = await desk.apply(terms)
             assert (result.accepted, words in result.text) == (False, True), result.text
         accepted = await desk.apply(AmendOrder(order_id="PAPER-1", size=Decimal("0.01")))
-        assert accepted.text == "amending PAPER-1: 0.01 at 60010"
+        assert accepted.text == "amending PAPER-1 BTC/USDT buy: 0.01 at 60010"
         again = await desk.apply(AmendOrder(order_id="PAPER-1", size=Decimal("0.009")))
         assert "already being amended" in again.text
     finally:

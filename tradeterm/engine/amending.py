@@ -49,7 +49,7 @@ class Amending:
             assert verdict.intent is not None
             size = order.filled + verdict.intent.size
         self._send(order, size, limit, verdict, command_id)
-        text = f"amending {order.id}: {plain(size)} at {plain(limit or Decimal(0))}"
+        text = f"amending {order.id} {order.request.symbol} {order.request.side}: {plain(size)} at {plain(limit or Decimal(0))}"
         return CommandResult(True, text)
 
     def _send(

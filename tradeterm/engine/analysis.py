@@ -17,6 +17,7 @@ from tradeterm.engine.books import Books
 from tradeterm.engine.core import Core
 from tradeterm.engine.timers import task_timer
 from tradeterm.engine.trading import Trading
+from tradeterm.engine.watching import tell_watch_only
 from tradeterm.model.market import Candle, News
 from tradeterm.model.outputs import AgentOutput, Published
 from tradeterm.model.timing import SECOND
@@ -113,6 +114,7 @@ class Analysis:
 
     def schedule(self, start: int) -> None:
         """First runs: one second after the start, or at the first full interval."""
+        tell_watch_only(self._core)
         for name in AgentName:
             task = self._tasks[name]
             at_once = self._schedule[name].run_on_start

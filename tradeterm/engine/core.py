@@ -54,7 +54,7 @@ class Core:
         self.seed = seed
         self.stamp = Stamp()
         self.counters = Counters()
-        self.events = EventLog()
+        self.events = EventLog({s: i.tick for s, i in instruments.items()})
         self.journal = Journal(self.stamp, self.events.record)
         self.timers = Timers()
         ttl = {t: settings.orchestration.ttl[t] * SECOND for t in Topic}

@@ -29,7 +29,7 @@ class Correlations:
         if len(market.symbols) < 2:
             return self._measured
         hours = [market.symbol(name).windows.get(HOUR_SECONDS) for name in market.symbols]
-        seen = tuple(0 if hour is None or not len(hour) else hour.last_ts for hour in hours)
+        seen = tuple([0 if hour is None or not hour.count else hour.last_ts for hour in hours])
         if seen != self._seen and len(seen) > 1:
             self._seen = seen
             self._measured = self._work_out()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 from tradeterm.engine.view import EventView
 from tradeterm.model.messages import SystemEvent
-from tradeterm.model.money import plain
+from tradeterm.model.money import decimals, on_grid, plain
 from tradeterm.model.orders import Fill, Order
 from tradeterm.model.ports import ArbiterAnswer
 from tradeterm.model.proposals import CardRow, Conflict, Resolution, Verdict
@@ -19,13 +21,15 @@ from tradeterm.model.vocabulary import CardState, DifferenceState, OrderStatus, 
 KEPT = 500
 #: Severities that are counted as alarms.
 ALARMING = ("error", "critical")
+_CENT, _SMALL = Decimal("0.01"), Decimal("0.0001")
 
 
 class EventLog:
     """The last lines, oldest first; put into words when somebody reads them."""
 
-    def __init__(self) -> None:
-        """Empty."""
+    def __init__(self, ticks: Mapping[str, Decimal] = MappingProxyType({})) -> None:
+        """Empty. ``ticks``: of each symbol; prices have as many decimals."""
+        self._ticks = ticks
         self.alarms = 0
         self.version = 0
         self._kept: deque[EventView | _Unread] = deque(maxlen=KEPT)
@@ -34,13 +38,13 @@ class EventLog:
     @property
     def lines(self) -> list[EventView]:
         """What is kept, in words."""
-        lines = [e if isinstance(e, EventView) else _worded(*e) for e in self._kept]
+        lines = [e if isinstance(e, EventView) else self._worded(*e) for e in self._kept]
         self._kept = deque(lines, KEPT)
         return lines
 
     def record(self, kind: str, row_id: str, body: Any, now: int) -> None:
         """Keep a journal row, if it is worth a line."""
-        if kind in _DESCRIBE and not (kind in _SILENT and _SILENT[kind](body)):
+        if kind in _KINDS and not (kind in _SILENT and _SILENT[kind](body)):
             self._count(kind == "system" and body.severity in ALARMING)
             self._kept.append((self._sequence, now, kind, row_id, body))
 
@@ -53,6 +57,23 @@ class EventLog:
         self._sequence += 1
         self.version += 1
         self.alarms += alarming
+
+    def _worded(self, number: int, now: int, kind: str, row_id: str, body: Any) -> EventView:
+        if kind == "fill":
+            return EventView(number, now, *_fill(body, self._price(body.symbol, body.price)))
+        if kind == "order":
+            request = body.request
+            price = request.trigger or request.limit
+            at = "" if price is None else f" @ {self._price(request.symbol, price)}"
+            return EventView(number, now, *_order(row_id, body, at))
+        return EventView(number, now, *_DESCRIBE[kind](row_id, body))
+
+    def _price(self, symbol: str, price: Decimal) -> str:
+        """At the tick's places; a price off the grid (an average) as it is."""
+        tick = self._ticks.get(symbol)
+        if tick is None or not on_grid(price, tick):
+            return plain(price)
+        return f"{price:.{decimals(tick)}f}"
 
     def dump(self) -> list[EventView]:
         """For a snapshot, so that a restart shows what came before."""
@@ -70,18 +91,12 @@ class EventLog:
 _Unread = tuple[int, int, str, str, Any]
 
 
-def _worded(number: int, now: int, kind: str, row_id: str, body: Any) -> EventView:
-    return EventView(number, now, *_DESCRIBE[kind](row_id, body))
-
-
 Line = tuple[str, str, str]
 
 
-def _order(row_id: str, order: Order) -> Line:
+def _order(row_id: str, order: Order, at: str) -> Line:
     request = order.request
     severity = "warning" if order.status in (OrderStatus.REJECTED, OrderStatus.ERROR) else "info"
-    price = request.trigger or request.limit
-    at = f" @ {plain(price)}" if price is not None else ""
     reason = f": {order.reason}" if order.reason else ""
     text = (
         f"{request.symbol} {request.purpose} {request.side} {plain(order.remaining)}{at} "
@@ -90,15 +105,19 @@ def _order(row_id: str, order: Order) -> Line:
     return "ORDER", severity, text
 
 
-def _fill(_: str, fill: Fill) -> Line:
-    return (
-        "FILL",
-        "info",
-        (
-            f"{fill.symbol} {fill.side} {plain(fill.size)} @ {plain(fill.price)} "
-            f"fee {plain(fill.fee)} {fill.fee_asset} paper {fill.evidence} {fill.order_id}"
-        ),
+def _fill(fill: Fill, price: str) -> Line:
+    """What it rests on stands before the costs: a narrow screen cuts the end."""
+    text = (
+        f"{fill.symbol} {fill.side} {plain(fill.size)} @ {price} paper {fill.evidence} "
+        f"fee {_fee(fill.fee)} {fill.fee_asset} {fill.order_id}"
     )
+    return "FILL", "info", text
+
+
+def _fee(fee: Decimal) -> str:
+    """Two decimals, or four below one; what would be nothing then, as it is."""
+    shown = fee.quantize(_CENT if abs(fee) >= 1 else _SMALL)
+    return f"{shown:f}" if shown or not fee else plain(fee)
 
 
 def _position(_: str, body: dict[str, Any]) -> Line:
@@ -190,8 +209,6 @@ def _level(_: str, body: dict[str, str]) -> Line:
 
 
 _DESCRIBE: dict[str, Callable[[str, Any], Line]] = {
-    "order": _order,
-    "fill": _fill,
     "position": _position,
     "difference": _difference,
     "conflict": _conflict,
@@ -206,6 +223,7 @@ _DESCRIBE: dict[str, Callable[[str, Any], Line]] = {
     "state": _state,
     "level": _level,
 }
+_KINDS = frozenset(_DESCRIBE) | {"fill", "order"}
 _TOLD_BY_FILLS = (OrderStatus.PENDING, OrderStatus.FILLED, OrderStatus.PARTIALLY_FILLED)
 #: Rows of these kinds that say nothing new.
 _SILENT: dict[str, Callable[[Any], bool]] = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tradeterm.engine.engine import Engine
+from tradeterm.engine.watching import watch_only
 from tradeterm.model.money import plain
 from tradeterm.model.timing import iso
 
@@ -34,6 +35,7 @@ def standing_facts(engine: Engine, run: str) -> dict[str, Any]:
             for symbol in core.market.symbols
             if (mid := account.mid(symbol)) is not None
         },
+        "watch_only": watch_only(core),
         "market_time": iso(engine.now),
         "data_age": round(min(known), 3) if known else None,
         "state_hash": engine.state_hash(),

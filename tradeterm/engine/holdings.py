@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any
 
 from tradeterm.agents.rebalance import reachable, values_by_asset
 from tradeterm.engine.engine import Engine
@@ -18,6 +18,7 @@ from tradeterm.engine.view import (
     PlanView,
     PortfolioView,
     TierView,
+    cents,
 )
 from tradeterm.model.account import EXTERNAL, HODL, LLM, AccountView
 from tradeterm.model.money import ZERO, plain, total
@@ -25,8 +26,6 @@ from tradeterm.model.orders import Position
 from tradeterm.model.timing import iso
 from tradeterm.model.vocabulary import Purpose
 from tradeterm.portfolio.plans import Plan
-
-CENT: Final = Decimal("0.01")
 
 
 def portfolio_view(engine: Engine, account: AccountView) -> PortfolioView:
@@ -208,15 +207,16 @@ def _plan_facts(plan: PlanView) -> dict[str, Any]:
 
 
 def _position_facts(engine: Engine, position: Position, account: AccountView) -> dict[str, Any]:
-    price = position.realised + engine.books.unrealised(position, account)
+    price = cents(position.realised) + cents(engine.books.unrealised(position, account))
+    fees, carry = cents(position.fees), cents(position.carry)
     return {
         "id": position.id,
         "symbol": position.symbol,
         "side": position.side.value,
         "price": _cents(price),
-        "fees": _cents(position.fees),
-        "carry": _cents(position.carry),
-        "net": _cents(price - position.fees - position.carry),
+        "fees": _cents(fees),
+        "carry": _cents(carry),
+        "net": _cents(price - fees - carry),
     }
 
 
@@ -230,4 +230,4 @@ def _tier_facts(tier: TierView) -> dict[str, Any]:
 
 
 def _cents(amount: Decimal) -> str:
-    return plain(amount.quantize(CENT))
+    return plain(cents(amount))

@@ -117,7 +117,7 @@ class Operator:
                 False, f"{order.id} protects {order.request.position_id}; close the position"
             )
         self._books.cancel(order.id, "operator")
-        return CommandResult(True, f"cancelling {order.id}")
+        return CommandResult(True, f"cancelling {order.id} {order.request.symbol} {order.request.side}")
 
     def _cancel_entries(self, command: CancelEntries, command_id: str) -> CommandResult:
         return CommandResult(True, f"cancelling {self._books.cancel_entries('operator')} entries")
@@ -135,7 +135,7 @@ class Operator:
         return CommandResult(
             True,
             f"HALTED: {cancelled} entry cancels sent, {voided} cards void, "
-            f"{len(self._books.execution.positions)} positions keep their protection",
+            f"{len(self._books.execution.positions)} positions protected",
         )
 
     def halt(self, reason: str, parent: str) -> tuple[int, int]:

@@ -57,9 +57,9 @@ class Protecting:
             if command.post_only:
                 return CommandResult(False, "post_only needs a limit; a market order only takes")
             if self._books.is_closing(position.id):
-                return CommandResult(False, f"{position.id} is already being closed")
+                return CommandResult(False, f"{named(position)} is already being closed")
             self._books.close(position, ExitReason.OPERATOR, command_id)
-            return CommandResult(True, f"closing {position.id} {position.symbol} at market")
+            return CommandResult(True, f"closing {named(position)} at market")
         free = position.size - self._books.execution.closing(position.id)
         size = free if command.size is None else command.size
         problem = self._problem(position, size, free, command)
@@ -72,7 +72,7 @@ class Protecting:
         if not order.working and not order.filled:
             return CommandResult(False, f"{order.id} was refused: {order.reason}")
         where = "market" if command.limit is None else plain(command.limit)
-        text = f"closing {plain(size)} of {position.id} {position.symbol} at {where}"
+        text = f"closing {plain(size)} of {named(position)} at {where}"
         return CommandResult(True, text)
 
     def _problem(
@@ -83,7 +83,7 @@ class Protecting:
         if command.post_only and command.limit is None:
             return "post_only needs a limit; a market order only takes"
         if not size.is_finite() or not 0 < size <= free:
-            return f"{plain(free)} of {position.id} is open and not being closed, not {size}"
+            return f"{plain(free)} of {named(position)} is open and not being closed, not {size}"
         if not on_grid(size, instrument.lot):
             return f"size {plain(size)} is not on the lot of {plain(instrument.lot)}"
         limit = command.limit
@@ -124,21 +124,24 @@ class Protecting:
             refusal = self._refusal_to_loosen(position, price)
             if refusal:
                 return CommandResult(False, refusal)
-        text = f"stop of {position.id} at {plain(price)}"
+        text = f"stop of {named(position)} at {plain(price)}"
         return self._carried(text, lambda: self._books.execution.move_stop(
             position.id, price, ExitReason.STOP, self._core.now, command_id
         ))  # fmt: skip
 
     def _refusal_to_loosen(self, position: Position, price: Decimal) -> str:
         if position.trailing and position.stop_kind is ExitReason.TRAILING:
-            return f"the stop of {position.id} trails and never loosens; switch trailing off first"
+            return f"the stop of {named(position)} trails, never loosens; switch trailing off first"
         return self._books.refusal_to_loosen(position, price)
 
     def _move_target(self, command: MoveTarget, command_id: str) -> CommandResult:
         price = command.price
         at = "gone" if price is None else f"at {price}"
+        position = self._books.execution.positions.get(command.position_id)
+        if position is None:
+            return _none(command.position_id)
         return self._carried(
-            f"target of {command.position_id} {at}",
+            f"target of {named(position)} {at}",
             lambda: self._books.execution.move_target(
                 command.position_id, price, self._core.now, command_id
             ),
@@ -151,9 +154,9 @@ class Protecting:
             return _none(command.position_id)
         level = execution.break_even(position)
         if (level - position.stop) * position.side.sign <= 0:
-            text = f"the stop of {position.id} is already at {plain(position.stop)} or better"
+            text = f"the stop of {named(position)} is already at {plain(position.stop)} or better"
             return CommandResult(False, text)
-        text = f"stop of {position.id} at {plain(level)}: a close there costs nothing"
+        text = f"stop of {named(position)} at {plain(level)}: a close there costs nothing"
         return self._carried(text, lambda: execution.move_stop(
             position.id, level, ExitReason.BREAK_EVEN, self._core.now, command_id
         ))  # fmt: skip
@@ -164,8 +167,8 @@ class Protecting:
             return _none(command.position_id)
         word = "on" if command.on else "off"
         if position.trailing is command.on:
-            return CommandResult(False, f"trailing of {position.id} is already {word}")
-        text = f"trailing of {position.id} {word}, stop at {plain(position.stop)}"
+            return CommandResult(False, f"trailing of {named(position)} is already {word}")
+        text = f"trailing of {named(position)} {word}, stop at {plain(position.stop)}"
         return self._carried(text, lambda: self._books.execution.set_trailing(
             position.id, self._core.now, command_id, on=command.on
         ))  # fmt: skip
@@ -176,6 +179,11 @@ class Protecting:
         except InvalidOrder as error:
             return CommandResult(False, str(error))
         return CommandResult(True, text)
+
+
+def named(position: Position) -> str:
+    """As the operator knows it: the id to write, and what it is."""
+    return f"{position.id} {position.symbol} {position.side}"
 
 
 def _none(position_id: str) -> CommandResult:

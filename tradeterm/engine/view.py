@@ -11,6 +11,17 @@ from decimal import Decimal
 
 from tradeterm.engine.riskview import RiskView
 
+CENT = Decimal("0.01")
+
+
+def cents(amount: Decimal) -> Decimal:
+    """A part of profit and loss as it is shown.
+
+    The rule of every such sum: the parts are rounded, and the total is the sum of what is shown,
+    so that the reader can add it up. It is at most half a cent per part off the exact total.
+    """
+    return amount.quantize(CENT)
+
 
 @dataclass(frozen=True, slots=True)
 class StatusView:
@@ -89,9 +100,19 @@ class PositionView:
     """The mid at which the venue closes it; None when no price would."""
 
     @property
+    def price(self) -> Decimal:
+        """What the price did to it, in cents: closed part and open one."""
+        return cents(self.realised) + cents(self.unrealised)
+
+    @property
+    def costs(self) -> Decimal:
+        """Fees and carry, in cents."""
+        return cents(self.fees) + cents(self.carry)
+
+    @property
     def net(self) -> Decimal:
-        """What it would have earned if closed now, before the fee of closing."""
-        return self.realised + self.unrealised - self.fees - self.carry
+        """What it would have earned if closed now, before the fee of closing; see ``cents``."""
+        return self.price - self.costs
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,8 +348,8 @@ class EarningsView:
 
     @property
     def net(self) -> Decimal:
-        """What is left of it."""
-        return self.price - self.fees - self.carry - self.llm
+        """What is left of it; see ``cents``."""
+        return cents(self.price) - cents(self.fees) - cents(self.carry) - cents(self.llm)
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,8 @@ class Hypothesis(msgspec.Struct, frozen=True):
 
 def what_if(engine: Engine, asked: Hypothesis) -> dict[str, Any]:
     """The verdict on it with the account and market of this moment; nothing is changed."""
-    return described(judged(engine, asked), engine.now)
+    currency = engine.core.settings.market.account.currency
+    return {**described(judged(engine, asked), engine.now), "currency": currency}
 
 
 def judged(engine: Engine, asked: Hypothesis) -> Verdict:

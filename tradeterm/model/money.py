@@ -43,6 +43,12 @@ def on_grid(value: Decimal, step: Decimal) -> bool:
     )
 
 
+def decimals(step: Decimal) -> int:
+    """Decimal places of a step: ``0.10`` has one."""
+    exponent = step.normalize().as_tuple().exponent
+    return max(0, -exponent) if isinstance(exponent, int) else 8
+
+
 def ledger_amount(value: Decimal) -> Decimal:
     """``value`` at the ledger's precision, towards zero (gains never rounded up)."""
     return value.quantize(LEDGER_STEP, rounding=ROUND_DOWN)

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal
 
+from tradeterm.model.instruments import Instrument
 from tradeterm.model.money import ZERO, plain
+from tradeterm.model.proposals import RuleOutcome
 from tradeterm.model.vocabulary import Regime
+from tradeterm.risk.codes import RiskCode
+from tradeterm.risk.outcomes import PASS
 from tradeterm.settings.risk import LeverageStep, RiskSettings
 
 HUNDRED = Decimal(100)
@@ -26,17 +30,37 @@ class Allowances:
         self.min_stop = limit("min_stop", symbol)
         self.max_stop = limit("max_stop", symbol)
         self.max_collar = limit("max_collar", symbol)
+        self._minimum: tuple[Instrument | None, str] = (None, "")
+        self.expected_slippage = settings.expected_slippage / HUNDRED
+        """Fraction of notional."""
         self.texts = _texts(settings, self)
         """Rule → its limit in words, where it is the same for every trade of the symbol."""
         self.spike = float(settings.volatility.ratio)
         self.unusual = float(settings.unusual_move.percent)
         """Floats, as what they are compared with."""
+        self.ready = {
+            rule: RuleOutcome(rule, code, value, self.texts.get(rule, limit), PASS)
+            for rule, code, value, limit in (
+                ("symbol", RiskCode.UNKNOWN_SYMBOL, symbol, "a known symbol"),
+                ("repeated", RiskCode.REPEATED, "never", ""),
+                ("unusual_move", RiskCode.UNUSUAL_MOVE, "unknown", ""),
+                ("volatility", RiskCode.VOLATILITY, "not warm", ""),
+            )
+        }
+        """Rule → what it finds of the symbol on most days."""
         self._leverage: dict[tuple[Regime | None, int], dict[str, Decimal]] = {}
         self._confidence: dict[tuple[Regime | None, int], tuple[Decimal, str]] = {}
         self._risk: dict[tuple[Regime | None, Decimal], tuple[Decimal, str]] = {}
         self._strictest = max(settings.strictness[w] for w in settings.regime_strictness.values())
         self._least_leverage = min(settings.regime_leverage.values())
         self._least_part = min(settings.sizing.regime.values())
+
+    def minimum(self, instrument: Instrument) -> str:
+        """The least the venue takes, in words."""
+        if self._minimum[0] is not instrument:
+            text = f">= {instrument.min_size:f} and {instrument.min_notional:f} {instrument.quote}"
+            self._minimum = (instrument, text)
+        return self._minimum[1]
 
     def leverage(
         self, regime: Regime | None, drawdown: Decimal, streak: int, confidence: Decimal

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from tradeterm.model.money import ONE
 from tradeterm.model.proposals import RuleOutcome
-from tradeterm.model.vocabulary import PositionSide
 from tradeterm.risk.case import Case
 from tradeterm.risk.codes import RiskCode
-from tradeterm.risk.outcomes import judged, percent, unjudged
+from tradeterm.risk.limits import broken_by
+from tradeterm.risk.outcomes import FAIL, PASS, unjudged
 from tradeterm.risk.sizing import spiking
 
 
 def opposite(case: Case) -> RuleOutcome:
     """Same symbol, other side: never hedged. The other side is closed first."""
     longs, shorts = _sides(case)
-    against = shorts if case.intent.side is PositionSide.LONG else longs
-    return judged("opposite", RiskCode.OPPOSITE, str(against), "<= 0", ok=against <= 0)
+    against = shorts if case.long else longs
+    return RuleOutcome("opposite", _OPPOSITE, str(against), "<= 0", PASS if against <= 0 else FAIL)
 
 
 def positions_symbol(case: Case) -> RuleOutcome:
     """Positions on the symbol, both sides, pending entries and this one included."""
-    count, limit = sum(_sides(case)) + 1, case.settings.max_positions_per_symbol
-    code, text = RiskCode.POSITIONS_SYMBOL, case.allowances.texts["positions_symbol"]
-    return judged("positions_symbol", code, str(count), text, ok=count <= limit)
+    longs, shorts = _sides(case)
+    count, limit = longs + shorts + 1, case.settings.max_positions_per_symbol
+    code, text = _POSITIONS_SYMBOL, case.allowances.texts["positions_symbol"]
+    return RuleOutcome("positions_symbol", code, str(count), text, PASS if count <= limit else FAIL)
 
 
 def positions(case: Case) -> RuleOutcome:
@@ -30,7 +33,7 @@ def positions(case: Case) -> RuleOutcome:
     assert case.burden is not None
     count, limit = case.burden.total + 1, case.settings.max_positions
     text = case.allowances.texts["positions"]
-    return judged("positions", RiskCode.POSITIONS, str(count), text, ok=count <= limit)
+    return RuleOutcome("positions", _POSITIONS, str(count), text, PASS if count <= limit else FAIL)
 
 
 def _sides(case: Case) -> tuple[int, int]:
@@ -44,67 +47,52 @@ def _sides(case: Case) -> tuple[int, int]:
 def volatility(case: Case) -> RuleOutcome:
     """ATR over its mean: in a spike only a part of the size is left; unknown while not warm."""
     ratio = case.facts.volatility
-    limit = case.allowances.texts["volatility"]
     if ratio is None:
-        return judged("volatility", RiskCode.VOLATILITY, "not warm", limit, ok=True)
+        return case.allowances.ready["volatility"]
+    limit = case.allowances.texts["volatility"]
     calm = 0 <= ratio <= case.allowances.spike
     ok = calm or (spiking(case) and _within(case, "volatility"))
-    return judged("volatility", RiskCode.VOLATILITY, f"{ratio:.2f}", limit, ok=ok)
+    return RuleOutcome("volatility", _VOLATILITY, f"{ratio:.2f}", limit, PASS if ok else FAIL)
 
 
 def losses(case: Case) -> RuleOutcome:
     """After too many losses in a row the next size is halved."""
     streak, text = case.account.loss_streak, case.allowances.texts["losses"]
     ok = not case.facts.standing.halved or _within(case, "losses")
-    return judged("losses", RiskCode.LOSSES, str(streak), text, ok=ok)
+    return RuleOutcome("losses", _LOSSES, str(streak), text, PASS if ok else FAIL)
 
 
 def _within(case: Case, rule: str) -> bool:
     limits, size = case.limits.get(rule), case.intent.size
-    return limits is not None and all(limit.fits(size, ONE) for limit in limits)
+    return limits is not None and not broken_by(size, limits, ONE)
 
 
-def sizing(case: Case) -> RuleOutcome:
-    """Lost at the stop, fees included, by confidence and regime."""
-    return _share(case, "sizing")
-
-
-def risk_at_stop(case: Case) -> RuleOutcome:
-    """Lost at the stop, fees included, at most."""
-    return _share(case, "risk_at_stop")
-
-
-def position_size(case: Case) -> RuleOutcome:
-    """Collateral of the position."""
-    return _share(case, "position_size")
-
-
-def exposure(case: Case) -> RuleOutcome:
-    """Margin notional of everything, pending entries and this trade included."""
-    return _share(case, "exposure")
-
-
-def correlated(case: Case) -> RuleOutcome:
-    """Signed correlated notional, seen from every symbol the trade makes worse."""
-    return _share(case, "correlated")
-
-
-def margin_use(case: Case) -> RuleOutcome:
-    """Collateral of everything, pending entries and this trade included."""
-    return _share(case, "margin_use")
-
-
-def _share(case: Case, rule: str) -> RuleOutcome:
+def _share(rule: str, case: Case) -> RuleOutcome:
     """A limit in percent of equity; of several views the one that is used most."""
     limits, size = case.limits.get(rule), case.intent.size
     if not limits:
         return unjudged(rule)
-    first = limits[0]
-    used, ok = first.used(size), case.fitting or all(limit.fits(size, ONE) for limit in limits)
-    for limit in limits[1:]:
-        used = max(used, limit.used(size))
+    first, ok = limits[0], case.fitting or not broken_by(size, limits, ONE)
+    used = first.carried + size * first.unit / first.scale
+    if len(limits) > 1:
+        used = max([limit.used(size) for limit in limits])
     text = case.sizing_text if rule == "sizing" else case.allowances.texts[rule]
-    return judged(rule, first.code, percent(used / case.one_percent), text, ok=ok)
+    value = f"{used / case.one_percent:.4f}"
+    return RuleOutcome(rule, first.code, value, text, PASS if ok else FAIL)
+
+
+sizing = partial(_share, "sizing")
+"""Lost at the stop, fees included, by confidence and regime."""
+risk_at_stop = partial(_share, "risk_at_stop")
+"""Lost at the stop, fees included, at most."""
+position_size = partial(_share, "position_size")
+"""Collateral of the position."""
+exposure = partial(_share, "exposure")
+"""Margin notional of everything, pending entries and this trade included."""
+correlated = partial(_share, "correlated")
+"""Signed correlated notional, seen from every symbol the trade makes worse."""
+margin_use = partial(_share, "margin_use")
+"""Collateral of everything, pending entries and this trade included."""
 
 
 def cash(case: Case) -> RuleOutcome:
@@ -115,7 +103,7 @@ def cash(case: Case) -> RuleOutcome:
     limit, size = limits[0], case.intent.size
     needed, free = limit.used(size), limit.allowed
     ok = limit.fits(size, ONE)
-    return judged("cash", RiskCode.CASH, f"{needed:.2f}", f"<= {free:.2f}", ok=ok)
+    return RuleOutcome("cash", _CASH, f"{needed:.2f}", f"<= {free:.2f}", PASS if ok else FAIL)
 
 
 def minimum(case: Case) -> RuleOutcome:
@@ -123,10 +111,11 @@ def minimum(case: Case) -> RuleOutcome:
     instrument, intent = case.instrument, case.intent
     assert instrument is not None
     price = min(intent.entry, case.facts.bid)
-    return judged(
-        "minimum",
-        RiskCode.MINIMUM,
-        f"{intent.size:f}",
-        f">= {instrument.min_size:f} and {instrument.min_notional:f} {instrument.quote}",
-        ok=instrument.meets_minimum(intent.size, price),
-    )
+    text, ok = case.allowances.minimum(instrument), instrument.meets_minimum(intent.size, price)
+    return RuleOutcome("minimum", _MINIMUM, f"{intent.size:f}", text, PASS if ok else FAIL)
+
+
+#: An enum looks a member up ten times as slowly as a module does a name.
+_OPPOSITE, _POSITIONS_SYMBOL = RiskCode.OPPOSITE, RiskCode.POSITIONS_SYMBOL
+_POSITIONS, _VOLATILITY, _LOSSES = RiskCode.POSITIONS, RiskCode.VOLATILITY, RiskCode.LOSSES
+_CASH, _MINIMUM = RiskCode.CASH, RiskCode.MINIMUM

@@ -25,7 +25,7 @@ class Case:
 
     __slots__ = (
         "account", "allowances", "burden", "caps", "cut", "drawdown", "facts", "fill", "fitting",
-        "foreseen", "instrument", "intent", "leverage_text", "limits", "mid", "numbers_ok", "one_percent", "settings", "sign", "sizing_text", "stop_set", "trouble",
+        "foreseen", "instrument", "intent", "leverage_text", "limits", "long", "lost", "mid", "numbers_ok", "one_percent", "settings", "sizing_text", "stop_set", "trouble",
         "unit_notional", "unit_risk", "views",
     )  # fmt: skip
 
@@ -48,8 +48,7 @@ class Case:
         self.instrument = instruments.get(intent.symbol)
         self.numbers_ok = usable_numbers(intent)
         self.intent = intent
-        self.sign = intent.side.sign
-        """+1 for a long, −1 for a short."""
+        self.long = intent.side is PositionSide.LONG
         self.cut: set[str] = set()
         """Rules that changed the trade."""
         self.stop_set = False
@@ -72,6 +71,8 @@ class Case:
         """Rule → what it allows of what grows with the size; filled when the leverage is known."""
         self.burden: Burden | None = None
         self.drawdown: Decimal | None = None
+        self.lost: dict[Decimal, tuple[Decimal, str]] = {}
+        """Base → percent of it that is gone, also in words: on most days the bases are one."""
         self.views: list[tuple[Decimal, Decimal]] = []
         self.one_percent = ZERO
         """Of equity."""
@@ -103,7 +104,7 @@ class Case:
         least = entry * self.allowances.min_stop / HUNDRED + instrument.tick
         most = entry * self.allowances.max_stop / HUNDRED - instrument.tick
         distance = max(min(exact(atr) * factor, most), least)
-        stop = instrument.price(entry - distance * self.sign)
+        stop = instrument.price(entry - distance if self.long else entry + distance)
         if stop > 0:
             self.intent = replace(self.intent, stop=stop)
             self.stop_set = True
@@ -114,15 +115,14 @@ class Case:
         try:
             held = sums.of(self.account)
             self.burden = burden = Burden(self.account, held)
-            self.views = correlated_views(intent.symbol, self.sign, burden.signed, known)
+            self.views = correlated_views(intent.symbol, intent.side.sign, burden.signed, known)
         except ArithmeticError as error:  # unpriced, or a NaN among what is held or measured
             self.burden = None
             self.trouble = str(error) or type(error).__name__
 
     def _measure(self) -> None:
         intent, facts = self.intent, self.facts
-        long = intent.side is PositionSide.LONG
-        high = max(intent.entry, facts.ask)
+        long, high = self.long, max(intent.entry, facts.ask)
         fill = self.fill = high if long else min(intent.entry, facts.bid)
         self.unit_notional = high * facts.rate
         if intent.stop is not None:
@@ -158,7 +158,7 @@ def on_grid(intent: TradeIntent, instrument: Instrument) -> TradeIntent:
 
 def positive(value: Decimal | None) -> bool:
     """A finite amount above zero and small enough to compute with."""
-    return value is not None and value.is_finite() and 0 < value < _LARGEST
+    return value is not None and value.is_finite() and ZERO < value < _LARGEST
 
 
 def usable_numbers(intent: TradeIntent) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
+from operator import mul
+from typing import NamedTuple
 
 from tradeterm.model.money import ZERO
 from tradeterm.risk.facts import Pair
@@ -19,15 +21,14 @@ class Correlations:
         self._configured = configured
         self._measured: Mapping[Pair, Decimal] = {}
         self._bounds: dict[Pair, Bounds] = {}
-        self._others: tuple[str, ...] = ()
-        self._rows: dict[str, tuple[Bounds, ...]] = {}
-        """Symbol → its bounds with each of ``_others``."""
+        self._plans: dict[tuple[str, int], Plan] = {}
+        """Symbol and sign of a trade → its plan for what was held last."""
 
     def given(self, measured: Mapping[Pair, Decimal]) -> Correlations:
         """These, beside what was measured."""
         if measured is not self._measured:
             self._measured = measured
-            self._bounds, self._rows = {}, {}
+            self._bounds, self._plans = {}, {}
         return self
 
     def bounds(self, one: str, other: str) -> Bounds:
@@ -39,14 +40,35 @@ class Correlations:
             known = self._bounds[one, other] = (min(rho, seen), max(rho, seen))
         return known
 
-    def row(self, one: str, others: tuple[str, ...]) -> tuple[Bounds, ...]:
-        """``bounds`` with each of the others, which hardly ever change."""
-        if others != self._others:
-            self._others, self._rows = others, {}
-        known = self._rows.get(one)
-        if known is None:
-            known = self._rows[one] = tuple(self.bounds(one, other) for other in others)
+    def plan(self, symbol: str, sign: int, signed: Mapping[str, Decimal]) -> Plan:
+        """The sums to form for this trade, as long as what is held keeps its signs."""
+        held, rises = tuple(signed), [amount > ZERO for amount in signed.values()]
+        known = self._plans.get((symbol, sign))
+        if known is None or known.held != held or known.rises != rises:
+            views = tuple(self._views(symbol, sign, held, rises))
+            known = self._plans[symbol, sign] = Plan(held, rises, views)
         return known
+
+    def _views(
+        self, symbol: str, sign: int, held: tuple[str, ...], rises: list[bool]
+    ) -> Iterator[tuple[Decimal, tuple[Decimal, ...]]]:
+        for view in held if symbol in held else (symbol, *held):
+            low, high = self.bounds(view, symbol)
+            if sign < 0:
+                low, high = -high, -low
+            rows = [(self.bounds(view, other), up) for other, up in zip(held, rises, strict=True)]
+            if high > 0:
+                yield high, tuple(most if up else least for (least, most), up in rows)
+            if low < 0:
+                yield -low, tuple(-least if up else -most for (least, most), up in rows)
+
+
+class Plan(NamedTuple):
+    """How much of a trade each symbol feels, and by what the notionals held count there."""
+
+    held: tuple[str, ...]
+    rises: list[bool]
+    views: tuple[tuple[Decimal, tuple[Decimal, ...]], ...]
 
 
 def correlated_views(
@@ -59,21 +81,5 @@ def correlated_views(
     ≤ L. Of the configured and the measured ρ each term takes the one that makes it larger: what
     stacks counts at the higher, what hedges at the lower.
     """
-    views, others, amounts = [], tuple(signed), signed.values()
-    for view in others if symbol in signed else (symbol, *others):
-        low, high = correlations.bounds(view, symbol)
-        if sign < 0:
-            low, high = -high, -low
-        if high > 0:
-            views.append((_carried(amounts, correlations.row(view, others), up=True), high))
-        if low < 0:
-            views.append((_carried(amounts, correlations.row(view, others), up=False), -low))
-    return views
-
-
-def _carried(amounts: Iterable[Decimal], row: tuple[Bounds, ...], *, up: bool) -> Decimal:
-    """What a symbol carries upwards (or downwards) at most."""
-    carried = ZERO
-    for amount, (low, high) in zip(amounts, row, strict=True):
-        carried += amount * (high if (amount > 0) is up else low)
-    return carried if up else -carried
+    views, amounts = correlations.plan(symbol, sign, signed).views, signed.values()
+    return [(sum(map(mul, amounts, factors), ZERO), felt) for felt, factors in views]

@@ -6,11 +6,11 @@ from decimal import Decimal
 
 from tradeterm.model.proposals import RuleOutcome
 from tradeterm.model.timing import SECOND
-from tradeterm.model.vocabulary import Level, PositionSide, RunState
+from tradeterm.model.vocabulary import Level, RunState
 from tradeterm.risk.breakers import lost_percent
 from tradeterm.risk.case import Case
 from tradeterm.risk.codes import RiskCode
-from tradeterm.risk.outcomes import fresh, judged, percent, reconciled
+from tradeterm.risk.outcomes import FAIL, PASS, fresh, judged, percent, reconciled
 
 
 def run_state(case: Case) -> RuleOutcome:
@@ -18,8 +18,8 @@ def run_state(case: Case) -> RuleOutcome:
     state = case.account.state
     if state is RunState.RUNNING:
         return _RUNNING
-    code = RiskCode.PAUSED if state is RunState.PAUSED else RiskCode.HALTED
-    return judged("run_state", code, str(state), "running", ok=False)
+    code = _PAUSED if state is RunState.PAUSED else _HALTED
+    return RuleOutcome("run_state", code, str(state), "running", FAIL)
 
 
 def level(case: Case) -> RuleOutcome:
@@ -28,34 +28,36 @@ def level(case: Case) -> RuleOutcome:
     if now is Level.NORMAL:
         return _NORMAL
     ok = now in (Level.NORMAL, Level.REDUCED, Level.LIMITED)
-    return judged("level", RiskCode.EMERGENCY, str(now), "below EMERGENCY", ok=ok)
+    return RuleOutcome("level", _EMERGENCY, str(now), "below EMERGENCY", PASS if ok else FAIL)
 
 
 def symbol(case: Case) -> RuleOutcome:
     """The symbol has an instrument."""
-    known = case.instrument is not None
-    name = case.intent.symbol
-    return judged("symbol", RiskCode.UNKNOWN_SYMBOL, name, "a known symbol", ok=known)
+    if case.instrument is not None:
+        return case.allowances.ready["symbol"]
+    return RuleOutcome("symbol", _UNKNOWN_SYMBOL, case.intent.symbol, "a known symbol", FAIL)
 
 
 def numbers(case: Case) -> RuleOutcome:
     """Every figure of the trade is finite and positive, leverage at least 1."""
     if case.numbers_ok:
         return _NUMBERS
-    return judged("numbers", RiskCode.BAD_NUMBER, "unusable", "usable", ok=False)
+    return RuleOutcome("numbers", _BAD_NUMBER, "unusable", "usable", FAIL)
 
 
 def account(case: Case) -> RuleOutcome:
     """There is equity, and everything held has a price."""
     value = case.trouble or f"{case.account.equity:.2f}"
-    return judged("account", RiskCode.BAD_ACCOUNT, value, "> 0", ok=case.burden is not None)
+    return RuleOutcome(
+        "account", _BAD_ACCOUNT, value, "> 0", PASS if case.burden is not None else FAIL
+    )
 
 
 def market(case: Case) -> RuleOutcome:
     """There is a two-sided, uncrossed price, and a rate to the account currency."""
     if case.mid is not None:
         return _MARKET
-    return judged("market", RiskCode.BAD_MARKET, "unusable", "usable", ok=False)
+    return RuleOutcome("market", _BAD_MARKET, "unusable", "usable", FAIL)
 
 
 def data_age(case: Case) -> RuleOutcome:
@@ -71,38 +73,44 @@ def agreed(case: Case) -> RuleOutcome:
 def breaker(case: Case) -> RuleOutcome:
     """No breaker waits to be lifted or reset."""
     tripped = case.facts.standing.tripped
-    shown = ", ".join(tripped) or "none"
-    return judged("breaker", RiskCode.BREAKER, shown, "none tripped", ok=not tripped)
+    if not tripped:
+        return _NONE_TRIPPED
+    return RuleOutcome("breaker", _BREAKER, ", ".join(tripped), "none tripped", FAIL)
 
 
 def daily_loss(case: Case) -> RuleOutcome:
     """Equity lost since 00:00 UTC; reaching the limit stops entries."""
     base, limit = case.account.day_start_equity, case.settings.max_daily_loss
-    return _loss(case, "daily_loss", RiskCode.DAILY_LOSS, base, limit)
+    return _loss(case, "daily_loss", _DAILY_LOSS, base, limit)
 
 
 def daily_loss_24h(case: Case) -> RuleOutcome:
     """Equity below its highest of the last 24 hours."""
     base, limit = case.account.high_equity, case.settings.max_daily_loss
-    return _loss(case, "daily_loss_24h", RiskCode.DAILY_LOSS_24H, base, limit)
+    return _loss(case, "daily_loss_24h", _DAILY_LOSS_24H, base, limit)
 
 
 def weekly_loss(case: Case) -> RuleOutcome:
     """Equity lost since Monday 00:00 UTC."""
     base, limit = case.account.week_start_equity, case.settings.max_weekly_loss
-    return _loss(case, "weekly_loss", RiskCode.WEEKLY_LOSS, base, limit)
+    return _loss(case, "weekly_loss", _WEEKLY_LOSS, base, limit)
 
 
 def drawdown(case: Case) -> RuleOutcome:
     """Equity below its peak since the last reset."""
     base, limit = case.account.peak_equity, case.settings.max_drawdown
-    return _loss(case, "drawdown", RiskCode.DRAWDOWN, base, limit)
+    return _loss(case, "drawdown", _DRAWDOWN, base, limit)
 
 
 def _loss(case: Case, rule: str, code: RiskCode, base: Decimal, limit: Decimal) -> RuleOutcome:
-    lost = lost_percent(base, case.account.equity)
-    text = case.allowances.texts[rule]
-    return judged(rule, code, percent(lost), text, ok=lost < limit)
+    known = case.lost.get(base)
+    if known is None:
+        lost = lost_percent(base, case.account.equity)
+        known = case.lost[base] = (lost, percent(lost))
+    lost, shown = known
+    return RuleOutcome(
+        rule, code, shown, case.allowances.texts[rule], PASS if lost < limit else FAIL
+    )
 
 
 # -- what was done lately ------------------------------------------------------------------
@@ -120,45 +128,57 @@ def cooldown(case: Case) -> RuleOutcome:
         return _NONE_RUNS
     left = -(-(until - now) // SECOND)
     shown = f"{name}: {left} s left"
-    return judged("cooldown", RiskCode.COOLDOWN, shown, "none runs", ok=False)
+    return RuleOutcome("cooldown", _COOLDOWN, shown, "none runs", FAIL)
 
 
 def entry_rate(case: Case) -> RuleOutcome:
     """Entries within a minute, this one included."""
     count, limit = case.facts.standing.entries + 1, case.settings.throttle.entries_per_minute
     text = case.allowances.texts["entry_rate"]
-    return judged("entry_rate", RiskCode.ENTRY_RATE, str(count), text, ok=count <= limit)
+    return RuleOutcome(
+        "entry_rate", _ENTRY_RATE, str(count), text, PASS if count <= limit else FAIL
+    )
 
 
 def message_rate(case: Case) -> RuleOutcome:
     """Orders and cancels within a minute, this one included: the rest is left to reductions."""
     count, limit = case.facts.standing.messages + 1, case.settings.throttle.messages_per_minute
-    code = RiskCode.MESSAGE_RATE
+    code = _MESSAGE_RATE
     text = case.allowances.texts["message_rate"]
-    return judged("message_rate", code, str(count), text, ok=count <= limit)
+    return RuleOutcome("message_rate", code, str(count), text, PASS if count <= limit else FAIL)
 
 
 def repeated(case: Case) -> RuleOutcome:
     """The same side of the same symbol was not entered just now."""
-    since = case.facts.standing.since_same[case.intent.side is PositionSide.SHORT]
-    text = case.allowances.texts["repeated"]
+    since = case.facts.standing.since_same[not case.long]
     if since is None:
-        return judged("repeated", RiskCode.REPEATED, "never", text, ok=True)
+        return case.allowances.ready["repeated"]
+    text = case.allowances.texts["repeated"]
     ok = since >= case.settings.throttle.repeat
-    return judged("repeated", RiskCode.REPEATED, f"{since:.3f} s", text, ok=ok)
+    return RuleOutcome("repeated", _REPEATED, f"{since:.3f} s", text, PASS if ok else FAIL)
 
 
 def unusual_move(case: Case) -> RuleOutcome:
     """How far the price went within minutes; bars that are longer cannot tell."""
     move, text = case.facts.move, case.allowances.texts["unusual_move"]
     if move is None:
-        return judged("unusual_move", RiskCode.UNUSUAL_MOVE, "unknown", text, ok=True)
+        return case.allowances.ready["unusual_move"]
     ok = 0 <= move <= case.allowances.unusual
-    return judged("unusual_move", RiskCode.UNUSUAL_MOVE, f"{move:.4f}", text, ok=ok)
+    return RuleOutcome("unusual_move", _UNUSUAL_MOVE, f"{move:.4f}", text, PASS if ok else FAIL)
 
 
-_RUNNING = judged("run_state", RiskCode.HALTED, "running", "running", ok=True)
-_NORMAL = judged("level", RiskCode.EMERGENCY, "NORMAL", "below EMERGENCY", ok=True)
-_NUMBERS = judged("numbers", RiskCode.BAD_NUMBER, "usable", "usable", ok=True)
-_MARKET = judged("market", RiskCode.BAD_MARKET, "usable", "usable", ok=True)
-_NONE_RUNS = judged("cooldown", RiskCode.COOLDOWN, "none", "none runs", ok=True)
+#: An enum looks a member up ten times as slowly as a module does a name.
+_PAUSED, _HALTED, _EMERGENCY = RiskCode.PAUSED, RiskCode.HALTED, RiskCode.EMERGENCY
+_UNKNOWN_SYMBOL, _BAD_NUMBER = RiskCode.UNKNOWN_SYMBOL, RiskCode.BAD_NUMBER
+_BAD_ACCOUNT, _BAD_MARKET, _BREAKER = RiskCode.BAD_ACCOUNT, RiskCode.BAD_MARKET, RiskCode.BREAKER
+_DAILY_LOSS, _DAILY_LOSS_24H = RiskCode.DAILY_LOSS, RiskCode.DAILY_LOSS_24H
+_WEEKLY_LOSS, _DRAWDOWN, _COOLDOWN = RiskCode.WEEKLY_LOSS, RiskCode.DRAWDOWN, RiskCode.COOLDOWN
+_ENTRY_RATE, _MESSAGE_RATE = RiskCode.ENTRY_RATE, RiskCode.MESSAGE_RATE
+_REPEATED, _UNUSUAL_MOVE = RiskCode.REPEATED, RiskCode.UNUSUAL_MOVE
+
+_RUNNING = judged("run_state", _HALTED, "running", "running", ok=True)
+_NORMAL = judged("level", _EMERGENCY, "NORMAL", "below EMERGENCY", ok=True)
+_NUMBERS = judged("numbers", _BAD_NUMBER, "usable", "usable", ok=True)
+_MARKET = judged("market", _BAD_MARKET, "usable", "usable", ok=True)
+_NONE_TRIPPED = judged("breaker", _BREAKER, "none", "none tripped", ok=True)
+_NONE_RUNS = judged("cooldown", _COOLDOWN, "none", "none runs", ok=True)

@@ -22,13 +22,14 @@ def fresh(facts: MarketFacts) -> RuleOutcome:
     in_time = 0 <= age <= limit
     value = f"{age:.3f}" if facts.stale is False or not in_time else "crossed book"
     ok = facts.stale is False and in_time
-    return judged("data_age", RiskCode.STALE_DATA, value, f"<= {limit:g}", ok=ok)
+    return judged("data_age", _STALE_DATA, value, f"<= {limit:g}", ok=ok)
 
 
 def reconciled(facts: MarketFacts) -> RuleOutcome:
     """The venue agrees on the symbol's orders and positions, or an operator adopted its word."""
-    value = facts.unreconciled or "none"
-    return judged("reconciled", RiskCode.UNRECONCILED, value, "none", ok=not facts.unreconciled)
+    if not facts.unreconciled:
+        return _AGREED
+    return judged("reconciled", RiskCode.UNRECONCILED, facts.unreconciled, "none", ok=False)
 
 
 def percent(value: Decimal) -> str:
@@ -51,3 +52,7 @@ def unjudged(rule: str) -> RuleOutcome:
 def broken(rule: str, error: Exception) -> RuleOutcome:
     """A rule that raised: never a pass."""
     return RuleOutcome(rule, RiskCode.RULE_ERROR.value, type(error).__name__, "-", FAIL)
+
+
+_STALE_DATA = RiskCode.STALE_DATA
+_AGREED = judged("reconciled", RiskCode.UNRECONCILED, "none", "none", ok=True)

@@ -6,7 +6,7 @@ import math
 from decimal import Decimal
 from functools import lru_cache
 
-from tradeterm.model.money import plain
+from tradeterm.model.money import decimals, plain
 from tradeterm.model.timing import SECOND, clock_text
 
 #: Short names for the columns; the model's names are for files.
@@ -24,11 +24,7 @@ def agent(name: str) -> str:
     return AGENTS.get(name, name)
 
 
-@lru_cache(maxsize=256)
-def places(tick: Decimal) -> int:
-    """Decimal places of a tick."""
-    exponent = tick.normalize().as_tuple().exponent
-    return max(0, -exponent) if isinstance(exponent, int) else 8
+places = lru_cache(maxsize=256)(decimals)
 
 
 def price(value: Decimal | float | None, tick: Decimal | None = None) -> str:

@@ -171,7 +171,7 @@ class OrderKeys(Console):
             except ValueError as error:
                 self.say(str(error), "warning")
                 return
-            self.open_page("What if", what_if_page(text, self.session.what_if(asked)))
+            self.open_page("What if", what_if_page(text, asked, self.session.what_if(asked)))
 
         self._ask_amount(f"what if, {symbol}, e.g. {EXAMPLE}: ", done)
 

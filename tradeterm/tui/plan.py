@@ -133,7 +133,7 @@ def _normal(body: Box, wish: Wish) -> dict[str, Box]:
 
 def _wide(body: Box, wish: Wish) -> dict[str, Box]:
     rest = body.width - BOOK_COLUMN
-    left_width = rest * 52 // 100
+    left_width = rest * 56 // 100
     middle_width = rest - left_width
     events = max(5, body.height * 20 // 100)
     total = body.height - events

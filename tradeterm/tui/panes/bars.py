@@ -177,7 +177,7 @@ class NoticeBar(Bar):
             return [((clip(" " + self.text, width), role),)]
         if width < 100:
             return [self._tabs()]
-        return [((clip(" " + market_words(self.view), width), "quiet"),)]
+        return [((clip(" " + market_words(self.view, width - 1), width), "quiet"),)]
 
     def _tabs(self) -> Line:
         waiting = sum(card.state == "pending" for card in self.view.cards)
@@ -203,14 +203,16 @@ class NoticeBar(Bar):
         return tuple(parts)
 
 
-def market_words(view: ConsoleView) -> str:
-    """What the market is doing and what the operator can do about it."""
+def market_words(view: ConsoleView, width: int) -> str:
+    """What the market is doing and what the operator can do about it; a long reason is cut."""
     status = view.status
     if status.state == "starting":
         return "connecting to the engine …"
     if status.state == "halted":
-        why = f" ({status.state_reason})" if status.state_reason else ""
-        return f"HALTED{why}: no new exposure, stops stay · P resumes"
+        then = ": no new exposure, stops stay · P resumes"
+        why = f" ({status.state_reason}" if status.state_reason else ""
+        room = max(0, width - len("HALTED") - len(then) - 1)
+        return f"HALTED{why and clip(why, room) + ')'}{then}"
     if status.state == "finished":
         return "the run is finished · q quits"
     if status.state == "paused":

@@ -12,6 +12,8 @@ from tradeterm.tui.panes.base import Pane, placeholder
 
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _SIZE = 10
+#: From this many lines on, column heads cost no level worth seeing.
+_HEADED = 12
 
 
 class BookPane(Pane):
@@ -53,8 +55,10 @@ class BookPane(Pane):
                     width=width,
                 ),
             ]
-        above = max(0, (height - 1) // 2)
-        below = max(0, height - 1 - above)
+        headed = height >= _HEADED
+        room_below = height - 1 - headed
+        above = max(0, room_below // 2)
+        below = max(0, room_below - above)
         asks, bids = book.asks[:above], book.bids[:below]
         deepest = max((size for _, size in (*asks, *bids)), default=1.0) or 1.0
         wide = (
@@ -65,7 +69,8 @@ class BookPane(Pane):
             + 1
         )
         room = max(0, width - wide - _SIZE - 2)
-        rows: list[Line] = [BLANK] * (above - len(asks))
+        rows: list[Line] = [_heads(wide)] if headed else []
+        rows += [BLANK] * (above - len(asks))
         rows += [
             _level(level, book, deepest, (wide, room), "down", "ask") for level in reversed(asks)
         ]
@@ -85,6 +90,11 @@ class BookPane(Pane):
         words = f" spread {figures.price(spread, book.tick)}  imb {imbalance:+.2f}"
         last = fit(figures.price(book.last, book.tick), wide, ">")
         return ((last, side + "+bold"), (" " + arrow, side), (words, "quiet"))
+
+
+def _heads(wide: int) -> Line:
+    """Over prices, sizes in base currency, and the bars that show the same sizes."""
+    return ((fit("PRICE", wide, ">") + fit("SIZE", _SIZE, ">") + "  DEPTH", "quiet"),)
 
 
 def _level(

@@ -9,6 +9,7 @@ from tradeterm.tui import figures
 from tradeterm.tui.ink import Line, Part
 from tradeterm.tui.panes.base import ListPane
 from tradeterm.tui.panes.columns import Column, heads, row
+from tradeterm.tui.plan import NORMAL
 
 COLUMNS = (
     Column("SYMBOL", 9, "<", 0),
@@ -17,16 +18,18 @@ COLUMNS = (
     Column("ENTRY", 10, ">", 5),
     Column("MARK", 10, ">", 3),
     Column("NET", 8, ">", 2),
-    Column("%EQ", 5, ">", 7),
+    Column("%EQ", 5, ">", 8),
     Column("STOP", 10, ">", 4),
-    Column("BY", 5, "<", 6),
-    Column("TARGET", 10, ">", 8),
-    Column("LEV", 4, ">", 9),
-    Column("PRICE", 8, ">", 10),
-    Column("COSTS", 7, ">", 11),
-    Column("AGENT", 9, "<", 12),
-    Column("HELD", 6, ">", 13),
+    Column("BY", 5, "<", 7),
+    Column("TARGET", 10, ">", 9),
+    Column("LEV", 4, ">", 10),
+    Column("PRICE", 8, ">", 11),
+    Column("COSTS", 7, ">", 12),
+    Column("AGENT", 9, "<", 13),
+    Column("HELD", 6, ">", 14),
 )
+ID = Column("ID", 6, "<", 6)
+"""What shell commands and results call it; a narrow terminal says it in the detail."""
 
 
 #: What the stop in force is, in as many letters as fit.
@@ -75,11 +78,19 @@ class PositionsPane(ListPane):
         )
 
     def header(self, width: int) -> list[Line]:
-        return [heads(COLUMNS, width)]
+        return [heads(self._columns(), width)]
 
     def row(self, row_id: str, width: int) -> Line:
         position = next(each for each in self.view.positions if each.id == row_id)
-        return row(COLUMNS, self._cells(position), width)
+        cells = self._cells(position)
+        return row(self._columns(), cells if self._named else cells[1:], width)
+
+    @property
+    def _named(self) -> bool:
+        return self.screen.size.width >= NORMAL
+
+    def _columns(self) -> tuple[Column, ...]:
+        return (ID, *COLUMNS) if self._named else COLUMNS
 
     def _cells(self, position: PositionView) -> list[Part]:
         book = self.view.books.get(position.symbol)
@@ -90,6 +101,7 @@ class PositionsPane(ListPane):
         long = position.side == "long"
         held = max(0, self.view.status.market_time - position.opened) / 10**9
         return [
+            (position.id, "quiet"),
             (position.symbol, "text+bold"),
             (
                 "closing" if position.closing else ("▲ " if long else "▼ ") + position.side,
@@ -100,12 +112,12 @@ class PositionsPane(ListPane):
             (figures.price(position.mark, tick), "text"),
             (figures.signed(net), gain),
             (figures.percent(position.percent_equity), "text"),
-            (figures.price(position.stop, tick), "quiet"),
+            (figures.price(position.stop, tick), "quiet" if kind == "stop" else "accent"),
             (kind, "quiet" if kind == "stop" else "accent"),
             (figures.price(position.target, tick), "quiet"),
             (f"{position.leverage.normalize():f}×", "quiet"),
-            (figures.signed(position.realised + position.unrealised), "quiet"),
-            (figures.money(position.fees + position.carry), "quiet"),
+            (figures.signed(position.price), "quiet"),
+            (figures.money(position.costs), "quiet"),
             (figures.agent(position.agent), "quiet"),
             (figures.age(held if held >= 10 else held // 1 + 0.0), "quiet"),
         ]

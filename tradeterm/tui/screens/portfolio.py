@@ -35,7 +35,7 @@ def _positions(view: ConsoleView) -> list[Line]:
     head = fit("position", 20) + "".join(fit(name, 11, ">") for name in names)
     lines: list[Line] = [BLANK, ((head, "quiet"),)]
     for each in view.positions:
-        amounts = (each.realised + each.unrealised, -each.fees, -each.carry, each.net)
+        amounts = (each.price, -each.fees, -each.carry, each.net)
         figured = "".join(fit(figures.signed(amount), 11, ">") for amount in amounts)
         lines.append(((fit(f"{each.symbol} {each.id}", 20) + figured, "text"),))
     return lines

@@ -9,6 +9,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from tradeterm.engine.view import ConsoleView
+from tradeterm.risk.units import with_unit
 from tradeterm.tui.ink import BLANK, Line, clip, fit, wrap
 from tradeterm.tui.screens.text import Builder
 
@@ -43,23 +44,25 @@ def _number(text: str) -> str:
         raise ValueError(f"{text!r} is no number; write for example: {EXAMPLE}") from None
 
 
-def what_if_page(text: str, answer: Future[dict[str, Any]]) -> Builder:
-    """The verdict, once the engine has answered."""
+def what_if_page(text: str, asked: str, answer: Future[dict[str, Any]]) -> Builder:
+    """The verdict on the question ``asked`` (in JSON), once the engine has answered."""
+    symbol = str(json.loads(asked)["symbol"])
 
     def build(view: ConsoleView, width: int) -> Sequence[Line]:
-        del view
         head: list[Line] = [((clip(text, width), "text+bold"),), BLANK]
         if not answer.done():
             return [*head, (("asking the engine …", "quiet"),)]
         error = answer.exception()
         if error is not None:
             return [*head, *(((part, "error"),) for part in wrap(str(error), width))]
-        return [*head, *verdict_lines(answer.result(), width)]
+        return [*head, *verdict_lines(answer.result(), width, symbol, view.status.currency)]
 
     return build
 
 
-def verdict_lines(verdict: dict[str, Any], width: int) -> list[Line]:
+def verdict_lines(
+    verdict: dict[str, Any], width: int, symbol: str = "", currency: str = ""
+) -> list[Line]:
     """Status, what would be sent, and every rule with its figure."""
     allowed = verdict["size"] is not None
     codes = ", ".join(code.replace("_", " ") for code in verdict["codes"])
@@ -74,11 +77,14 @@ def verdict_lines(verdict: dict[str, Any], width: int) -> list[Line]:
     room = max(10, (width - 22 - 9) // 2)
     for rule in verdict["rules"]:
         role = _ROLES.get(rule["outcome"], "text")
+        value, limit = (
+            with_unit(rule["rule"], rule[name], symbol, currency) for name in ("value", "limit")
+        )
         lines.append(
             (
                 (fit(rule["rule"].replace("_", " "), 22), "quiet"),
-                (fit(clip(rule["value"], room - 1), room), "text"),
-                (fit(clip(rule["limit"], room - 1), room), "quiet"),
+                (fit(clip(value, room - 1), room), "text"),
+                (fit(clip(limit, room - 1), room), "quiet"),
                 (rule["outcome"], role),
             )
         )
