@@ -11,6 +11,7 @@ import subprocess
 from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -107,6 +108,52 @@ def test_status_tells_where_the_run_stands(shell: Shell, six_hours: Path) -> Non
     lines = shell("status", "--db", six_hours).out.splitlines()
     assert f"       state  {facts['state']}" in lines
     assert f"    BTC/USDT  {facts['marks']['BTC/USDT']}" in lines
+    assert not [line for line in lines if line.split()[0] in ("reason", "watch")]
+
+
+def test_the_reason_of_a_resume_is_no_news_while_it_runs(shell: Shell, tmp_path: Path) -> None:
+    db = tmp_path / "run.db"
+    assert shell("run", "--headless", "--until", "1s", "--db", db).code == 0
+    assert shell("halt", "--reason", "lunch", "--db", db).code == 0
+    assert "      reason  shell: lunch" in shell("status", "--db", db).out
+    assert shell("resume", "--yes", "--db", db).code == 0
+    assert "reason" not in shell("status", "--db", db).out
+
+
+def test_what_cannot_be_valued_is_watched_and_the_run_says_so(shell: Shell, tmp_path: Path) -> None:
+    db, wanted = tmp_path / "run.db", "--symbols BTC/USDT,XRP/BTC"
+    said = shell("run", "--headless", "--symbols", "XRP/BTC", "--until", "5s", "--db", db)
+    assert said.code == 0
+    assert "XRP/BTC can only be watched" in said.err
+    assert wanted in said.err
+    (row,) = shell("journal", "--db", db, "--kind", "system", "--json").json["rows"]
+    assert (row["data"]["code"], row["data"]["severity"]) == ("C-WATCH-ONLY", "warning")
+    assert wanted in row["data"]["text"]
+    assert wanted in shell("status", "--db", db).out
+    assert shell("verify", "--db", db).code == 0
+    both = ("--symbols", "BTC/USDT,XRP/BTC", "--until", "5s", "--db", tmp_path / "both.db")
+    assert "watched" not in shell("run", "--headless", *both).err
+
+
+@pytest.mark.parametrize("name", ["fills", "postings"])
+def test_all_of_a_list_is_all_of_it(shell: Shell, six_hours: Path, name: str) -> None:
+    def rows(*words: str) -> list[Any]:
+        return list(shell(name, "--db", six_hours, "--json", *words).json[name])
+
+    assert rows("--all") == rows("--limit", "-1")
+    assert len(rows("--all", "--limit", "3")) == 3
+    assert len(rows()) == min(100, len(rows("--all")))
+
+
+def test_plans_that_ended_are_listed_when_none_is_under_way(shell: Shell, tmp_path: Path) -> None:
+    db = tmp_path / "run.db"
+    assert shell("run", "--headless", "--until", "5s", "--db", db).code == 0
+    assert shell("cancel-plan", "plan-1", "--db", db).code == 0
+    lines = shell("plans", "--db", db).out.splitlines()
+    assert lines[0] == "no plan under way; ended:"
+    assert lines[2].startswith("plan-1")
+    assert "cancelled" in lines[2]
+    assert shell("plans", "--db", db, "--json").json == {"plans": []}
 
 
 @pytest.mark.parametrize(
@@ -181,7 +228,10 @@ def test_the_portfolio_adds_up(shell: Shell, six_hours: Path) -> None:
     bags = sum(Decimal(bag["worth"] or 0) for bag in facts["hodl"])
     profit = {name: Decimal(amount) for name, amount in facts["profit"].items()}
     earned = profit["price"] - profit["fees"] - profit["carry"] - profit["llm"]
-    assert abs(profit["net"] - earned) <= Decimal("0.02")
+    assert profit["net"] == earned
+    for held in facts["positions"]:
+        net, price, fees, carry = (Decimal(held[n]) for n in ("net", "price", "fees", "carry"))
+        assert net == price - fees - carry
     assert abs(profit["net"] - (Decimal(facts["equity"]) + bags - 10_000)) < Decimal("0.03")
     assert {line["asset"] for line in facts["allocation"]} == {"BTC", "XRP", "USDT"}
     assert facts["plans"][0]["batch"] == 2

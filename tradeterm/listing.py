@@ -106,7 +106,11 @@ def _command(listing: Listing) -> click.Command:
     @db_option
     @json_option
     @_csv_option
-    @click.option("--limit", type=_limit, help=f"Newest rows (default: {SHOWN}, with --all and --csv all of them).")
+    @click.option(
+        "--limit",
+        type=_limit,
+        help=f"Newest rows (default: {SHOWN}, with --all and --csv all of them).",
+    )
     def show(
         db: Path | None,
         as_json: bool,

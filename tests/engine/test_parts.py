@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from tradeterm.engine.counters import Counters, bump
 from tradeterm.engine.eventlog import EventLog
@@ -14,7 +16,10 @@ from tradeterm.engine.journaling import Journal, JournalState
 from tradeterm.engine.stamp import Stamp
 from tradeterm.engine.timers import NEVER, Timers, TimersState
 from tradeterm.model.messages import SystemEvent
-from tradeterm.model.vocabulary import OrderStatus
+from tradeterm.model.orders import Fill
+from tradeterm.model.vocabulary import AccountBook, Evidence, Liquidity, OrderStatus, Side
+
+D = Decimal
 
 
 def drained(timers: Timers) -> list[str]:
@@ -123,6 +128,28 @@ def test_bump_counts_from_nothing() -> None:
     bump(table, "a")
     bump(table, "a")
     assert table == {"a": 2}
+
+
+def test_a_fill_says_what_it_rests_on_before_a_narrow_screen_ends() -> None:
+    log = EventLog({"XRP/BTC": D("0.00000001"), "BTC/USDT": D("0.1")})
+    small = Fill(
+        id="fill-1", ts=1, order_id="PAPER-14", symbol="XRP/BTC", side=Side.SELL,
+        book=AccountBook.MARGIN, price=D("0.0000086"), size=D("1616.51930082"), fee=D("0.00002431"),
+        fee_asset="BTC", rate=D(65000), liquidity=Liquidity.TAKER, evidence=Evidence.TRADE_THROUGH,
+        position_id="pos-1",
+    )  # fmt: skip
+    log.record("fill", "fill-1", small, 1)
+    log.record("fill", "fill-2", replace(small, symbol="BTC/USDT", price=D(65000),
+                                         fee=D("3.30846541"), fee_asset="USDT"), 2)  # fmt: skip
+    log.record("fill", "fill-3", replace(small, price=D("0.000008605")), 3)  # an average
+    texts = [line.text for line in log.lines]
+    assert texts == [
+        "XRP/BTC sell 1616.51930082 @ 0.00000860 paper trade_through fee 0.00002431 BTC PAPER-14",
+        "BTC/USDT sell 1616.51930082 @ 65000.0 paper trade_through fee 3.31 USDT PAPER-14",
+        "XRP/BTC sell 1616.51930082 @ 0.000008605 paper trade_through fee 0.00002431 BTC PAPER-14",
+    ]
+    inside = 80 - 4 - len("14:01:47 FILL  ")
+    assert all(text.index("trade_through") + len("trade_through") <= inside for text in texts[:2])
 
 
 def test_the_event_log_counts_alarms_and_keeps_its_numbers() -> None:

@@ -409,8 +409,12 @@ def busy(version: int = 1) -> ConsoleView:
         risk=RiskView(
             limits=(
                 LimitView("daily loss", 0.8, 5.0, "%"),
+                LimitView("weekly loss", 1.1, 10.0, "%"),
                 LimitView("drawdown", 0.4, 20.0, "%"),
+                LimitView("losses in a row", 1, 5, ""),
                 LimitView("exposure", 66.0, 80.0, "%"),
+                LimitView("correlated", 22.0, 40.0, "%"),
+                LimitView("margin", 31.5, 50.0, "%"),
                 LimitView("positions", 3, 5, ""),
             )
         ),

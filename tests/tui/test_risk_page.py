@@ -42,6 +42,8 @@ async def test_w_asks_about_an_order_and_sends_none(console: Open) -> None:
         assert "size 0.04, leverage 3, stop 64000" in text
         assert "Nothing was sent and nothing changed." in text
         assert "collar" in text
+        assert "20.0000 %" in text
+        assert "<= 1.0 %" in text
         assert desk.session.commands == []
 
 
@@ -93,6 +95,21 @@ RISK = RiskView(
     blocked=(("*", "breaker weekly waits"), ("XRP/USDT", "data is stale")),
     verdicts=(VerdictView("verdict-7", NOW, "BTC/USDT", "long", "halted", ("breaker", "paused")),),
 )
+
+
+async def test_what_blocks_entries_never_contradicts_its_heading(console: Open) -> None:
+    one = replace(RISK, blocked=(("XRP/USDT", "data is stale"),))
+    free = replace(RISK, blocked=())
+    async with console() as desk:
+        await desk.press("8", "enter")
+        for n, (risk, said, unsaid) in enumerate((
+            (RISK, "No entry is possible", "nothing blocks"),
+            (one, "No entry is possible on", "nothing blocks"),
+            (free, "nothing blocks them now", "No entry is possible"),
+        )):  # fmt: skip
+            text = await desk.look(replace(busy(), version=busy().version + 1 + n, risk=risk))
+            assert said in text
+            assert unsaid not in text
 
 
 async def test_enter_on_the_safety_pane_shows_all_of_risk(console: Open) -> None:

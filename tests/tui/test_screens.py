@@ -10,9 +10,11 @@ import pytest
 
 from tests.tui.conftest import Open
 from tests.tui.pictures import busy, card, with_cards, with_status
-from tradeterm.engine.view import ConsoleView, StatusView
+from tradeterm.engine.view import ConsoleView, EarningsView, StatusView
 from tradeterm.errors import ConfigError
 from tradeterm.model.commands import Halt
+from tradeterm.tui import figures
+from tradeterm.tui.panes.bars import market_words
 from tradeterm.tui.plan import ORDER, Box, Wish, plan
 
 Golden = Callable[[str, str], None]
@@ -248,3 +250,35 @@ async def test_the_focused_pane_has_the_heavy_frame(console: Open) -> None:
         text = await desk.press("5")
         assert "┏━ 5 Events" in text
         assert "╭─ 1 Positions" in text
+
+
+@pytest.mark.parametrize("reason", ["", "operator", "breaker drawdown: " + "20.4 % of 20 % " * 9])
+async def test_what_a_halt_means_and_how_it_ends_is_never_cut(console: Open, reason: str) -> None:
+    halted = with_status(busy(), state="halted", state_reason=reason)
+    for width in (80, 100, 120):
+        words = market_words(halted, width - 1)
+        assert len(words) < width
+        assert words.startswith("HALTED")
+        assert words.endswith("stops stay · P resumes")
+    async with console(120, 40) as desk:
+        assert market_words(halted, 119) in await desk.look(halted)
+
+
+async def test_keys_that_decide_are_offered_only_when_something_waits(console: Open) -> None:
+    async with console(120, 40) as desk:
+        assert "a approve · r reject" in await desk.press("2")
+        decided = tuple(card for card in busy().cards if card.state != "pending")
+        text = await desk.look(replace(busy(), version=busy().version + 1, cards=decided))
+        assert "a approve · r reject" not in text
+        assert "enter evidence" in text
+
+
+def test_what_is_shown_of_profit_and_loss_adds_up() -> None:
+    third = Decimal("0.335")  # each part alone is rounded up by half a cent
+    earned = EarningsView(third, -third, -third, -third)
+    parts = (earned.price, -earned.fees, -earned.carry, -earned.llm)
+    shown = [Decimal(figures.signed(part)) for part in parts]
+    assert Decimal(figures.signed(earned.net)) == sum(shown)
+    held = replace(busy().positions[0], realised=third, unrealised=third, fees=third, carry=-third)
+    assert Decimal(figures.signed(held.net)) == Decimal(figures.signed(held.price)) - held.costs
+    assert held.price == 2 * Decimal(figures.signed(third))

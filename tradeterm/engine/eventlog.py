@@ -109,26 +109,26 @@ def _fill(fill: Fill, price: str) -> Line:
     """What it rests on stands before the costs: a narrow screen cuts the end."""
     text = (
         f"{fill.symbol} {fill.side} {plain(fill.size)} @ {price} paper {fill.evidence} "
-        f"fee {_fee(fill.fee)} {fill.fee_asset} {fill.order_id}"
+        f"fee {_money(fill.fee)} {fill.fee_asset} {fill.order_id}"
     )
     return "FILL", "info", text
 
 
-def _fee(fee: Decimal) -> str:
+def _money(amount: Decimal) -> str:
     """Two decimals, or four below one; what would be nothing then, as it is."""
-    shown = fee.quantize(_CENT if abs(fee) >= 1 else _SMALL)
-    return f"{shown:f}" if shown or not fee else plain(fee)
+    shown = amount.quantize(_CENT if abs(amount) >= 1 else _SMALL)
+    return f"{shown:f}" if shown or not amount else plain(amount)
 
 
 def _position(_: str, body: dict[str, Any]) -> Line:
     position, what = body["position"], body["what"]
     text = f"{position.symbol} {position.side} {plain(position.size)} {what} {position.id}"
     if what == "charged":
-        text = f"{position.symbol} {position.side} carry {plain(position.carry)} {position.id}"
+        text = f"{position.symbol} {position.side} carry {_money(position.carry)} {position.id}"
     elif what == "closed":
         text = (
             f"{position.symbol} {position.side} closed by {position.exit_reason} "
-            f"P&L {plain(position.pnl)} after fees {position.id}"
+            f"P&L {_money(position.pnl)} after fees {position.id}"
         )
     return "POS", "info", text
 
@@ -195,7 +195,7 @@ def _plan(row_id: str, body: dict[str, Any]) -> Line:
 
 def _hodl(row_id: str, body: dict[str, Any]) -> Line:
     parts = ", ".join(f"{plain(amount)} for {asset}" for asset, amount in body["shares"].items())
-    return "HODL", "info", f"{row_id} {parts} of a profit of {plain(body['profit'])}"
+    return "HODL", "info", f"{row_id} {parts} of a profit of {_money(body['profit'])}"
 
 
 def _state(_: str, body: dict[str, str]) -> Line:

@@ -151,7 +151,7 @@ class Judging:
         instrument = core.instruments.get(symbol)
         if instrument is None or symbol not in core.market.symbols:
             return _NOWHERE
-        regime = self._hearing.last(AgentName.REGIME, symbol)
+        regime = self._hearing.last(_REGIME, symbol)
         view = regime.output if regime is not None else None
         m, now = core.market.symbol(symbol), core.now
         _, wild, _ = self._wildness(symbol)
@@ -211,6 +211,7 @@ def _atr(m: SymbolMarket) -> float | None:
     return None
 
 
+_REGIME = AgentName.REGIME
 _NOWHERE = MarketFacts(
     bid=ZERO, ask=ZERO, rate=ZERO, taker_fee=ZERO, data_age_seconds=float("inf"),
     data_age_limit=0.0, stale=True, regime=None,

@@ -117,7 +117,9 @@ class Operator:
                 False, f"{order.id} protects {order.request.position_id}; close the position"
             )
         self._books.cancel(order.id, "operator")
-        return CommandResult(True, f"cancelling {order.id} {order.request.symbol} {order.request.side}")
+        return CommandResult(
+            True, f"cancelling {order.id} {order.request.symbol} {order.request.side}"
+        )
 
     def _cancel_entries(self, command: CancelEntries, command_id: str) -> CommandResult:
         return CommandResult(True, f"cancelling {self._books.cancel_entries('operator')} entries")

@@ -35,19 +35,9 @@ class TradeIntent(msgspec.Struct, frozen=True, gc=False):
     def content_hash(self) -> str:
         """Identifies exactly this order; an approval or verdict of another does not fit."""
         parts = (
-            self.symbol,
-            self.side.value,
-            *map(
-                _text,
-                (
-                    self.size,
-                    self.entry,
-                    self.stop,
-                    self.target,
-                    self.leverage,
-                ),
-            ),
-        )
+            self.symbol, self.side, plain(self.size), plain(self.entry), _text(self.stop),
+            _text(self.target), plain(self.leverage),
+        )  # fmt: skip
         return hashlib.sha256("|".join(parts).encode()).hexdigest()[:16]
 
 

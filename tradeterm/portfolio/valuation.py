@@ -92,6 +92,10 @@ class Prices:
             self.rates[base] = low if high is low else (low + high) / 2
 
 
+#: Symbol, its quote currency, and whether long.
+_Side = tuple[str, str, bool]
+
+
 class Gains:
     """P&L of what is open, at the exit side of the book; unpriced positions count nothing.
 
@@ -100,9 +104,9 @@ class Gains:
 
     def __init__(self) -> None:
         self._positions: tuple[Position, ...] = ()
-        self._legs: dict[tuple[str, PositionSide], list[tuple[Decimal, Decimal]]] = {}
+        self._legs: dict[_Side, list[tuple[Decimal, Decimal]]] = {}
         """(Entry, signed size) of each position."""
-        self._known: dict[tuple[str, PositionSide], tuple[Decimal, Decimal, Decimal]] = {}
+        self._known: dict[_Side, tuple[Decimal, Decimal, Decimal]] = {}
         """(Price, rate, gain) when it was last worked out."""
 
     def of(self, positions: tuple[Position, ...], prices: Prices) -> Decimal:
@@ -111,9 +115,9 @@ class Gains:
             self._sort(positions)
         gain, known = ZERO, self._known
         for side, legs in self._legs.items():
-            symbol = side[0]
-            price = (prices.bids if side[1] is _LONG else prices.asks).get(symbol)
-            rate = prices.rates.get(symbol.split("/")[1])
+            symbol, quote, long = side
+            price = (prices.bids if long else prices.asks).get(symbol)
+            rate = prices.rates.get(quote)
             if price is None or rate is None:
                 continue
             seen = known.get(side)
@@ -128,7 +132,8 @@ class Gains:
     def _sort(self, positions: tuple[Position, ...]) -> None:
         self._legs, self._known = {}, {}
         for position in positions:
-            legs = self._legs.setdefault((position.symbol, position.side), [])
+            symbol, long = position.symbol, position.side is PositionSide.LONG
+            legs = self._legs.setdefault((symbol, symbol.split("/")[1], long), [])
             legs.append((position.entry, signed_size(position)))
         self._positions = positions
 
@@ -215,6 +220,3 @@ class Reserves:
             else:
                 self._limits.setdefault(claim.quote, []).append(claim)
         self._working, self.entries = working, tuple(entries)
-
-
-_LONG = PositionSide.LONG

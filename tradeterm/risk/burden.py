@@ -56,21 +56,22 @@ class Burden:
 
     def _price(self, account: AccountView, symbol: str, one: _Held) -> None:
         rate = ONE if one.quote == account.currency else account.rates.get(one.quote)
-        if rate is None or not rate > 0:
+        if rate is None or not rate > ZERO:
             raise Unpriced(f"no rate for {one.quote}")
         bid, ask = account.bids.get(symbol), account.asks.get(symbol)
-        if bid is None or ask is None or not (ask > 0 and bid + ask > 0):
+        if bid is None or ask is None or not (ask > ZERO and (both := bid + ask) > ZERO):
             raise Unpriced(f"no price for {symbol}")
-        mid = (bid + ask) / 2 * rate
-        self.notional += one.positions * mid
-        self.signed[symbol] = one.signed * mid
+        mid = both / 2 * rate
+        notional, signed = one.positions * mid, one.signed * mid
         if one.entries:
             worth = ask * rate
-            self.notional += one.entries * worth
+            notional += one.entries * worth
+            signed += one.signed_entries * worth
             self.margin += one.margin * worth
-            self.signed[symbol] += one.signed_entries * worth
-            if one.top > ask:
-                self._limit_premiums(one, ask, rate)
+        self.notional += notional
+        self.signed[symbol] = signed
+        if one.top > ask:
+            self._limit_premiums(one, ask, rate)
         self.sides[symbol] = (one.longs, one.shorts)
         self.total += one.longs + one.shorts
 

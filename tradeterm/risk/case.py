@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 
 from msgspec.structs import replace
 
@@ -82,7 +82,8 @@ class Case:
             self.one_percent = account.equity / HUNDRED
             self._weigh(correlations, sums)
             peak = account.peak_equity
-            self.drawdown = max((peak - account.equity) * HUNDRED / peak, ZERO)
+            gone = (peak - account.equity) * HUNDRED / peak
+            self.drawdown = gone if gone > ZERO else ZERO
             if self.numbers_ok:
                 self.caps = allowances.leverage(
                     facts.regime, self.drawdown, account.loss_streak, intent.confidence
@@ -115,15 +116,18 @@ class Case:
         try:
             held = sums.of(self.account)
             self.burden = burden = Burden(self.account, held)
-            self.views = correlated_views(intent.symbol, intent.side.sign, burden.signed, known)
+            self.views = correlated_views(
+                intent.symbol, 1 if self.long else -1, burden.signed, known
+            )
         except ArithmeticError as error:  # unpriced, or a NaN among what is held or measured
             self.burden = None
             self.trouble = str(error) or type(error).__name__
 
     def _measure(self) -> None:
         intent, facts = self.intent, self.facts
-        long, high = self.long, max(intent.entry, facts.ask)
-        fill = self.fill = high if long else min(intent.entry, facts.bid)
+        long, entry, ask = self.long, intent.entry, facts.ask
+        high = ask if ask > entry else entry
+        fill = self.fill = high if long else min(entry, facts.bid)
         self.unit_notional = high * facts.rate
         if intent.stop is not None:
             lost = fill - intent.stop if long else intent.stop - fill
@@ -163,44 +167,48 @@ def positive(value: Decimal | None) -> bool:
 
 def usable_numbers(intent: TradeIntent) -> bool:
     """Whether every figure of the intent can be computed with."""
-    return (
-        positive(intent.size)
-        and positive(intent.entry)
-        and (intent.stop is None or positive(intent.stop))
-        and (intent.target is None or positive(intent.target))
-        and (intent.wished is None or positive(intent.wished))
-        and positive(intent.leverage)
-        and intent.leverage >= 1
-        and intent.confidence.is_finite()
-        and 0 <= intent.confidence <= 1
-    )
+    try:
+        return (
+            ZERO < intent.size < _LARGEST
+            and ZERO < intent.entry < _LARGEST
+            and (intent.stop is None or ZERO < intent.stop < _LARGEST)
+            and (intent.target is None or ZERO < intent.target < _LARGEST)
+            and (intent.wished is None or ZERO < intent.wished < _LARGEST)
+            and ONE <= intent.leverage < _LARGEST
+            and ZERO <= intent.confidence <= ONE
+        )
+    except InvalidOperation:  # a NaN is neither less nor more
+        return False
 
 
 def usable_account(account: AccountView) -> bool:
     """Whether the account has equity and every sum is a number."""
-    return (
-        positive(account.equity)
-        and positive(account.day_start_equity)
-        and positive(account.high_equity)
-        and positive(account.week_start_equity)
-        and positive(account.peak_equity)
-        and account.cash.is_finite()
-        and account.reserved.is_finite()
-        and account.margin_used.is_finite()
-        and account.loss_streak >= 0
-    )
+    try:
+        return (
+            ZERO < account.equity < _LARGEST
+            and ZERO < account.day_start_equity < _LARGEST
+            and ZERO < account.high_equity < _LARGEST
+            and ZERO < account.week_start_equity < _LARGEST
+            and ZERO < account.peak_equity < _LARGEST
+            and account.cash.is_finite()
+            and account.reserved.is_finite()
+            and account.margin_used.is_finite()
+            and account.loss_streak >= 0
+        )
+    except InvalidOperation:
+        return False
 
 
 def usable_market(facts: MarketFacts) -> bool:
     """Whether there is a two-sided, uncrossed price, a rate and a fee."""
-    return (
-        positive(facts.bid)
-        and positive(facts.ask)
-        and facts.bid <= facts.ask
-        and positive(facts.rate)
-        and facts.taker_fee.is_finite()
-        and 0 <= facts.taker_fee < ONE
-    )
+    try:
+        return (
+            ZERO < facts.bid <= facts.ask < _LARGEST
+            and ZERO < facts.rate < _LARGEST
+            and ZERO <= facts.taker_fee < ONE
+        )
+    except InvalidOperation:
+        return False
 
 
 _LARGEST = Decimal("1e15")

@@ -93,8 +93,8 @@ class Conduct:
         until, same = self._until, self._same
         names = self._names.get(symbol)
         if names is None:
-            causes = ((TRADE, f"{TRADE} {symbol}"), (LOSS, LOSS), (LOSSES, LOSSES))
-            names = (causes, f"{Side.BUY} {symbol}", f"{Side.SELL} {symbol}")
+            waits = ((TRADE, f"{TRADE} {symbol}"), (LOSS, LOSS), (LOSSES, LOSSES))
+            names = (waits, f"{Side.BUY} {symbol}", f"{Side.SELL} {symbol}")
             self._names[symbol] = names
         causes, long, short = names
         running = [(name, until[key]) for name, key in causes if until.get(key, 0) > now]

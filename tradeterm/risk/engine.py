@@ -143,7 +143,7 @@ def _verdict(
         ts=now,
         parent=parent,
         status=status,
-        codes=tuple(dict.fromkeys(failed or reduced)),
+        codes=tuple(dict.fromkeys(failed or reduced)) if told else (),
         rules=found,
         intent=None if failed else intent,
         content_hash=intent.content_hash(),

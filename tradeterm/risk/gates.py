@@ -16,7 +16,7 @@ from tradeterm.risk.outcomes import FAIL, PASS, fresh, judged, percent, reconcil
 def run_state(case: Case) -> RuleOutcome:
     """Only a running system enters."""
     state = case.account.state
-    if state is RunState.RUNNING:
+    if state is _RUNS:
         return _RUNNING
     code = _PAUSED if state is RunState.PAUSED else _HALTED
     return RuleOutcome("run_state", code, str(state), "running", FAIL)
@@ -25,7 +25,7 @@ def run_state(case: Case) -> RuleOutcome:
 def level(case: Case) -> RuleOutcome:
     """EMERGENCY allows no new exposure."""
     now = case.account.level
-    if now is Level.NORMAL:
+    if now is _CALM:
         return _NORMAL
     ok = now in (Level.NORMAL, Level.REDUCED, Level.LIMITED)
     return RuleOutcome("level", _EMERGENCY, str(now), "below EMERGENCY", PASS if ok else FAIL)
@@ -176,6 +176,7 @@ _WEEKLY_LOSS, _DRAWDOWN, _COOLDOWN = RiskCode.WEEKLY_LOSS, RiskCode.DRAWDOWN, Ri
 _ENTRY_RATE, _MESSAGE_RATE = RiskCode.ENTRY_RATE, RiskCode.MESSAGE_RATE
 _REPEATED, _UNUSUAL_MOVE = RiskCode.REPEATED, RiskCode.UNUSUAL_MOVE
 
+_RUNS, _CALM = RunState.RUNNING, Level.NORMAL
 _RUNNING = judged("run_state", _HALTED, "running", "running", ok=True)
 _NORMAL = judged("level", _EMERGENCY, "NORMAL", "below EMERGENCY", ok=True)
 _NUMBERS = judged("numbers", _BAD_NUMBER, "usable", "usable", ok=True)

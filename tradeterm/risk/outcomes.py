@@ -20,9 +20,10 @@ def fresh(facts: MarketFacts) -> RuleOutcome:
     """Data no older than its limit; the market has the last word (a crossed book is stale, too)."""
     age, limit = facts.data_age_seconds, facts.data_age_limit
     in_time = 0 <= age <= limit
-    value = f"{age:.3f}" if facts.stale is False or not in_time else "crossed book"
-    ok = facts.stale is False and in_time
-    return judged("data_age", _STALE_DATA, value, f"<= {limit:g}", ok=ok)
+    whole = facts.stale is False
+    value = f"{age:.3f}" if whole or not in_time else "crossed book"
+    outcome = PASS if whole and in_time else FAIL
+    return RuleOutcome("data_age", _STALE_DATA, value, f"<= {limit:g}", outcome)
 
 
 def reconciled(facts: MarketFacts) -> RuleOutcome:

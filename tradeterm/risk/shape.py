@@ -72,7 +72,6 @@ def target(case: Case) -> RuleOutcome:
 def reward_risk(case: Case) -> RuleOutcome:
     """Reward over risk from the expected fill, taker fees paid on both sides of both."""
     intent, fill, fee = case.intent, case.fill, case.facts.taker_fee
-    least = case.settings.min_reward_risk
     assert intent.stop is not None
     assert intent.target is not None
     assert fill is not None
@@ -81,8 +80,9 @@ def reward_risk(case: Case) -> RuleOutcome:
         won, lost = -won, -lost
     won -= fee * (fill + intent.target)
     lost += fee * (fill + intent.stop)
-    ratio = won / lost if lost > 0 else ZERO
-    ok = lost > 0 and won >= least * lost
+    risked = lost > ZERO
+    ratio = won / lost if risked else ZERO
+    ok = risked and won >= case.settings.min_reward_risk * lost
     text = case.allowances.texts["reward_risk"]
     return RuleOutcome("reward_risk", _REWARD_RISK, percent(ratio), text, PASS if ok else FAIL)
 
@@ -95,7 +95,7 @@ def cost(case: Case) -> RuleOutcome:
     per_side = facts.taker_fee + case.allowances.expected_slippage
     costs = facts.ask - facts.bid + per_side * (fill + intent.target)
     way = intent.target - fill if case.long else fill - intent.target
-    there, costs = way > 0, costs * HUNDRED
+    there, costs = way > ZERO, costs * HUNDRED
     ok = there and costs <= settings.max_cost * way
     shown = percent(costs / way) if there else "endless"
     return RuleOutcome("cost", _COST, shown, case.allowances.texts["cost"], PASS if ok else FAIL)
@@ -116,7 +116,7 @@ def collar(case: Case) -> RuleOutcome:
 def _leverage(rule: str, code: RiskCode, case: Case) -> RuleOutcome:
     value, cap = case.intent.leverage, case.caps[rule]
     outcome = PASS if value <= cap else FAIL
-    return RuleOutcome(rule, code, case.leverage_text, f"<= {cap}", outcome)
+    return RuleOutcome(rule, code, case.leverage_text, "<= " + str(cap), outcome)
 
 
 leverage = partial(_leverage, "leverage", RiskCode.LEVERAGE)

@@ -82,7 +82,7 @@ def judge_spot(
     cut: set[str] = set()
     if usable and instrument is not None:
         spot, cut = _fitted(spot, instrument)
-    found = (_guarded(name, rule, spot) for name, rule in _RULES)
+    found = (_guarded(name, rule, spot) for name, rule in SPOT_RULES)
     return spot.intent, tuple(changed(f) if f.rule in cut else f for f in found)
 
 
@@ -171,7 +171,7 @@ def _minimum(spot: _Spot) -> RuleOutcome:
     return judged("minimum", RiskCode.MINIMUM, f"{intent.size:f}", limit, ok=ok)
 
 
-_RULES: tuple[tuple[str, Callable[[_Spot], RuleOutcome]], ...] = (
+SPOT_RULES: tuple[tuple[str, Callable[[_Spot], RuleOutcome]], ...] = (
     ("run_state", _run_state),
     ("level", _level),
     ("symbol", _symbol),

@@ -18,6 +18,8 @@ NORMAL, WIDE = 100, 160
 SHORT = 30
 RIGHT_COLUMN = 40
 BOOK_COLUMN = 46
+#: Height of the safety pane with every limit: level, cause, state, and eight gauges.
+ALL_GAUGES = 14
 
 
 class Box(NamedTuple):
@@ -120,8 +122,8 @@ def _normal(body: Box, wish: Wish) -> dict[str, Box]:
     if not tall:
         positions = total - queue - events
     left = {"positions": positions, "chart": chart, "conflicts": queue, "events": events}
-    safety = 10
     spare = max(7, total * 20 // 100) if tall else 0
+    safety = ALL_GAUGES if total - spare >= 2 * ALL_GAUGES else 10
     side = "orders" if wish.chosen == "orders" else "agents"
     right = {"safety": safety, "book": total - safety - spare, side: spare}
     return _with_chosen(
@@ -142,6 +144,9 @@ def _wide(body: Box, wish: Wish) -> dict[str, Box]:
         if sum(needs.values()) > total:
             del needs[name]
     spare = total - sum(needs.values())
+    gauges = min(ALL_GAUGES - needs["safety"], spare)
+    needs["safety"] += gauges
+    spare -= gauges
     needs["positions"] += spare * 45 // 100 if "orders" in needs else spare
     if "orders" in needs:
         needs["orders"] += spare - spare * 45 // 100

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from itertools import accumulate
+from typing import ClassVar, NamedTuple
 
 from tradeterm.engine.view import BookView, ConsoleView
 from tradeterm.tui import figures
@@ -14,6 +15,8 @@ _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _SIZE = 10
 #: From this many lines on, column heads cost no level worth seeing.
 _HEADED = 12
+#: From this width on, sizes are also added up from the best level on.
+_SUMMED = 40
 
 
 class BookPane(Pane):
@@ -68,14 +71,14 @@ class BookPane(Pane):
             )
             + 1
         )
-        room = max(0, width - wide - _SIZE - 2)
-        rows: list[Line] = [_heads(wide)] if headed else []
+        summed = headed and width >= _SUMMED
+        room = max(0, width - wide - _SIZE * (1 + summed) - 2)
+        scale = _Scale(deepest, wide, room, summed)
+        rows: list[Line] = [_heads(scale)] if headed else []
         rows += [BLANK] * (above - len(asks))
-        rows += [
-            _level(level, book, deepest, (wide, room), "down", "ask") for level in reversed(asks)
-        ]
+        rows += reversed(_side(asks, book, scale, "down", "ask"))
         rows.append(self._middle(book, wide))
-        rows += [_level(level, book, deepest, (wide, room), "up", "bid") for level in bids]
+        rows += _side(bids, book, scale, "up", "bid")
         return rows
 
     @staticmethod
@@ -92,26 +95,49 @@ class BookPane(Pane):
         return ((last, side + "+bold"), (" " + arrow, side), (words, "quiet"))
 
 
-def _heads(wide: int) -> Line:
-    """Over prices, sizes in base currency, and the bars that show the same sizes."""
-    return ((fit("PRICE", wide, ">") + fit("SIZE", _SIZE, ">") + "  DEPTH", "quiet"),)
+class _Scale(NamedTuple):
+    """How the levels of one picture are drawn."""
+
+    deepest: float
+    wide: int
+    """Cells of a price."""
+    room: int
+    """Cells of a bar."""
+    summed: bool
+    """Whether there is room for the sizes added up from the best level on."""
+
+
+def _heads(scale: _Scale) -> Line:
+    """Over prices, and sizes in base currency."""
+    words = fit("PRICE", scale.wide, ">") + fit("SIZE", _SIZE, ">")
+    return ((words + (fit("SUM", _SIZE, ">") if scale.summed else ""), "quiet"),)
+
+
+def _side(
+    levels: tuple[tuple[float, float], ...], book: BookView, scale: _Scale, role: str, bar: str
+) -> list[Line]:
+    """Best level first."""
+    sums = accumulate(size for _, size in levels)
+    return [
+        _level(level, through, book, scale, (role, bar))
+        for level, through in zip(levels, sums, strict=True)
+    ]
 
 
 def _level(
     level: tuple[float, float],
+    through: float,
     book: BookView,
-    deepest: float,
-    widths: tuple[int, int],
-    role: str,
-    bar_role: str,
+    scale: _Scale,
+    roles: tuple[str, str],
 ) -> Line:
     price, size = level
-    wide, room = widths
-    eighths = round(size / deepest * room * 8)
-    whole, part = divmod(min(eighths, room * 8), 8)
+    eighths = round(size / scale.deepest * scale.room * 8)
+    whole, part = divmod(min(eighths, scale.room * 8), 8)
     bar = "█" * whole + (_EIGHTHS[part] if part else "")
     return (
-        (fit(figures.price(price, book.tick), wide, ">"), role),
-        (fit(figures.quantity(size), _SIZE, ">") + "  ", "text"),
-        (bar, bar_role),
+        (fit(figures.price(price, book.tick), scale.wide, ">"), roles[0]),
+        (fit(figures.quantity(size), _SIZE, ">"), "text"),
+        ((fit(figures.quantity(through), _SIZE, ">") if scale.summed else "") + "  ", "quiet"),
+        (bar, roles[1]),
     )

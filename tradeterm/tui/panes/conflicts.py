@@ -58,8 +58,10 @@ class ConflictsPane(ListPane):
     def hint(self) -> str:
         if self.question:
             return "y yes · any other key no"
-        return "a approve · r reject · R reject all · enter evidence" if self.pending() else (
-            "enter evidence" if self.ids() else ""
+        return (
+            "a approve · r reject · R reject all · enter evidence"
+            if self.pending()
+            else ("enter evidence" if self.ids() else "")
         )
 
     def ids(self) -> list[str]:
