@@ -11,6 +11,7 @@ from tradeterm.tui.panes.base import ListPane
 from tradeterm.tui.panes.columns import Column, heads, row
 from tradeterm.tui.plan import NORMAL
 
+STOP_WIDTH = 10
 COLUMNS = (
     Column("SYMBOL", 9, "<", 0),
     Column("SIDE", 7, "<", 0),
@@ -19,7 +20,7 @@ COLUMNS = (
     Column("MARK", 10, ">", 3),
     Column("NET", 8, ">", 2),
     Column("%EQ", 5, ">", 8),
-    Column("STOP", 10, ">", 4),
+    Column("STOP", STOP_WIDTH, ">", 4),
     Column("BY", 5, "<", 7),
     Column("TARGET", 10, ">", 9),
     Column("LEV", 4, ">", 10),
@@ -99,6 +100,9 @@ class PositionsPane(ListPane):
         gain = "up" if net > 0 else "down" if net < 0 else "text"
         kind = STOP_KINDS.get(position.stop_kind, position.stop_kind)
         long = position.side == "long"
+        stop = figures.price(position.stop, tick)
+        if kind != "stop":
+            stop = _marked(stop, kind)
         held = max(0, self.view.status.market_time - position.opened) / 10**9
         return [
             (position.id, "quiet"),
@@ -112,7 +116,7 @@ class PositionsPane(ListPane):
             (figures.price(position.mark, tick), "text"),
             (figures.signed(net), gain),
             (figures.percent(position.percent_equity), "text"),
-            (figures.price(position.stop, tick), "quiet" if kind == "stop" else "accent"),
+            (stop, "quiet" if kind == "stop" else "accent"),
             (kind, "quiet" if kind == "stop" else "accent"),
             (figures.price(position.target, tick), "quiet"),
             (f"{position.leverage.normalize():f}×", "quiet"),
@@ -121,3 +125,9 @@ class PositionsPane(ListPane):
             (figures.agent(position.agent), "quiet"),
             (figures.age(held if held >= 10 else held // 1 + 0.0), "quiet"),
         ]
+
+
+def _marked(price: str, kind: str) -> str:
+    """The stop's price with its kind as a letter: where BY does not fit colour must not say it."""
+    marked = f"{price} {kind[0]}"
+    return marked if len(marked) <= STOP_WIDTH else (price.removeprefix("0") + kind[0])
