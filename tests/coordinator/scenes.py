@@ -203,7 +203,14 @@ def answer(action: ResolutionAction = ResolutionAction.PROCEED, **changes: Any) 
 
 def verdict(intent: Any, **changes: Any) -> Verdict:
     plain = Verdict(
-        "v-1", NOW, "proposal-1", VerdictStatus.APPROVED, (), (), intent, intent.content_hash(),
+        "v-1",
+        NOW,
+        "proposal-1",
+        VerdictStatus.APPROVED,
+        (),
+        (),
+        intent,
+        intent.content_hash(),
         "1.1",
     )
     return replace(plain, **changes)

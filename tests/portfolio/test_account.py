@@ -73,7 +73,9 @@ def test_looking_changes_nothing_and_a_restart_sees_the_same() -> None:
     a, b = world(), world()
     for each in (a, b):
         each.send(
-            each.execution.requests.spot(BTC, Side.BUY, D("0.1"), Purpose.DCA, each.now, "verdict-1")
+            each.execution.requests.spot(
+                BTC, Side.BUY, D("0.1"), Purpose.DCA, each.now, "verdict-1"
+            )
         )
         each.wait(1)
         each.trade(BTC, 65000.0)
