@@ -25,7 +25,8 @@ class Case:
 
     __slots__ = (
         "account", "allowances", "burden", "caps", "cut", "drawdown", "facts", "fill", "fitting",
-        "foreseen", "instrument", "intent", "leverage_text", "limits", "long", "lost", "mid", "numbers_ok", "one_percent", "settings", "sizing_text", "stop_set", "trouble",
+        "foreseen", "instrument", "intent", "leverage_text", "limits", "long", "lost", "mid",
+        "numbers_ok", "one_percent", "settings", "sizing_text", "stop_set", "trouble",
         "unit_notional", "unit_risk", "views",
     )  # fmt: skip
 
