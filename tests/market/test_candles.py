@@ -29,7 +29,7 @@ def test_a_window_keeps_the_newest_candles_in_order() -> None:
     assert window.high.flags["C_CONTIGUOUS"]
     assert window.rows(2)[-1][0] == bars[-1].ts
     assert window.closes(3) == tuple(bar.close for bar in bars[-3:])
-    assert window.last_close() == bars[-1].close
+    assert window.newest == bars[-1].close
 
 
 def test_a_window_refuses_what_is_not_later() -> None:

@@ -183,10 +183,6 @@ class CandleWindow:
         """Close times (ns) of the last ``count`` candles, oldest first."""
         return np.array(self._t[max(0, self.count - count) : self.count], dtype=np.int64)
 
-    def last_close(self) -> float | None:
-        """Close of the newest candle."""
-        return self._c[self.count - 1] if self.count else None
-
     def closes(self, count: int) -> tuple[float, ...]:
         """The last ``count`` closes, oldest first."""
         return tuple(self._c[max(0, self.count - count) : self.count])
