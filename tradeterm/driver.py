@@ -11,12 +11,13 @@ import time
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
 from time import perf_counter
 
 import msgspec
+from msgspec.structs import replace
 
 from tradeterm.adapters.store.journal import Store
 from tradeterm.adapters.store.rows import Slice, Snapshot

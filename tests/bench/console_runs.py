@@ -29,7 +29,7 @@ CONSOLE = "from tradeterm.cli import main; main()"
 #: The session of the screen's own tests, with a new book in every picture, 1,000 times a second.
 BUSY = """
 import sys, threading, time
-from dataclasses import replace
+from msgspec.structs import replace
 from tests.tui.pictures import FakeSession, book, busy
 from tradeterm.tui.app import TradetermApp
 session, first = FakeSession(busy()), busy()

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from concurrent.futures import Future
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
+
+from msgspec.structs import replace
 
 from tradeterm.engine.riskview import LimitView, RiskView
 from tradeterm.engine.view import (
@@ -422,7 +423,7 @@ def busy(version: int = 1) -> ConsoleView:
 
 
 def with_status(view: ConsoleView, **changes: object) -> ConsoleView:
-    return replace(view, version=view.version + 1, status=replace(view.status, **changes))  # type: ignore[arg-type]
+    return replace(view, version=view.version + 1, status=replace(view.status, **changes))
 
 
 def with_cards(view: ConsoleView, cards: Iterable[CardView]) -> ConsoleView:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from tests.tui.conftest import Open
 from tests.tui.pictures import busy, card, turning_card, with_cards, with_status

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.terminal
 ROOT = Path(__file__).parents[2]
 PLAY = """
 import sys
-from dataclasses import replace
+from msgspec.structs import replace
 from tests.tui.pictures import FakeSession, busy
 from tests.tui.test_hostile_text import HOSTILE, poisoned
 from tradeterm.tui.app import TradetermApp

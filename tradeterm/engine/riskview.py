@@ -5,11 +5,10 @@ Light on purpose, like ``view``: the console imports this before its first paint
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class LimitView:
+class LimitView(msgspec.Struct, frozen=True):
     """One limit as used / allowed."""
 
     name: str
@@ -18,8 +17,7 @@ class LimitView:
     unit: str
 
 
-@dataclass(frozen=True, slots=True)
-class BreakerView:
+class BreakerView(msgspec.Struct, frozen=True):
     """A breaker: how far it is from tripping, and what it does."""
 
     name: str
@@ -31,8 +29,7 @@ class BreakerView:
     """When it tripped (market time); None while it did not, or was lifted or reset."""
 
 
-@dataclass(frozen=True, slots=True)
-class CooldownView:
+class CooldownView(msgspec.Struct, frozen=True):
     """No entries until then."""
 
     cause: str
@@ -41,8 +38,7 @@ class CooldownView:
     until: int
 
 
-@dataclass(frozen=True, slots=True)
-class VerdictView:
+class VerdictView(msgspec.Struct, frozen=True):
     """One of the last verdicts."""
 
     id: str
@@ -53,8 +49,7 @@ class VerdictView:
     codes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class RiskView:
+class RiskView(msgspec.Struct, frozen=True):
     """Risk at a glance."""
 
     limits: tuple[LimitView, ...] = ()

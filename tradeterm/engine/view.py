@@ -6,8 +6,9 @@ observations are floats, times are nanoseconds UTC of market time.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from decimal import Decimal
+
+import msgspec
 
 from tradeterm.engine.riskview import RiskView
 
@@ -23,8 +24,7 @@ def cents(amount: Decimal) -> Decimal:
     return amount.quantize(CENT)
 
 
-@dataclass(frozen=True, slots=True)
-class StatusView:
+class StatusView(msgspec.Struct, frozen=True):
     """The status line. As it is made here, before the engine's first picture, nothing is known."""
 
     known: bool = False
@@ -63,8 +63,7 @@ class StatusView:
     """Seconds the newest unacknowledged slice has been waiting."""
 
 
-@dataclass(frozen=True, slots=True)
-class PositionView:
+class PositionView(msgspec.Struct, frozen=True):
     """One open margin position."""
 
     id: str
@@ -115,8 +114,7 @@ class PositionView:
         return self.price - self.costs
 
 
-@dataclass(frozen=True, slots=True)
-class RuleView:
+class RuleView(msgspec.Struct, frozen=True):
     """One line of a risk verdict."""
 
     rule: str
@@ -125,8 +123,7 @@ class RuleView:
     outcome: str
 
 
-@dataclass(frozen=True, slots=True)
-class CardView:
+class CardView(msgspec.Struct, frozen=True):
     """A conflict waiting for the operator, or one already decided."""
 
     id: str
@@ -180,8 +177,7 @@ class CardView:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class BookView:
+class BookView(msgspec.Struct, frozen=True):
     """Top of one order book; best level first. Empty sides when only bars are known."""
 
     symbol: str
@@ -196,8 +192,7 @@ class BookView:
     """Changes whenever anything above changed."""
 
 
-@dataclass(frozen=True, slots=True)
-class ChartView:
+class ChartView(msgspec.Struct, frozen=True):
     """Closed candles of one symbol and timeframe, oldest first, then the forming one."""
 
     symbol: str
@@ -207,8 +202,7 @@ class ChartView:
     forming: tuple[int, float, float, float, float, float] | None
 
 
-@dataclass(frozen=True, slots=True)
-class EventView:
+class EventView(msgspec.Struct, frozen=True):
     """One line of the event log."""
 
     seq: int
@@ -220,8 +214,7 @@ class EventView:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class AgentView:
+class AgentView(msgspec.Struct, frozen=True):
     """One agent."""
 
     name: str
@@ -240,8 +233,7 @@ class AgentView:
     reasoning: dict[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class OrderView:
+class OrderView(msgspec.Struct, frozen=True):
     """One order, working ones first."""
 
     id: str
@@ -265,8 +257,7 @@ class OrderView:
     """Why nobody knows whether it still works at the venue."""
 
 
-@dataclass(frozen=True, slots=True)
-class PlanLegView:
+class PlanLegView(msgspec.Struct, frozen=True):
     """One symbol of a plan. Amounts in account currency."""
 
     symbol: str
@@ -280,8 +271,7 @@ class PlanLegView:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class PlanView:
+class PlanView(msgspec.Struct, frozen=True):
     """A DCA plan: the one under way, or one that ended."""
 
     id: str
@@ -309,8 +299,7 @@ class PlanView:
         return sum((leg.filled for leg in self.legs), Decimal(0))
 
 
-@dataclass(frozen=True, slots=True)
-class AllocationLine:
+class AllocationLine(msgspec.Struct, frozen=True):
     """One asset of the trading balances; collateral counts as cash."""
 
     asset: str
@@ -321,8 +310,7 @@ class AllocationLine:
     target: float
 
 
-@dataclass(frozen=True, slots=True)
-class BagView:
+class BagView(msgspec.Struct, frozen=True):
     """One asset that was put aside for good."""
 
     asset: str
@@ -333,8 +321,7 @@ class BagView:
     """Account currency that waits in trading until it is worth an order."""
 
 
-@dataclass(frozen=True, slots=True)
-class EarningsView:
+class EarningsView(msgspec.Struct, frozen=True):
     """Where the money came from and went, since the beginning, in account currency."""
 
     price: Decimal
@@ -352,8 +339,7 @@ class EarningsView:
         return cents(self.price) - cents(self.fees) - cents(self.carry) - cents(self.llm)
 
 
-@dataclass(frozen=True, slots=True)
-class TierView:
+class TierView(msgspec.Struct, frozen=True):
     """The step of the fee ladder in force. Percent; volumes in account currency."""
 
     maker: Decimal
@@ -364,8 +350,7 @@ class TierView:
     """Where the next step begins; None on the last one."""
 
 
-@dataclass(frozen=True, slots=True)
-class HeadroomView:
+class HeadroomView(msgspec.Struct, frozen=True):
     """What a rate limit still lets through."""
 
     name: str
@@ -373,8 +358,7 @@ class HeadroomView:
     of: float
 
 
-@dataclass(frozen=True, slots=True)
-class DifferenceView:
+class DifferenceView(msgspec.Struct, frozen=True):
     """Something the venue sees otherwise."""
 
     id: str
@@ -383,8 +367,7 @@ class DifferenceView:
     symbol: str
 
 
-@dataclass(frozen=True, slots=True)
-class PortfolioView:
+class PortfolioView(msgspec.Struct, frozen=True):
     """Everything that is no single position or order."""
 
     allocation: tuple[AllocationLine, ...] = ()
@@ -400,24 +383,23 @@ class PortfolioView:
     differences: tuple[DifferenceView, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ConsoleView:
+class ConsoleView(msgspec.Struct, frozen=True):
     """The whole picture. ``version`` grows with every new one."""
 
     version: int = 0
-    status: StatusView = field(default_factory=StatusView)
+    status: StatusView = msgspec.field(default_factory=StatusView)
     symbols: tuple[str, ...] = ()
     positions: tuple[PositionView, ...] = ()
     cards: tuple[CardView, ...] = ()
     """Pending ones first, oldest first; then up to 50 decided ones, newest first."""
-    books: dict[str, BookView] = field(default_factory=dict)
-    charts: dict[tuple[str, int], ChartView] = field(default_factory=dict)
+    books: dict[str, BookView] = msgspec.field(default_factory=dict)
+    charts: dict[tuple[str, int], ChartView] = msgspec.field(default_factory=dict)
     events: tuple[EventView, ...] = ()
     """The last 500, oldest first."""
     agents: tuple[AgentView, ...] = ()
     orders: tuple[OrderView, ...] = ()
     risk: RiskView = RiskView()
-    balances: dict[str, dict[str, Decimal]] = field(default_factory=dict)
+    balances: dict[str, dict[str, Decimal]] = msgspec.field(default_factory=dict)
     """Account → asset → amount."""
     portfolio: PortfolioView = PortfolioView()
     fault: str = ""

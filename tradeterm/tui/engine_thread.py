@@ -12,8 +12,9 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from tradeterm.engine.view import ConsoleView
 from tradeterm.model.commands import Command
