@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from tradeterm.coordinator.evidence import Evidence, Heard
 from tradeterm.engine.core import Core
+from tradeterm.model.messages import Message
 from tradeterm.model.outputs import Published
 from tradeterm.model.timing import SECOND
 from tradeterm.model.vocabulary import AgentName, Topic
@@ -23,11 +24,17 @@ class Hearing:
 
     def __init__(self, core: Core) -> None:
         self._core = core
+        windows = core.settings.orchestration.windows
+        self._analysts = {
+            agent: (topic, agent.value, windows[agent.value] * SECOND)
+            for agent, topic in ANALYSTS.items()
+        }
 
     def last(self, agent: AgentName, symbol: str) -> Published | None:
         """An analyst's newest output on this symbol; None when unheard or too old."""
-        heard = self._heard(agent, symbol)
-        return None if heard is None else heard.published
+        topic, source, window = self._analysts[agent]
+        message = self._core.bus.latest(topic, symbol, source, self._core.now, window)
+        return None if message is None else _published(message)
 
     def evidence(self, symbol: str, held: Iterable[str], *, rebalance_pending: bool) -> Evidence:
         """Everything around one symbol; ``held`` are the symbols with open positions."""
@@ -42,10 +49,14 @@ class Hearing:
 
     def _heard(self, agent: AgentName, symbol: str) -> Heard | None:
         """Age counts from when the analyst last said so, not from when it first did."""
-        window = self._core.settings.orchestration.windows[agent.value] * SECOND
+        topic, source, window = self._analysts[agent]
         now = self._core.now
-        message = self._core.bus.latest(ANALYSTS[agent], symbol, agent.value, now, window)
+        message = self._core.bus.latest(topic, symbol, source, now, window)
         if message is None:
             return None
-        assert isinstance(message.payload, Published)
-        return Heard(message.payload, (now - message.ts) / SECOND)
+        return Heard(_published(message), (now - message.ts) / SECOND)
+
+
+def _published(message: Message) -> Published:
+    assert isinstance(message.payload, Published)
+    return message.payload

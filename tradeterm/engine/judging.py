@@ -154,7 +154,7 @@ class Judging:
         regime = self._hearing.last(_REGIME, symbol)
         view = regime.output if regime is not None else None
         m, now = core.market.symbol(symbol), core.now
-        _, wild, _ = self._wildness(symbol)
+        _, wild, ends = self._wildness(symbol)
         return MarketFacts(
             bid=account.bids.get(symbol, ZERO),
             ask=account.asks.get(symbol, ZERO),
@@ -167,16 +167,19 @@ class Judging:
             atr=_atr(m),
             volatility=wild.ratio,
             move=wild.move_to(m.price),
-            standing=self.standing(symbol),
+            standing=self._standing(symbol, ends),
             measured=self._correlations.measured(),
             unreconciled=core.unreconciled(symbol),
         )
 
-    def standing(self, symbol: str) -> Standing:
-        """What was done lately, and what the market did to this symbol."""
-        found = self._books.conduct.standing(symbol, self._core.now, tuple(self._core.tripped))
-        ends = self.turbulent(symbol)
-        return msgspec.structs.replace(found, cooldowns=found.cooldowns + ends) if ends else found
+    def _standing(self, symbol: str, ends: tuple[tuple[str, int], ...]) -> Standing:
+        """What was done lately, and what the market did to this symbol (its cool-downs' ends)."""
+        now = self._core.now
+        found = self._books.conduct.standing(symbol, now, tuple(self._core.tripped))
+        if not ends:
+            return found
+        running = tuple([one for one in ends if one[1] > now])
+        return msgspec.structs.replace(found, cooldowns=found.cooldowns + running)
 
     def turbulent(self, symbol: str) -> tuple[tuple[str, int], ...]:
         """Cool-downs the market itself began on a symbol, with their ends."""
