@@ -260,6 +260,14 @@ def config_check(config_dir: Path | None, overrides: tuple[str, ...], as_json: b
     return 0
 
 
+@config.command("reference")
+def config_reference() -> None:
+    """Every setting with its default, bounds and meaning, as one page of Markdown."""
+    from tradeterm.settings.reference import reference
+
+    click.echo(reference(), nl=False)
+
+
 def _leaves(value: Any, key: str) -> Iterable[tuple[str, Any]]:
     if isinstance(value, dict) and value:
         for name, inner in value.items():
