@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import msgspec
 
+from tradeterm.model.health import Health
 from tradeterm.model.text import clean
 
 
@@ -149,6 +150,13 @@ class EnableTask(Command, frozen=True, tag="enable_task"):
     enabled: bool
 
 
+class ReportHealth(Command, frozen=True, tag="health"):
+    """What the machinery around the engine found of itself; nobody orders this."""
+
+    health: Health
+    actor: str = "desk"
+
+
 #: What another shell may order: everything but an approval, which is given before the card.
 ShellCommand = (
     RejectCard
@@ -173,7 +181,7 @@ ShellCommand = (
     | ForceRun
     | EnableTask
 )
-OperatorCommand = ApproveCard | ShellCommand
+OperatorCommand = ApproveCard | ReportHealth | ShellCommand
 
 
 def harmless(command: Command, actor: str | None = None) -> Command:

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import msgspec
 
+from tradeterm.model.health import Health
 from tradeterm.model.vocabulary import Regime
 
 Pair = tuple[str, str]
@@ -57,3 +58,5 @@ class MarketFacts(msgspec.Struct, frozen=True, gc=False):
     """Correlation of two symbols as measured; pairs that are not warm are absent."""
     unreconciled: str = ""
     """The difference with the venue that makes our orders or positions here uncertain."""
+    health: Health | None = None
+    """What the machinery says of itself; None where nothing can skew or lag (sim, replay)."""

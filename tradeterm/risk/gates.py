@@ -10,7 +10,16 @@ from tradeterm.model.vocabulary import Level, RunState
 from tradeterm.risk.breakers import lost_percent
 from tradeterm.risk.case import Case
 from tradeterm.risk.codes import RiskCode
-from tradeterm.risk.outcomes import FAIL, PASS, fresh, judged, percent, reconciled
+from tradeterm.risk.outcomes import (
+    FAIL,
+    PASS,
+    fresh,
+    in_step,
+    judged,
+    percent,
+    reconciled,
+    recorded,
+)
 
 
 def run_state(case: Case) -> RuleOutcome:
@@ -68,6 +77,16 @@ def data_age(case: Case) -> RuleOutcome:
 def agreed(case: Case) -> RuleOutcome:
     """No difference with the venue stands open on the symbol."""
     return reconciled(case.facts)
+
+
+def clock_skew(case: Case) -> RuleOutcome:
+    """Our clock and the exchange's agree: ages and stamps mean what they say."""
+    return in_step(case.facts, case.settings)
+
+
+def journal_health(case: Case) -> RuleOutcome:
+    """The book of record keeps up: nothing new that it could not tell of."""
+    return recorded(case.facts, case.settings)
 
 
 def breaker(case: Case) -> RuleOutcome:

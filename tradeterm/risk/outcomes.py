@@ -7,6 +7,7 @@ from decimal import Decimal
 from tradeterm.model.proposals import RuleOutcome
 from tradeterm.risk.codes import RiskCode
 from tradeterm.risk.facts import MarketFacts
+from tradeterm.settings.risk import RiskSettings
 
 PASS, REDUCED, FAIL = "pass", "reduced", "fail"
 
@@ -33,6 +34,30 @@ def reconciled(facts: MarketFacts) -> RuleOutcome:
     return judged("reconciled", RiskCode.UNRECONCILED, facts.unreconciled, "none", ok=False)
 
 
+def in_step(facts: MarketFacts, settings: RiskSettings) -> RuleOutcome:
+    """Our clock goes with the exchange's; a market that waits for us has no other clock."""
+    health = facts.health
+    if health is None:
+        return _ONE_CLOCK
+    limit = settings.max_clock_skew
+    value, text = health.clock_skew, f"<= {limit:g}"
+    if value is None:
+        return judged("clock_skew", RiskCode.CLOCK_SKEW, "unknown", text, ok=False)
+    ok = abs(value) <= limit  # False for NaN
+    return judged("clock_skew", RiskCode.CLOCK_SKEW, f"{value:+.3f}", text, ok=ok)
+
+
+def recorded(facts: MarketFacts, settings: RiskSettings) -> RuleOutcome:
+    """What is decided gets to disk; a market that waits for the disk cannot run ahead of it."""
+    health = facts.health
+    if health is None:
+        return _HELD
+    limit = settings.max_journal_lag
+    ok = not health.fault and 0 <= health.journal_lag <= limit
+    value = "cannot be written" if health.fault else f"{health.journal_lag:.3f}"
+    return judged("journal_health", RiskCode.JOURNAL, value, f"<= {limit:g}", ok=ok)
+
+
 def percent(value: Decimal) -> str:
     """A percentage with four decimals: fine enough to show which side of a limit it is on."""
     return f"{value:.4f}"
@@ -57,3 +82,5 @@ def broken(rule: str, error: Exception) -> RuleOutcome:
 
 _STALE_DATA = RiskCode.STALE_DATA
 _AGREED = judged("reconciled", RiskCode.UNRECONCILED, "none", "none", ok=True)
+_ONE_CLOCK = judged("clock_skew", RiskCode.CLOCK_SKEW, "n/a", "nothing to differ from", ok=True)
+_HELD = judged("journal_health", RiskCode.JOURNAL, "n/a", "the market waits for the disk", ok=True)

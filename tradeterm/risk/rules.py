@@ -30,6 +30,8 @@ RULES: tuple[Rule, ...] = (
     ("market", Need.NOTHING, gates.market),
     ("data_age", Need.NOTHING, gates.data_age),
     ("reconciled", Need.NOTHING, gates.agreed),
+    ("clock_skew", Need.NOTHING, gates.clock_skew),
+    ("journal_health", Need.NOTHING, gates.journal_health),
     ("daily_loss", Need.ACCOUNT, gates.daily_loss),
     ("daily_loss_24h", Need.ACCOUNT, gates.daily_loss_24h),
     ("weekly_loss", Need.ACCOUNT, gates.weekly_loss),

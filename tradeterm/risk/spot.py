@@ -17,7 +17,17 @@ from tradeterm.risk.allowances import HUNDRED
 from tradeterm.risk.case import positive, usable_market
 from tradeterm.risk.codes import RiskCode
 from tradeterm.risk.facts import MarketFacts
-from tradeterm.risk.outcomes import broken, changed, fresh, judged, percent, reconciled, unjudged
+from tradeterm.risk.outcomes import (
+    broken,
+    changed,
+    fresh,
+    in_step,
+    judged,
+    percent,
+    reconciled,
+    recorded,
+    unjudged,
+)
 from tradeterm.settings.risk import RiskSettings
 
 
@@ -149,6 +159,14 @@ def _reconciled(spot: _Spot) -> RuleOutcome:
     return reconciled(spot.facts)
 
 
+def _clock_skew(spot: _Spot) -> RuleOutcome:
+    return in_step(spot.facts, spot.settings)
+
+
+def _journal_health(spot: _Spot) -> RuleOutcome:
+    return recorded(spot.facts, spot.settings)
+
+
 def _collar(spot: _Spot) -> RuleOutcome:
     mid = (spot.facts.bid + spot.facts.ask) / 2
     limit = spot.settings.limit("max_collar", spot.intent.symbol)
@@ -179,6 +197,8 @@ SPOT_RULES: tuple[tuple[str, Callable[[_Spot], RuleOutcome]], ...] = (
     ("market", _market),
     ("data_age", _data_age),
     ("reconciled", _reconciled),
+    ("clock_skew", _clock_skew),
+    ("journal_health", _journal_health),
     ("collar", _collar),
     ("cash", _cash),
     ("minimum", _minimum),

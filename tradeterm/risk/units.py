@@ -9,7 +9,8 @@ BASE, QUOTE, ACCOUNT = "base", "quote", "account"
 #: Rule → unit; empty where the figure is a count, a word, or names its unit itself.
 UNITS = {
     "run_state": "", "level": "", "symbol": "", "numbers": "", "account": ACCOUNT, "market": "",
-    "data_age": SECONDS, "reconciled": "", "daily_loss": PERCENT, "daily_loss_24h": PERCENT,
+    "data_age": SECONDS, "reconciled": "", "clock_skew": SECONDS, "journal_health": SECONDS,
+    "daily_loss": PERCENT, "daily_loss_24h": PERCENT,
     "weekly_loss": PERCENT, "drawdown": PERCENT, "breaker": "", "cooldown": "",
     "entry_rate": "a minute", "message_rate": "a minute", "repeated": SECONDS,
     "unusual_move": PERCENT, "confidence": "", "stop": QUOTE, "stop_side": QUOTE,

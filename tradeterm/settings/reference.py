@@ -104,12 +104,17 @@ def _type(kind: Any) -> str:
     if origin is tuple:
         return f"list of {_type(parts[0])}"
     if origin is not None and issubclass(origin, Mapping):
-        return f"{_type(parts[0])} → {_type(parts[1])}"
+        return f"{_key(parts[0])} → {_type(parts[1])}"
     if _is_section(kind):
         return "section"
     if isinstance(kind, type) and issubclass(kind, Enum):
         return "one of " + ", ".join(f"`{member.value}`" for member in kind)
     return _NAMES.get(kind, getattr(kind, "__name__", str(kind)))
+
+
+def _key(kind: Any) -> str:
+    """What a mapping is keyed by; the members of an enumeration are in its default."""
+    return "text" if kind is str else _WORD.sub(" ", kind.__name__).lower()
 
 
 def _cell(text: str) -> str:
@@ -133,6 +138,7 @@ def _comments(name: str) -> dict[str, str]:
 
 
 _LINE = re.compile(r"^(?P<indent> *)(?P<key>[A-Za-z_][\w/]*):(?:[^#]*?)(?:\s#\s*(?P<comment>.*))?$")
+_WORD = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _SIGNS = ((Ge, ">=", "ge"), (Gt, ">", "gt"), (Le, "<=", "le"), (Lt, "<", "lt"))
 _NAMES = {
     str: "text", int: "whole number", bool: "true or false", float: "number", Decimal: "number",

@@ -139,6 +139,10 @@ class RiskSettings(Section):
     """Percent per side."""
     max_collar: Decimal = Field(gt=0, le=20)
     """Percent an entry may lie away from the mid of the book."""
+    max_clock_skew: float = Field(gt=0, le=60)
+    """Seconds our clock and the exchange's may differ (live)."""
+    max_journal_lag: float = Field(gt=0, le=60)
+    """Seconds the oldest row that is not on disk may have been waiting (live)."""
     by_symbol: dict[str, dict[OwnLimit, Decimal]]
     """By symbol or base asset; what is not named stays as it is for all."""
     max_daily_loss: Decimal = Field(gt=0, le=100)
