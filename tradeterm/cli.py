@@ -61,8 +61,9 @@ def _run_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--feed",
             default="sim",
             show_default=True,
-            help="sim, or replay:PATH (tape, CSV, feather, or a folder of them).",
+            help="sim, live, or replay:PATH (tape, CSV, feather, or a folder of them).",
         ),
+        click.option("--exchange", help="Whose live market, e.g. kraken (as live.exchange)."),
         click.option("--symbols", help="Comma-separated, e.g. BTC/USDT,XRP/USDT."),
         click.option("--speed", help="Market seconds per second, or max."),
         click.option("--seed", type=click.IntRange(0), help="Seed of the simulated market."),
@@ -159,6 +160,7 @@ def _start(*, headless: bool, as_json: bool, log_level: str, **options: Any) -> 
 
 def _request(
     *,
+    exchange: str | None,
     symbols: str | None,
     speed: str | None,
     config_dir: Path | None,
@@ -170,6 +172,8 @@ def _request(
     from tradeterm.sessions import RunRequest
     from tradeterm.settings.loading import load_settings
 
+    if exchange is not None:
+        overrides = (*overrides, f"live.exchange={exchange}")
     settings = load_settings(config_dir, overrides, os.environ).settings
     return RunRequest(
         settings=settings,

@@ -2,7 +2,7 @@
 
 One JSON object a line, in time order: ``{"at": "2025-06-02T01:00:02Z", "command": "approve",
 "card_id": "card-1"}``. ``"card_id": "oldest"`` means the card that has waited longest. Every
-command of tradeterm.model.commands can be scripted; ``content_hash`` of an approval is taken
+command an operator can give can be scripted; ``content_hash`` of an approval is taken
 from the card when it is left out.
 """
 

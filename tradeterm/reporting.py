@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from tradeterm.printing import db_option, json_option, say, table
 
 def reporting_commands() -> list[click.Command]:
     """Everything this module adds to the command line."""
-    return [fidelity]
+    return [fidelity, performance]
 
 
 @click.command()
@@ -32,6 +33,75 @@ def fidelity(db: Path | None, as_json: bool, each: bool) -> int:
         found["differences"] = singles
     say(as_json, found, _lines(found))
     return 0
+
+
+@click.command()
+@db_option
+@json_option
+@click.option("--hours", is_flag=True, help="Also by the UTC hour in which a position opened.")
+def performance(db: Path | None, as_json: bool, hours: bool) -> int:
+    """Equity, drawdown, months, ratios and trades by symbol, side, hour, agent and exit."""
+    from tradeterm.adapters.store.reader import Reader
+    from tradeterm.lab.performance import report
+
+    with Reader(db) as reader:
+        paid = sum(reader.balances().get("llm", {}).values(), Decimal(0))
+        found = report(reader.equity(), reader.flows(), reader.positions(everything=True), paid)
+    say(as_json, found, _performance_lines(found, hours=hours))
+    return 0
+
+
+def _performance_lines(found: dict[str, Any], *, hours: bool) -> list[str]:
+    equity, fallen = found["equity"], found["drawdown"]
+    if not found["from"]:
+        return ["no equity mark yet: nothing was held so far"]
+    trades = found["trades"][0]
+    months = [
+        {"month": month, "percent": f"{percent:+.2f}"} for month, percent in found["months"].items()
+    ]
+    lines = [
+        f"{found['from']} to {found['to']}, {found['days']} whole days",
+        f"equity {equity['start']:.2f} -> {equity['end']:.2f}, put aside {-equity['moved']:.2f}",
+        f"earned {equity['earned']:+.2f} ({found['percent']:+.2f} %)",
+        f"less the cost of language models {found['net_of_llm']:+.2f}",
+        f"closed positions {trades['pnl']:+.2f} after {trades['costs']:.2f} of costs",
+        _fallen(fallen),
+        _ratios(found),
+        f"longest losing streak {found['losing_streak']}; {found['open']} positions open",
+        "",
+        *table(["month", "percent"], months, "no whole day yet, so no month"),
+        "",
+    ]
+    columns = ["group", "name", "count", "wins", "pnl", "costs", "profit_factor", "mean_win"]
+    columns += ["mean_loss", "hours"]
+    groups = [_rounded(one) for one in found["trades"] if hours or one["group"] != "hour"]
+    return lines + table(columns, groups, "")
+
+
+def _fallen(fallen: dict[str, Any] | None) -> str:
+    if fallen is None:
+        return "no drawdown"
+    back = f"recovered {fallen['recovered']}" if fallen["recovered"] else "not recovered"
+    span = f"{fallen['peak']} to {fallen['trough']}"
+    return f"largest drawdown {fallen['percent']:.2f} %, {span}, {back}"
+
+
+def _ratios(found: dict[str, Any]) -> str:
+    names = ("sharpe", "sortino", "calmar")
+    if found["days"] < found["enough_days"]:
+        return f"{', '.join(names)}: not enough data below {found['enough_days']} whole days"
+    told = [
+        f"{name} undefined" if found[name] is None else f"{name} {found[name]:.2f}"
+        for name in names
+    ]
+    return ", ".join(told)
+
+
+def _rounded(group: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: f"{value:.2f}" if isinstance(value, float | Decimal) else value
+        for name, value in group.items()
+    }
 
 
 def _lines(found: dict[str, Any]) -> list[str]:

@@ -15,7 +15,7 @@ from tradeterm.adapters.store.recovery import Recovered
 from tradeterm.adapters.store.rows import StoredRow
 from tradeterm.engine.engine import Engine
 from tradeterm.errors import StoreDamaged
-from tradeterm.model.commands import OperatorCommand
+from tradeterm.model.commands import RecordedCommand
 from tradeterm.model.market import Feed, FeedMark
 from tradeterm.model.messages import Row
 from tradeterm.model.ports import Advisor, ArbiterAnswer
@@ -24,7 +24,7 @@ from tradeterm.sessions import restore
 
 SESSION_KINDS = frozenset({"run_started", "run_resumed", "run_finished"})
 
-_command = msgspec.json.Decoder(OperatorCommand).decode
+_command = msgspec.json.Decoder(RecordedCommand).decode
 _answer = msgspec.json.Decoder(ArbiterAnswer).decode
 
 

@@ -21,6 +21,7 @@ from tests.risk.accounts import (
     settings,
     short,
 )
+from tests.risk.test_health import CODES as HEALTH_CODES
 from tests.risk.test_lately import CODES
 from tradeterm.model.vocabulary import (
     Level,
@@ -413,6 +414,7 @@ def test_every_code_has_a_test() -> None:
         RiskCode.NOT_JUDGED,
         RiskCode.RULE_ERROR,
         *CODES,
+        *HEALTH_CODES,
     }
     assert seen | elsewhere == set(RiskCode)
 

@@ -12,9 +12,19 @@ from msgspec.structs import replace
 
 from tests.wired.stage import BTC, RISE, STEP, Record, Stage, minute
 from tradeterm.desk import Desk
+from tradeterm.engine.engine import Engine
 from tradeterm.engine.gap import GapEvent
 from tradeterm.execution.paper import PaperExchange
-from tradeterm.model.market import BookSnapshot, Trade
+from tradeterm.model.market import (
+    GAP,
+    GAP_LOST,
+    GAP_OVER,
+    BookSnapshot,
+    Candle,
+    FeedNotice,
+    MarketEvent,
+    Trade,
+)
 from tradeterm.model.reconciling import VenueSnapshot
 
 D = Decimal
@@ -30,6 +40,22 @@ def prints(*prices: float) -> list[GapEvent]:
         found.append(BookSnapshot(ts, BTC, ((price - 0.1, 50.0),), ((price + 0.1, 50.0),)))
         found.append(Trade(ts, BTC, price, 0.01, "sell", str(number)))
     return found
+
+
+def settle(engine: Engine, events: list[GapEvent], over: int | None = None) -> None:
+    """What a feed hands out after it was away."""
+    end = over if over is not None else max(engine.now, *(event.ts for event in events))
+    stream: list[MarketEvent] = [
+        FeedNotice(engine.now, "", GAP, "the program was away"),
+        *events,
+        FeedNotice(end, "", GAP_OVER, ""),
+    ]
+    assert engine.run(stream, 0, len(stream)) == len(stream)
+
+
+def lose(engine: Engine, reason: str) -> None:
+    notice = FeedNotice(engine.now, "", GAP_LOST, reason)
+    assert engine.run([notice], 0, 1) == 1
 
 
 @asynccontextmanager
@@ -50,7 +76,7 @@ async def test_a_stop_that_was_hit_while_away_filled_then_and_there(stage: Stage
     async with held(stage) as desk:
         engine = desk.engine
         runs = {name: counts.runs for name, counts in engine.core.counters.agents.items()}
-        engine.gap.settle(prints(59_900.0, 59_000.0, 59_500.0))
+        settle(engine, prints(59_900.0, 59_000.0, 59_500.0))
         assert engine.books.execution.positions == {}
         assert engine.core.counters.exits["stop"] == 1
         assert engine.core.events.lines[-1].text.startswith("E-GAP away from 2025-06-02T00:2")
@@ -74,7 +100,7 @@ async def test_a_gap_without_data_leaves_orders_unknown_until_the_venue_was_aske
 ) -> None:
     async with held(stage) as desk:
         engine, execution = desk.engine, desk.engine.books.execution
-        engine.gap.lost("the exchange keeps trades for one hour, the gap is three")
+        lose(engine, "the exchange keeps trades for one hour, the gap is three")
         doubted = list(execution.working.values())
         assert len(doubted) == 2  # stop and target
         assert {order.unknown for order in doubted} == {
@@ -88,7 +114,7 @@ async def test_a_gap_without_data_leaves_orders_unknown_until_the_venue_was_aske
         assert {order.unknown for order in execution.working.values()} == {""}
         assert engine.core.unreconciled(BTC) == ""
 
-        engine.gap.lost("again")
+        lose(engine, "again")
         honest = PaperExchange.snapshot
 
         def without_stop(venue: PaperExchange) -> VenueSnapshot:

@@ -11,6 +11,7 @@ from tradeterm.model.account import AccountView
 from tradeterm.model.instruments import Instrument
 from tradeterm.model.market import News
 from tradeterm.model.outputs import Published, RegimeView, SentimentView, TechnicalView
+from tradeterm.model.vocabulary import AgentName
 
 
 class AgentContext(msgspec.Struct, frozen=True, gc=False):
@@ -28,6 +29,8 @@ class AgentContext(msgspec.Struct, frozen=True, gc=False):
     news: tuple[News, ...]
     read_account: Callable[[], AccountView]
     instruments: Mapping[str, Instrument]
+    ages: Mapping[AgentName, float] = {}
+    """Seconds since each analyst last said so; built only when a model is asked."""
 
     @property
     def account(self) -> AccountView:

@@ -11,6 +11,7 @@ from tradeterm.market.market import Snapshot
 from tradeterm.model.account import AccountView
 from tradeterm.model.instruments import Instrument
 from tradeterm.model.money import ONE, ZERO, ceil_to, exact, floor_to
+from tradeterm.model.opinions import DecisionOpinion
 from tradeterm.model.outputs import TradeSignal
 from tradeterm.model.vocabulary import Action
 from tradeterm.settings.agents import TradingDecisionSettings
@@ -59,6 +60,27 @@ def entry_signal(
         leverage_for(settings, confidence), figures,
         f"{reasoning}; stop {100 * distance / entry:.2f} % away, "
         f"target {100 * abs(target - entry) / entry:.2f} %",
+    )  # fmt: skip
+
+
+def entry_of(
+    ctx: AgentContext, instrument: Instrument, said: DecisionOpinion, figures: dict[str, float]
+) -> TradeSignal:
+    """The entry that models decided on; HOLD where the price has passed its stop or target."""
+    snapshot = ctx.snapshot
+    assert snapshot is not None
+    assert said.stop is not None and said.target is not None
+    assert said.size is not None and said.leverage is not None
+    now = instrument.price((snapshot.bid + snapshot.ask) / 2)
+    entry = now if said.entry is None else instrument.price(said.entry)
+    stop, target = instrument.price(said.stop), instrument.price(said.target)
+    inside = stop < entry < target if said.action is Action.BUY else target < entry < stop
+    if not inside:
+        return hold(ctx, f"{said.reasoning} (the price has passed its stop or target)", figures)
+    figures = {**figures, "stop_percent": float(100 * abs(entry - stop) / entry)}
+    return TradeSignal(
+        ctx.symbol, said.action, said.confidence, entry, stop, target,
+        instrument.size(said.size), said.leverage, figures, said.reasoning,
     )  # fmt: skip
 
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 
+from msgspec.structs import replace
+
 from tradeterm.agents.context import AgentContext
 from tradeterm.model.account import AccountView
 from tradeterm.model.money import ONE, ZERO, floor_to, plain, total
+from tradeterm.model.opinions import TimingOpinion
 from tradeterm.model.outputs import AllocationView, RebalanceLeg
+from tradeterm.model.vocabulary import Timing
 from tradeterm.settings.portfolio import PortfolioSettings
 
 CENT = Decimal("0.01")
@@ -49,6 +53,15 @@ class RebalanceAgent:
             f"{worst} is {plain(off[worst].quantize(CENT))} points off its target, "
             f"{plain(self._settings.rebalance_threshold)} allowed; {len(legs)} orders due",
         )
+
+    def spoken(self, ctx: AgentContext, said: TimingOpinion) -> AllocationView | None:
+        """The very orders of the rule, when and how a model wants them carried out."""
+        view = self.run(ctx)
+        if view is None or not view.legs:
+            return view
+        legs = () if said.timing is Timing.WAIT else view.legs
+        reasoning = f"{view.reasoning}; {said.timing}: {said.reasoning}"
+        return replace(view, legs=legs, timing=said.timing, reasoning=reasoning)
 
     def _legs(self, ctx: AgentContext, wanted: dict[str, Decimal]) -> tuple[RebalanceLeg, ...]:
         """Sells first; buys are cut alike to what cash and sells can pay, fees included."""

@@ -9,6 +9,7 @@ import msgspec
 from tradeterm.agents.context import AgentContext
 from tradeterm.market.market import Snapshot
 from tradeterm.market.recipes import IndicatorSet
+from tradeterm.model.opinions import RegimeOpinion
 from tradeterm.model.outputs import RegimeView
 from tradeterm.model.timing import timeframe_text
 from tradeterm.model.vocabulary import Bias, Regime, VolatilityClass
@@ -60,7 +61,22 @@ class RegimeAgent:
         if seen is None:
             return None
         regime, confidence, ratio = seen
-        memory, previous = self._believe(ctx.symbol, regime, confidence)
+        return self._view(ctx.symbol, timeframe, figures, regime, confidence, ratio)
+
+    def spoken(self, ctx: AgentContext, said: RegimeOpinion) -> RegimeView | None:
+        """A model's regime: believed like our own, only after it was seen several times."""
+        chosen = _timeframe(ctx.snapshot) if ctx.snapshot else None
+        seen = self.classify(chosen[1]) if chosen else None
+        if chosen is None or seen is None:
+            return None
+        view = self._view(ctx.symbol, *chosen, said.regime, said.confidence, seen[2])
+        return msgspec.structs.replace(view, volatility=said.volatility, reasoning=said.reasoning)
+
+    def _view(
+        self, symbol: str, timeframe: int, figures: IndicatorSet, regime: Regime,
+        confidence: float, ratio: float,
+    ) -> RegimeView:  # fmt: skip
+        memory, previous = self._believe(symbol, regime, confidence)
         believed = memory.regime
         bias, size, stop = ADVICE[believed]
         adx, chop = figures.adx or 0.0, figures.choppiness or 0.0
@@ -68,7 +84,7 @@ class RegimeAgent:
         if regime is not believed:
             waiting = f"; sees {regime} {memory.seen}/{self._settings.confirmations}"
         return RegimeView(
-            ctx.symbol, believed, memory.confidence, self._volatility(ratio), bias, size, stop,
+            symbol, believed, memory.confidence, self._volatility(ratio), bias, size, stop,
             previous,
             {
                 "adx": adx, "plus_di": figures.plus_di or 0.0, "minus_di": figures.minus_di or 0.0,

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from msgspec.structs import replace
+
 from tradeterm.agents.context import AgentContext
 from tradeterm.agents.lexicon import lean
 from tradeterm.model.market import News
+from tradeterm.model.opinions import SentimentOpinion
 from tradeterm.model.outputs import SentimentView
 from tradeterm.model.timing import SECOND
 from tradeterm.model.vocabulary import Bias
@@ -36,11 +39,11 @@ class SentimentAgent:
         for news in ctx.news:
             if not since <= news.ts <= ctx.now:
                 continue
-            concern = _concern(news, base, quote)
-            if not concern:
+            moved = concern(news, base, quote)
+            if not moved:
                 continue
-            weight = abs(concern) * 0.5 ** ((ctx.now - news.ts) / self._half_life)
-            value = lean(news.text) * (1.0 if concern > 0 else -1.0)
+            weight = abs(moved) * 0.5 ** ((ctx.now - news.ts) / self._half_life)
+            value = lean(news.text) * (1.0 if moved > 0 else -1.0)
             total += weight * value
             certain += weight * abs(value)
             mass += weight
@@ -51,9 +54,7 @@ class SentimentAgent:
         score = total / mass
         agreement = abs(total) / certain if certain else 0.0
         confidence = 0.25 + 0.4 * abs(score) + 0.3 * agreement * min(1.0, mass / ENOUGH)
-        bias = Bias.NEUTRAL
-        if abs(score) >= self._settings.bias_threshold:
-            bias = Bias.LONG if score > 0 else Bias.SHORT
+        bias = self._bias(score)
         age = (ctx.now - newest) / SECOND
         return SentimentView(
             ctx.symbol, score, bias, confidence, items,
@@ -63,7 +64,30 @@ class SentimentAgent:
         )  # fmt: skip
 
 
-def _concern(news: News, base: str, quote: str) -> float:
+    def spoken(self, ctx: AgentContext, said: SentimentOpinion) -> SentimentView | None:
+        """A model's scores; what they mean is said by the rule."""
+        view = self.run(ctx)
+        if view is None:
+            return None
+        return replace(
+            view, score=said.score, bias=self._bias(said.score), confidence=said.confidence,
+            reasoning=said.reasoning,
+        )  # fmt: skip
+
+    def window(self, ctx: AgentContext) -> list[News]:
+        """What was written about the pair and still counts, newest first."""
+        base, _, quote = ctx.symbol.partition("/")
+        since = ctx.now - self._window
+        found = [n for n in ctx.news if since <= n.ts <= ctx.now and concern(n, base, quote)]
+        return found[::-1]
+
+    def _bias(self, score: float) -> Bias:
+        if abs(score) < self._settings.bias_threshold:
+            return Bias.NEUTRAL
+        return Bias.LONG if score > 0 else Bias.SHORT
+
+
+def concern(news: News, base: str, quote: str) -> float:
     """How much a headline moves the pair: good news for the quote asset is bad for the pair."""
     if not news.assets:
         return GENERAL_WEIGHT

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from msgspec.structs import replace
+
 from tradeterm.agents.context import AgentContext
 from tradeterm.market.recipes import IndicatorSet
+from tradeterm.model.opinions import TechnicalOpinion
 from tradeterm.model.outputs import TechnicalView
 from tradeterm.model.timing import timeframe_text
 from tradeterm.model.vocabulary import Bias
@@ -58,6 +61,17 @@ class TechnicalAgent:
             if reading is not None:
                 readings[timeframe] = reading
         return self._judge(ctx.symbol, readings) if readings else None
+
+    def spoken(self, ctx: AgentContext, said: TechnicalOpinion) -> TechnicalView | None:
+        """A model's judgement over this moment's arithmetic."""
+        view = self.run(ctx)
+        if view is None:
+            return None
+        return replace(
+            view, bias=said.bias, confidence=said.confidence, reasoning=said.reasoning,
+            trend_strength=said.trend_strength, trend_alignment=said.trend_alignment,
+            support=said.support, resistance=said.resistance,
+        )  # fmt: skip
 
     def _read(self, symbol: str, timeframe: int, figures: IndicatorSet) -> Reading | None:
         key = (symbol, timeframe)

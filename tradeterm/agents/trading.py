@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from tradeterm.agents.context import AgentContext
-from tradeterm.agents.plan import Multipliers, entry_signal, flat_signal, hold
+from tradeterm.agents.plan import Multipliers, entry_of, entry_signal, flat_signal, hold
 from tradeterm.model.money import total
-from tradeterm.model.outputs import TradeSignal
+from tradeterm.model.opinions import DecisionOpinion
+from tradeterm.model.outputs import RegimeView, SentimentView, TechnicalView, TradeSignal
 from tradeterm.model.vocabulary import Action, Bias, PositionSide
 from tradeterm.settings.agents import TradingDecisionSettings
 
@@ -15,6 +16,28 @@ from tradeterm.settings.agents import TradingDecisionSettings
 TECHNICAL, REGIME, SENTIMENT = 0.5, 0.3, 0.2
 SIGN: Final = {Bias.LONG: 1.0, Bias.SHORT: -1.0, Bias.NEUTRAL: 0.0}
 MAX_CONFIDENCE: Final = 0.95
+
+
+CLOSES: Final = {
+    Action.CLOSE_LONG: PositionSide.LONG,
+    Action.CLOSE_SHORT: PositionSide.SHORT,
+}
+
+
+def weighed(
+    technical: TechnicalView, regime: RegimeView | None, sentiment: SentimentView | None
+) -> dict[str, float]:
+    """Signed confidence of each analyst heard, and the ``score`` they come to together."""
+    figures = {"technical": SIGN[technical.bias] * technical.confidence}
+    weight, score = TECHNICAL, TECHNICAL * figures["technical"]
+    if regime is not None:
+        figures["regime"] = SIGN[regime.bias] * regime.confidence
+        weight, score = weight + REGIME, score + REGIME * figures["regime"]
+    if sentiment is not None:
+        figures["sentiment"] = SIGN[sentiment.bias] * sentiment.confidence
+        weight, score = weight + SENTIMENT, score + SENTIMENT * figures["sentiment"]
+    figures["score"] = score / weight
+    return figures
 
 
 class TradingAgent:
@@ -28,21 +51,28 @@ class TradingAgent:
         technical, regime, sentiment = ctx.technical_view, ctx.regime_view, ctx.sentiment_view
         if technical is None or ctx.snapshot is None:
             return None
-        figures = {"technical": SIGN[technical.bias] * technical.confidence}
-        weight, score = TECHNICAL, TECHNICAL * figures["technical"]
-        if regime is not None:
-            figures["regime"] = SIGN[regime.bias] * regime.confidence
-            weight, score = weight + REGIME, score + REGIME * figures["regime"]
-        if sentiment is not None:
-            figures["sentiment"] = SIGN[sentiment.bias] * sentiment.confidence
-            weight, score = weight + SENTIMENT, score + SENTIMENT * figures["sentiment"]
-        score /= weight
-        figures["score"] = score
+        figures = weighed(technical, regime, sentiment)
+        score = figures["score"]
         heard = ", ".join(f"{name} {value:+.2f}" for name, value in figures.items())
         advice = Multipliers()
         if regime is not None:
             advice = Multipliers(regime.size_multiplier, regime.stop_multiplier)
         return self._decide(ctx, score, figures, heard, advice)
+
+    def spoken(self, ctx: AgentContext, said: DecisionOpinion) -> TradeSignal | None:
+        """A decision of models, which its bounds have passed, at this moment's price."""
+        technical, instrument = ctx.technical_view, ctx.instruments.get(ctx.symbol)
+        if technical is None or ctx.snapshot is None:
+            return None
+        figures = weighed(technical, ctx.regime_view, ctx.sentiment_view)
+        if said.action in CLOSES:
+            side = CLOSES[said.action]
+            held = [p for p in ctx.account.positions if p.symbol == ctx.symbol and p.side is side]
+            size = total(p.size for p in held if p.is_open)
+            return flat_signal(ctx, said.action, said.confidence, size, figures, said.reasoning)
+        if said.action is Action.HOLD or instrument is None:
+            return hold(ctx, said.reasoning, figures)
+        return entry_of(ctx, instrument, said, figures)
 
     def _decide(
         self, ctx: AgentContext, score: float, figures: dict[str, float], heard: str,

@@ -16,6 +16,7 @@ from tradeterm.engine.journaling import Journal
 from tradeterm.engine.stamp import Stamp
 from tradeterm.engine.timers import Timers
 from tradeterm.market.market import Market
+from tradeterm.model.health import Health
 from tradeterm.model.instruments import Instrument
 from tradeterm.model.messages import Message, SystemEvent
 from tradeterm.model.ports import ArbiterQuestion
@@ -67,6 +68,8 @@ class Core:
         self.tripped: dict[Breaker, Tripped] = {}
         """Breakers that were neither lifted nor reset; kept by ``engine/breaking.py``."""
         self.level = Level.NORMAL
+        self.health = Health() if mode is MarketMode.LIVE else None
+        """What clock and journal were last said to be like; None where neither can fail us."""
         self.on_trading_failure: Callable[[str], None] = _nobody
         """Halts the engine; set by it."""
         self.on_state_changed: Callable[[str], None] = _nobody

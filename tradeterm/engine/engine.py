@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
@@ -15,11 +14,12 @@ from tradeterm.engine.books import Books
 from tradeterm.engine.breaking import BREAKER_TIMER, Breaking
 from tradeterm.engine.core import Core
 from tradeterm.engine.fidelity import FIDELITY_TIMER, Fidelity
-from tradeterm.engine.gap import Gap
+from tradeterm.engine.gap import CODES as GAP_CODES
+from tradeterm.engine.gap import Gap, GapEvent
 from tradeterm.engine.operator import Operator
 from tradeterm.engine.quiet import Quiet
 from tradeterm.engine.reconciliation import RECONCILE_TIMER, Reconciliation
-from tradeterm.engine.state import EngineState
+from tradeterm.engine.state import EngineState, hashed, take_over, written
 from tradeterm.engine.trading import Trading
 from tradeterm.market.market import Market
 from tradeterm.model.commands import Command, CommandResult
@@ -102,6 +102,9 @@ class Engine:
             News: self._news,
             FeedNotice: self._notice,
         }
+        self._usual = dict(self._handlers)
+        self._settling = dict.fromkeys(self.gap.takes, self._settle)
+        """Who takes what instead while a gap is open."""
 
     # -- reading ---------------------------------------------------------------------------
 
@@ -167,11 +170,11 @@ class Engine:
         Stops early when a question must be carried out or the slice is full.
         """
         self._market.expect(events, start)
-        if not self._quiet.possible:
+        if self.gap.open or not self._quiet.possible:
             return self._run_each(events, start, stop)
         index = start
         while index < stop:
-            if taken := self._quiet.take(events, index, stop):
+            if not self.gap.open and (taken := self._quiet.take(events, index, stop)):
                 index += taken
                 self._inputs["candle"] += taken
                 self._plan()
@@ -303,7 +306,20 @@ class Engine:
 
     def _notice(self, event: FeedNotice) -> None:
         self._inputs["notice"] += 1
-        self._say(event)
+        if event.code in GAP_CODES:
+            self.gap.notice(event)
+            self._take_turns()
+        else:
+            self._say(event)
+
+    def _take_turns(self) -> None:
+        """While a gap is open its market acts on orders alone, and no timer but theirs runs."""
+        self._handlers.update(self._settling if self.gap.open else self._usual)
+        self._plan()
+
+    def _settle(self, event: GapEvent) -> None:
+        self.gap.act(event)
+        self._plan()
 
     def _tell(self) -> None:
         for notice in self._market.take_notices():
@@ -321,6 +337,9 @@ class Engine:
 
     def _plan(self) -> None:
         """Find the next timer of any kind; of those due together candles, venue, cards go first."""
+        if self.gap.open:
+            self._next_timer, self._run_next = self.books.execution.next_due, self.gap.advance
+            return
         run: Callable[[int], None] = self._run_named
         due = self.core.timers.next_due
         waiting = self.trading.coordinator.next_due
@@ -389,62 +408,16 @@ class Engine:
 
     def state_hash(self) -> str:
         """Hash over orders, fills, positions, ledger, coordinator and risk state."""
-        parts = (
-            self.core.journal.digest,
-            self.core.state.value,
-            self.books.portfolio.dump(),
-            self.trading.coordinator.dump(),
-            sorted(self.books.execution.positions),
-        )
-        return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
+        return hashed(self)
 
     def dump(self) -> bytes:
         """The whole state, for a snapshot; taken between inputs."""
-        state = EngineState(
-            now=self.now,
-            input=self.inputs,
-            inputs=dict(self._inputs),
-            journal=self.core.journal.dump(),
-            bus=self.core.bus.dump(),
-            timers=self.core.timers.dump(),
-            counters=self.core.counters,
-            run_state=self.core.state,
-            state_reason=self.core.state_reason,
-            flattening=self.core.flattening,
-            events=self.core.events.dump(),
-            market=self._market.dump(),
-            books=self.books.dump(),
-            trading=self.trading.dump(),
-            analysis=self.analysis.dump(),
-            fidelity=self.fidelity.dump(),
-            reconciliation=self.reconciliation.dump(),
-            breaking=self.breaking.dump(),
-            answers=dict(self._answers),
-            effects=list(self.core.effects),
-        )
-        return msgspec.msgpack.encode(state)
+        return msgspec.msgpack.encode(written(self, self._answers))
 
     def load(self, data: bytes) -> None:
         """Continue exactly as the dumped engine would."""
         state = msgspec.msgpack.decode(data, type=EngineState)
-        core = self.core
-        core.stamp.now, core.stamp.input = state.now, state.input
+        take_over(self, state)
         self._inputs.update(state.inputs)
-        core.journal.load(state.journal)
-        core.bus.load(state.bus)
-        core.timers.load(state.timers)
-        core.counters = state.counters
-        core.state, core.state_reason = state.run_state, state.state_reason
-        core.flattening = state.flattening
-        core.events.load(state.events)
-        self._market.load(state.market)
-        self.books.load(state.books)
-        self.trading.load(state.trading)
-        self.analysis.load(state.analysis)
-        self.fidelity.load(state.fidelity)
-        self.reconciliation.load(state.reconciliation)
-        self.breaking.load(state.breaking)
         self._answers = dict(state.answers)
-        core.effects.clear()
-        core.effects.extend(state.effects)
-        self._plan()
+        self._take_turns()

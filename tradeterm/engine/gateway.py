@@ -23,42 +23,57 @@ LEAST_TIME = 0.05
 
 @dataclass(slots=True)
 class Budget:
-    """What was spent on one wall-clock UTC day, and what is promised to requests under way."""
+    """What each role spent on one wall-clock UTC day, and what is promised to requests under way."""
 
     settings: LlmSettings
     day: str = ""
-    spent: Decimal = ZERO
-    reserved: Decimal = ZERO
+    spent: dict[str, Decimal] = field(default_factory=dict)
+    reserved: dict[str, Decimal] = field(default_factory=dict)
 
     def turn(self, day: str) -> None:
         """Another day begins with nothing spent."""
         if day != self.day:
-            self.day, self.spent = day, ZERO
+            self.day, self.spent = day, {}
 
-    @property
-    def exhausted(self) -> bool:
-        """Rules only from here on."""
-        return self.spent + self.reserved >= self.settings.daily_cap
+    def exhausted(self, role: str) -> str:
+        """Why this role is left to the rules from here on; empty while it is not."""
+        if self._used() >= self.settings.daily_cap:
+            return f"the day's budget of ${self.settings.daily_cap:f} is spent"
+        own = self.settings.role(role).daily_cap
+        if own is not None and self._used(role) >= own:
+            return f"the day's budget of ${own:f} for {role} is spent"
+        return ""
 
-    @property
-    def throttled(self) -> bool:
+    def throttled(self, role: str) -> bool:
         """One try a question."""
-        limit = self.settings.daily_cap * self.settings.throttle / 100
-        return self.spent + self.reserved >= limit
+        part = self.settings.throttle / 100
+        own = self.settings.role(role).daily_cap
+        return self._used() >= self.settings.daily_cap * part or (
+            own is not None and self._used(role) >= own * part
+        )
 
-    def reserve(self, amount: Decimal, decision: Decimal) -> bool:
+    def reserve(self, role: str, amount: Decimal, decision: Decimal) -> bool:
         """Promise ``amount`` to a request, on top of what its ``decision`` has cost so far."""
-        if self.spent + self.reserved + amount > self.settings.daily_cap:
+        own = self.settings.role(role).daily_cap
+        if (
+            self._used() + amount > self.settings.daily_cap
+            or (own is not None and self._used(role) + amount > own)
+            or decision + amount > self.settings.decision_cap
+        ):
             return False
-        if decision + amount > self.settings.decision_cap:
-            return False
-        self.reserved += amount
+        self.reserved[role] = self.reserved.get(role, ZERO) + amount
         return True
 
-    def settle(self, reserved: Decimal, cost: Decimal) -> None:
+    def settle(self, role: str, reserved: Decimal, cost: Decimal) -> None:
         """The request is over."""
-        self.reserved -= reserved
-        self.spent += cost
+        self.reserved[role] -= reserved
+        self.spent[role] = self.spent.get(role, ZERO) + cost
+
+    def _used(self, role: str = "") -> Decimal:
+        """Spent and promised, by one role or (unnamed) by all."""
+        if role:
+            return self.spent.get(role, ZERO) + self.reserved.get(role, ZERO)
+        return sum((*self.spent.values(), *self.reserved.values()), ZERO)
 
 
 @dataclass(slots=True)
@@ -68,18 +83,19 @@ class Cooldowns:
     seconds: float
     _until: dict[str, float] = field(default_factory=dict)
 
-    def ready(self, endpoint: EndpointSettings, now: float) -> bool:
-        """Whether it may be asked again."""
-        return now >= self._until.get(_key(endpoint), now)
+    def resting(self, now: float) -> tuple[str, ...]:
+        """Keys of those that may not be asked again yet."""
+        return tuple(key for key, until in self._until.items() if now < until)
 
-    def failed(self, endpoint: EndpointSettings, now: float, retry_after: float) -> None:
+    def failed(self, key: str, now: float, retry_after: float) -> None:
         """Leave it alone, longer when the provider asks for it."""
         pause = max(self.seconds, min(retry_after, LONGEST_PAUSE))
-        self._until[_key(endpoint)] = now + pause
+        self._until[key] = now + pause
 
 
-def _key(endpoint: EndpointSettings) -> str:
-    return f"{endpoint.model}@{endpoint.address}"
+def endpoint_key(model: str, address: str) -> str:
+    """By which an endpoint is known."""
+    return f"{model}@{address}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -170,6 +170,7 @@ class Judging:
             standing=self._standing(symbol, ends),
             measured=self._correlations.measured(),
             unreconciled=core.unreconciled(symbol),
+            health=core.health,
         )
 
     def _standing(self, symbol: str, ends: tuple[tuple[str, int], ...]) -> Standing:

@@ -13,6 +13,7 @@ from tradeterm.engine.core import Core
 from tradeterm.engine.protecting import Protecting
 from tradeterm.engine.reconciliation import Reconciliation
 from tradeterm.engine.trading import Trading
+from tradeterm.engine.welfare import Welfare
 from tradeterm.model.commands import (
     AdoptDifference,
     AmendOrder,
@@ -30,6 +31,7 @@ from tradeterm.model.commands import (
     Reconcile,
     RejectAll,
     RejectCard,
+    ReportHealth,
     ResetBreaker,
     Resume,
 )
@@ -72,6 +74,7 @@ class Operator:
             EnableTask: self._enable_task,
             Reconcile: reconciliation.reconcile,
             AdoptDifference: reconciliation.adopt,
+            ReportHealth: Welfare(core, books).report,
             AmendOrder: Amending(core, books, trading.judging).amend,
             **Protecting(core, books).handlers,
         }
@@ -90,8 +93,9 @@ class Operator:
             priority=Priority.URGENT,
         )
         result = self._handlers[type(command)](command, command_id)
-        severity = "info" if result.accepted else "warning"
-        core.events.add(core.now, "CMD", severity, f"{command.actor}: {result.text}")
+        if result.text:
+            severity = "info" if result.accepted else "warning"
+            core.events.add(core.now, "CMD", severity, f"{command.actor}: {result.text}")
         return result
 
     def _approve(self, command: ApproveCard, command_id: str) -> CommandResult:

@@ -24,6 +24,7 @@ from tradeterm.model.vocabulary import (
     Purpose,
     RunState,
     Side,
+    Timing,
 )
 from tradeterm.portfolio.plans import SHORT, Plan, draw_up
 
@@ -63,11 +64,13 @@ class Plans:
 
     # -- from outside ----------------------------------------------------------------------
 
-    def start(self, legs: Sequence[RebalanceLeg], parent: str) -> None:
+    def start(
+        self, legs: Sequence[RebalanceLeg], parent: str, timing: Timing = Timing.RULES
+    ) -> None:
         """Draw up a plan and send its first batch."""
         core, settings = self._core, self._core.settings.portfolio.dca
         least = {leg.symbol: self._spotting.least(leg.symbol) for leg in legs}
-        plan = draw_up("", core.now, parent, legs, settings, least)
+        plan = draw_up("", core.now, parent, legs, settings, least, timing)
         prefix = "plan" if plan.purpose is Purpose.DCA else "rebalance"
         plan = msgspec.structs.replace(plan, id=core.journal.new_id(prefix))
         if plan.purpose is Purpose.DCA:

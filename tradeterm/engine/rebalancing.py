@@ -61,7 +61,7 @@ class Rebalancing:
         self._earliest = core.now + core.settings.portfolio.rebalance_interval * SECOND
         self._conduct.rebalanced(core.now)
         core.counters.rebalances += 1
-        self.plans.start(allocation.legs, parent)
+        self.plans.start(allocation.legs, parent, allocation.timing)
 
     def force(self) -> None:
         """The look that follows need not wait its day, nor its retries while it gives way."""

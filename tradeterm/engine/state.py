@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
 import msgspec
 
 from tradeterm.engine.analysis import AnalysisState
@@ -10,14 +14,19 @@ from tradeterm.engine.breaking import BreakingState
 from tradeterm.engine.bus import BusState
 from tradeterm.engine.counters import Counters
 from tradeterm.engine.fidelity import Prints
+from tradeterm.engine.gap import Away
 from tradeterm.engine.journaling import JournalState
 from tradeterm.engine.reconciliation import ReconciliationState
 from tradeterm.engine.timers import TimersState
 from tradeterm.engine.trading import TradingState
 from tradeterm.engine.view import EventView
 from tradeterm.market.market import MarketState
+from tradeterm.model.health import Health
 from tradeterm.model.ports import ArbiterAnswer, ArbiterQuestion
 from tradeterm.model.vocabulary import RunState
+
+if TYPE_CHECKING:
+    from tradeterm.engine.engine import Engine
 
 
 class EngineState(msgspec.Struct):
@@ -43,3 +52,72 @@ class EngineState(msgspec.Struct):
     breaking: BreakingState
     answers: dict[str, ArbiterAnswer]
     effects: list[ArbiterQuestion]
+    health: Health | None = None
+    away: Away | None = None
+    in_gap: bool = False
+
+
+def written(engine: Engine, answers: Mapping[str, ArbiterAnswer]) -> EngineState:
+    """The engine between two inputs; ``answers`` are those that have not entered yet."""
+    core = engine.core
+    return EngineState(
+        now=core.now,
+        input=core.stamp.input,
+        inputs=engine.input_counts(),
+        journal=core.journal.dump(),
+        bus=core.bus.dump(),
+        timers=core.timers.dump(),
+        counters=core.counters,
+        run_state=core.state,
+        state_reason=core.state_reason,
+        flattening=core.flattening,
+        events=core.events.dump(),
+        market=core.market.dump(),
+        books=engine.books.dump(),
+        trading=engine.trading.dump(),
+        analysis=engine.analysis.dump(),
+        fidelity=engine.fidelity.dump(),
+        reconciliation=engine.reconciliation.dump(),
+        breaking=engine.breaking.dump(),
+        answers=dict(answers),
+        effects=list(core.effects),
+        health=core.health,
+        away=engine.gap.away,
+        in_gap=engine.gap.open,
+    )
+
+
+def take_over(engine: Engine, state: EngineState) -> None:
+    """Everything but the inputs' counts and the answers, which the engine keeps to itself."""
+    core = engine.core
+    core.stamp.now, core.stamp.input = state.now, state.input
+    core.journal.load(state.journal)
+    core.bus.load(state.bus)
+    core.timers.load(state.timers)
+    core.counters = state.counters
+    core.state, core.state_reason = state.run_state, state.state_reason
+    core.flattening = state.flattening
+    core.events.load(state.events)
+    core.market.load(state.market)
+    engine.books.load(state.books)
+    engine.trading.load(state.trading)
+    engine.analysis.load(state.analysis)
+    engine.fidelity.load(state.fidelity)
+    engine.reconciliation.load(state.reconciliation)
+    engine.breaking.load(state.breaking)
+    core.effects.clear()
+    core.effects.extend(state.effects)
+    core.health = state.health
+    engine.gap.away, engine.gap.open = state.away, state.in_gap
+
+
+def hashed(engine: Engine) -> str:
+    """Over orders, fills, positions, ledger, coordinator and risk state."""
+    parts = (
+        engine.core.journal.digest,
+        engine.core.state.value,
+        engine.books.portfolio.dump(),
+        engine.trading.coordinator.dump(),
+        sorted(engine.books.execution.positions),
+    )
+    return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()

@@ -113,6 +113,7 @@ class Execution:
         self.fees = Fees(fees)
         """What trading costs now; looking at it changes nothing."""
         self.interested: dict[str, Resting] = self._venue.interested
+        self.follow_prints = self._venue.follow_prints
         self.positions: dict[str, Position] = {}
         """Open margin positions by id."""
         self._fills = FillBook(

@@ -140,6 +140,10 @@ class Floor:
         """The queues of a symbol."""
         return self._queues[symbol]
 
+    def follow_prints(self) -> None:
+        """Without books the last price is all there is to go by: every symbol's events matter."""
+        self.interested.update(self.rests)
+
     def lose_interest(self, rest: Resting) -> None:
         """Once a symbol has a book, its events matter only while something rests."""
         book = self.books.get(rest.symbol)

@@ -73,6 +73,7 @@ class PaperExchange:
         self._floor = Floor(instruments, books)
         self._matching = Matching(self._floor, settings, instruments, books, affordable)
         self.interested: dict[str, Resting] = self._floor.interested
+        self.follow_prints = self._floor.follow_prints
 
     @property
     def agenda(self) -> Agenda:

@@ -35,6 +35,7 @@ class BookState(msgspec.Struct, frozen=True):
     watched: list[tuple[bool, float, int]]
     attended: list[tuple[bool, float, float, float, int]]
     """(is bid, price, lowest size stated before the last time, lowest at it, that time)."""
+    awaited: bool = False
 
 
 class _Lows(msgspec.Struct):
@@ -61,7 +62,7 @@ class OrderBook:
 
     __slots__ = (
         "_ask_prices", "_asks", "_attended", "_bid_prices", "_bids", "_early", "_watched",
-        "best_ask", "best_bid", "crossed", "crossings", "ready", "symbol", "ts", "version",
+        "awaited", "best_ask", "best_bid", "crossed", "crossings", "ready", "symbol", "ts", "version",
     )  # fmt: skip
 
     def __init__(self, symbol: str) -> None:
@@ -69,6 +70,8 @@ class OrderBook:
         self.best_bid: float | None = None
         self.best_ask: float | None = None
         self.ready = False
+        self.awaited = False
+        """Whether there was a book, and it is no longer true."""
         self.crossed = False
         self.crossings = 0
         self.version = 0
@@ -90,6 +93,7 @@ class OrderBook:
         for key in self._watched:
             self._watched[key] += 1
         self.ready = True
+        self.awaited = False
         self.ts = ev.ts
         for is_bid, price in self._attended:
             self._state(is_bid, price, (self._bids if is_bid else self._asks).get(price, 0.0))
@@ -142,6 +146,16 @@ class OrderBook:
                 self.crossings += 1
         else:
             self.crossed = False
+
+    def forget(self) -> None:
+        """What is shown is no longer true: nothing until the next snapshot."""
+        if not self.ready:
+            return
+        self._bids, self._asks = {}, {}
+        self._bid_prices, self._ask_prices = [], []
+        self._early.clear()
+        self.ready, self.awaited = False, True
+        self._settle()
 
     def _settle(self) -> None:
         self.best_bid = self._bid_prices[-1] if self._bid_prices else None
@@ -268,6 +282,7 @@ class OrderBook:
                 (is_bid, price, lows.before, lows.latest, lows.ts)
                 for (is_bid, price), lows in self._attended.items()
             ],
+            awaited=self.awaited,
         )
 
     def load(self, state: BookState) -> None:
@@ -279,7 +294,7 @@ class OrderBook:
         self._ask_prices = [-price for price, _ in state.asks]
         self.best_bid = self._bid_prices[-1] if self._bid_prices else None
         self.best_ask = -self._ask_prices[-1] if self._ask_prices else None
-        self.ready = state.ready
+        self.ready, self.awaited = state.ready, state.awaited
         self._early = list(state.early)
         self.version = state.version
         self.crossed = state.crossed

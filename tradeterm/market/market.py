@@ -152,6 +152,22 @@ class Market:
         self._plan()
         return closed
 
+    def forget_books(self) -> None:
+        """Nobody listened for a while: what the books show is no longer true."""
+        for m in self._by_symbol.values():
+            m.book.forget()
+
+    def bridge(self, ev: Candle) -> None:
+        """A bar of a time nobody listened to; streams go on building their own after it."""
+        m = self._by_symbol[ev.symbol]
+        if m.mode != STREAM:
+            self.on_candle(ev)
+            return
+        m.price = ev.close
+        if ev.timeframe == m.base and m.close(ev) is not None:
+            m.builder.begin(ev.ts, ev.close)
+            self._plan()
+
     def _roll(self, m: SymbolMarket, ev: Trade) -> list[Candle]:
         """A print that is the first of its candle, and perhaps closes the one before."""
         if m.mode != STREAM:
@@ -338,14 +354,15 @@ class Market:
         """Whether the data is too old or broken to trade on.
 
         Streams: ``stale_after`` since the connection's last message, a symbol that has not begun,
-        or a crossed book. Bars: more than twice their timeframe after the last close.
+        or a book that is crossed or awaited. Bars: more than twice their timeframe after the last close.
         """
         m = self._by_symbol[symbol]
         if not m.ts:
             return True
         if m.mode == BARS:
             return now - m.ts > 2 * m.base * SECOND
-        return now - self.heard > self._stale_after or (m.book.ready and not m.book.usable)
+        broken = m.book.awaited or (m.book.ready and not m.book.usable)
+        return now - self.heard > self._stale_after or broken
 
     # -- state -----------------------------------------------------------------------------
 

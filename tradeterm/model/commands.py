@@ -151,10 +151,9 @@ class EnableTask(Command, frozen=True, tag="enable_task"):
 
 
 class ReportHealth(Command, frozen=True, tag="health"):
-    """What the machinery around the engine found of itself; nobody orders this."""
+    """What the machinery around the engine found of itself: no person orders this."""
 
     health: Health
-    actor: str = "desk"
 
 
 #: What another shell may order: everything but an approval, which is given before the card.
@@ -181,7 +180,9 @@ ShellCommand = (
     | ForceRun
     | EnableTask
 )
-OperatorCommand = ApproveCard | ReportHealth | ShellCommand
+OperatorCommand = ApproveCard | ShellCommand
+#: Whatever may stand in a journal as a command.
+RecordedCommand = OperatorCommand | ReportHealth
 
 
 def harmless(command: Command, actor: str | None = None) -> Command:

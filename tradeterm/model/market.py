@@ -76,7 +76,27 @@ class FeedNotice(msgspec.Struct, frozen=True, gc=False, tag="notice"):
     text: str
 
 
-MarketEvent = Trade | BookSnapshot | BookDelta | Candle | News | FeedNotice
+class Pulse(msgspec.Struct, frozen=True, gc=False, tag="pulse"):
+    """The connection is alive although the market had nothing to say."""
+
+    ts: int
+    symbol: str = ""
+
+
+class Past(msgspec.Struct, frozen=True, gc=False, tag="past"):
+    """Candles of all timeframes from before the first event, as one input (warm-up, live)."""
+
+    ts: int
+    symbol: str
+    candles: tuple[Candle, ...]
+    """By timeframe, oldest first; all closed at or before ``ts``."""
+
+
+#: Codes of notices that bracket the market of a time nobody was listening: what lies between GAP
+#: and GAP_OVER acts on orders and positions as it would have then. GAP_LOST: nobody can tell.
+GAP, GAP_OVER, GAP_LOST = "gap", "gap_over", "gap_lost"
+
+MarketEvent = Trade | BookSnapshot | BookDelta | Candle | News | FeedNotice | Pulse | Past
 
 
 class FeedMark(msgspec.Struct, frozen=True):

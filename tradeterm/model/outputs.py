@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import msgspec
 
-from tradeterm.model.vocabulary import Action, AgentName, Bias, Regime, VolatilityClass
+from tradeterm.model.vocabulary import Action, AgentName, Bias, Regime, Timing, VolatilityClass
 
 
 class TechnicalView(msgspec.Struct, frozen=True, gc=False, tag="technical"):
@@ -83,7 +83,9 @@ class RebalanceLeg(msgspec.Struct, frozen=True, gc=False):
     notional: Decimal
 
 
-class AllocationView(msgspec.Struct, frozen=True, gc=False, tag="allocation"):
+class AllocationView(
+    msgspec.Struct, frozen=True, gc=False, tag="allocation", omit_defaults=True
+):
     """Weights of the trading balances against their targets, as percentages."""
 
     symbol: str
@@ -96,12 +98,14 @@ class AllocationView(msgspec.Struct, frozen=True, gc=False, tag="allocation"):
     """Sells first; empty when nothing is due."""
     figures: dict[str, float]
     reasoning: str
+    timing: Timing = Timing.RULES
+    """When and how the orders are carried out: all that a model may choose."""
 
 
 AgentOutput = TechnicalView | RegimeView | SentimentView | TradeSignal | AllocationView
 
 
-class Published(msgspec.Struct, frozen=True, gc=False):
+class Published(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """An output with the identity the journal gave it."""
 
     id: str
@@ -112,3 +116,5 @@ class Published(msgspec.Struct, frozen=True, gc=False):
     inputs: tuple[str, ...]
     """Ids of the rows it followed from."""
     output: AgentOutput
+    why: str = ""
+    """Why the rule version spoke although a model is configured."""

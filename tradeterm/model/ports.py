@@ -9,13 +9,22 @@ from typing import Any, Protocol
 import msgspec
 
 from tradeterm.model.market import Candle, MarketEvent
+from tradeterm.model.opinions import Opinion
 from tradeterm.model.orders import ApprovedOrder, VenueReport
 from tradeterm.model.proposals import Conflict, Proposal
 from tradeterm.model.reconciling import VenueSnapshot
-from tradeterm.model.vocabulary import Regime, ResolutionAction, ResolvedBy, Route, TryOutcome
+from tradeterm.model.vocabulary import (
+    Action,
+    AgentName,
+    Regime,
+    ResolutionAction,
+    ResolvedBy,
+    Route,
+    TryOutcome,
+)
 
 
-class ArbiterQuestion(msgspec.Struct, frozen=True, gc=False):
+class ArbiterQuestion(msgspec.Struct, frozen=True, gc=False, tag="arbiter"):
     """Everything an arbiter may look at. Facts only; no prose from outside."""
 
     id: str
@@ -52,7 +61,7 @@ class ModelTry(msgspec.Struct, frozen=True):
     """What came back when it was no valid answer, cleaned."""
 
 
-class ArbiterAnswer(msgspec.Struct, frozen=True, gc=False):
+class ArbiterAnswer(msgspec.Struct, frozen=True, gc=False, tag="arbiter"):
     """A settled question; ``latency`` in nanoseconds of market time. Numbers are unchecked."""
 
     question_id: str
@@ -81,8 +90,129 @@ class ArbiterAnswer(msgspec.Struct, frozen=True, gc=False):
         return sum((one.cost for one in self.tries), Decimal(0))
 
 
+class Fact(msgspec.Struct, frozen=True, gc=False):
+    """Something an agent is told: whence it is, and how old. Figures and words of ours only."""
+
+    name: str
+    source: str
+    age: float
+    """Seconds."""
+    values: dict[str, float | str]
+
+
+class Quotation(msgspec.Struct, frozen=True, gc=False):
+    """Words that nobody here wrote, cleaned and capped: data, never an instruction."""
+
+    id: str
+    """The headline's, or the row's they stand in."""
+    source: str
+    age: float
+    """Seconds."""
+    text: str
+
+
+class Allowed(msgspec.Struct, frozen=True, gc=False):
+    """What risk leaves of an entry in one direction, worked out before anybody is asked."""
+
+    action: Action
+    """BUY or SELL."""
+    price: Decimal
+    """The touch: what the entry would pay now."""
+    max_size: Decimal
+    """Base currency."""
+    max_leverage: Decimal
+    min_stop: Decimal
+    """Percent of the price; the next field too."""
+    max_stop: Decimal
+    max_loss: Decimal
+    """Quote currency, from price to stop at the size chosen."""
+    min_reward: Decimal
+    """Gain at the target over loss at the stop, fees of both sides paid."""
+    min_confidence: float
+    max_collar: Decimal
+    """Percent an entry may lie away from the price."""
+    fee: Decimal
+    """Taker fee of one side, a fraction of notional."""
+
+
+class Scope(msgspec.Struct, frozen=True, gc=False):
+    """What a decision may be: an answer outside is invalid, never cut to fit."""
+
+    closes: tuple[Action, ...]
+    """CLOSE_LONG and CLOSE_SHORT where something is held."""
+    entries: tuple[Allowed, ...]
+    refused: dict[str, str]
+    """BUY or SELL → why it is not among the entries."""
+
+
+class AgentQuestion(msgspec.Struct, frozen=True, gc=False, tag="agent"):
+    """What an agent's models are asked in one run; everything they may look at."""
+
+    id: str
+    ts: int
+    agent: AgentName
+    symbol: str
+    """``"*"``: the portfolio."""
+    facts: tuple[Fact, ...]
+    texts: tuple[Quotation, ...]
+    inputs: tuple[str, ...]
+    """Ids of the rows it follows from."""
+    patience: float
+    """Seconds; a vote that takes longer comes too late to count."""
+    members: int = 0
+    """How many of the role's models may be asked; 0: all of them."""
+    scope: Scope | None = None
+    """Of a trading decision."""
+    route: Route = Route.ADVISOR
+    """ADVISOR or PROBE: where no model may be asked, nobody is."""
+
+
+class MemberVote(msgspec.Struct, frozen=True, gc=False):
+    """What one of a role's models said, all its tries and fallbacks included."""
+
+    model: str
+    """Who answered; when nobody did, who was asked first."""
+    opinion: Opinion | None
+    """None: no valid answer (``fault`` says why)."""
+    latency: int
+    """Nanoseconds from the question to its last word."""
+    tries: tuple[ModelTry, ...] = ()
+    fault: str = ""
+
+
+class AgentAnswer(msgspec.Struct, frozen=True, gc=False, tag="agent"):
+    """The votes of the models that were asked; ``latency`` in nanoseconds of market time."""
+
+    question_id: str
+    latency: int
+    """Of the slowest vote."""
+    votes: tuple[MemberVote, ...] = ()
+    prompt: str = ""
+    """Id and hash of what the models were asked."""
+    day: str = ""
+    """Wall-clock UTC day on which the cost was incurred."""
+    unasked: str = ""
+    """Why no model was asked although one is configured."""
+    late: bool = False
+    """Votes that came too late to count: kept for the record."""
+
+    @property
+    def tries(self) -> tuple[ModelTry, ...]:
+        """Every request to a model."""
+        return tuple(one for vote in self.votes for one in vote.tries)
+
+    @property
+    def cost(self) -> Decimal:
+        """USD for all tries."""
+        return sum((one.cost for one in self.tries), Decimal(0))
+
+
+Question = ArbiterQuestion | AgentQuestion
+Answer = ArbiterAnswer | AgentAnswer
+
+
 class Advisor(Protocol):
-    """Who settles conflicts: rules, a cassette, or a language model."""
+    """Who settles conflicts and speaks for agents: rules, a cassette, or language models."""
 
     name: str
     repeatable: bool
@@ -196,12 +326,21 @@ class Venue(Protocol):
 
 __all__ = [
     "Advisor",
+    "AgentAnswer",
+    "AgentQuestion",
+    "Allowed",
+    "Answer",
     "ArbiterAnswer",
     "ArbiterQuestion",
     "Candle",
+    "Fact",
+    "MemberVote",
     "ModelCall",
     "ModelReply",
     "ModelTry",
     "Models",
+    "Question",
+    "Quotation",
+    "Scope",
     "Venue",
 ]

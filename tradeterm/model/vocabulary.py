@@ -249,6 +249,19 @@ class AgentName(StrEnum):
     PORTFOLIO = "portfolio_rebalance"
 
 
+class Timing(StrEnum):
+    """When and how a rebalance that is due is carried out."""
+
+    NOW = "now"
+    """At once, in one go."""
+    BATCHES = "batches"
+    """Spread over the day."""
+    WAIT = "wait"
+    """Not now; the next check asks again."""
+    RULES = "rules"
+    """By size: a large one in batches."""
+
+
 class ConflictType(StrEnum):
     """Kinds of contradiction the coordinator looks for."""
 
@@ -313,12 +326,9 @@ class TryOutcome(StrEnum):
     NO_KEY = "no_key"
     """Nothing was sent: the key is absent."""
     NO_PRICE = "no_price"
-    """Nothing was sent: nobody knows what it would cost."""
-
-    @property
-    def was_considered(self) -> bool:
-        """Whether the adapter was told to send it."""
-        return self is not TryOutcome.NO_PRICE
+    """Nothing was sent: nobody knows what it would cost, or it would cost too much."""
+    INTERRUPTED = "interrupted"
+    """The program ended while it was out: whether it was sent, and billed, nobody knows."""
 
     @property
     def was_sent(self) -> bool:

@@ -16,7 +16,7 @@ import msgspec
 from tradeterm.model.money import ZERO, ceil_to, floor_to, plain, total
 from tradeterm.model.outputs import RebalanceLeg
 from tradeterm.model.timing import SECOND
-from tradeterm.model.vocabulary import PlanStatus, Purpose, Side
+from tradeterm.model.vocabulary import PlanStatus, Purpose, Side, Timing
 from tradeterm.settings.portfolio import DcaSettings
 
 CENT: Final = Decimal("0.01")
@@ -198,9 +198,15 @@ def draw_up(
     legs: Sequence[RebalanceLeg],
     settings: DcaSettings,
     least: Mapping[str, Decimal],
+    timing: Timing = Timing.RULES,
 ) -> Plan:
-    """The plan of a rebalance: one batch now, or several over time when it is large."""
+    """The plan of a rebalance: one batch now, or several over time when it is large.
+
+    ``timing`` (a model's choice) decides instead of the size where it is NOW or BATCHES.
+    """
     large = total(abs(leg.notional) for leg in legs) >= settings.least
+    if timing is not Timing.RULES:
+        large = timing is Timing.BATCHES
     batches = settings.batches if large else 1
     interval = settings.interval * SECOND
     return Plan(

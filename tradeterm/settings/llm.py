@@ -1,9 +1,10 @@
-"""Advisor settings (config/llm.yaml): who settles conflicts, and what that may cost."""
+"""Advisor settings (config/llm.yaml): which models answer for a role, and what that may cost."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
@@ -25,7 +26,7 @@ _LOOPBACK = ("127.0.0.1", "::1")
 class EndpointSettings(Section):
     """One model at one address."""
 
-    model: str = Field(min_length=3, max_length=80, pattern=r"^[a-z_]+/[A-Za-z0-9._:/@-]+$")
+    model: str = Field(max_length=80, pattern=r"^[a-z_]+/[A-Za-z0-9._:/@-]+$")
     """Provider/model, as litellm spells it."""
     api_base: str = ""
     """Empty: the provider's own address."""
@@ -34,6 +35,8 @@ class EndpointSettings(Section):
     input_price: Decimal | None = Field(default=None, ge=0)
     """USD per million tokens, here and below; None: litellm's own table."""
     output_price: Decimal | None = Field(default=None, ge=0)
+    answer_format: Literal["auto", "json_schema", "json_object", "text"] = "auto"
+    """How it is held to the schema; ``auto``: by the table of what each model family takes."""
 
     @field_validator("api_base")
     @classmethod
@@ -55,7 +58,7 @@ class EndpointSettings(Section):
     @model_validator(mode="after")
     def _has_home(self) -> EndpointSettings:
         provider = self.model.partition("/")[0]
-        if not self.api_base and provider not in HOMES:
+        if provider and not self.api_base and provider not in HOMES:
             raise ValueError(
                 f"model {self.model}: nothing is known about {provider}; write its api_base "
                 f"(known: {', '.join(HOMES)})"
@@ -65,7 +68,7 @@ class EndpointSettings(Section):
     @property
     def address(self) -> str:
         """Where requests go."""
-        return self.api_base or HOMES[self.model.partition("/")[0]]
+        return self.api_base or HOMES.get(self.model.partition("/")[0], "")
 
     @property
     def is_local(self) -> bool:
@@ -73,8 +76,15 @@ class EndpointSettings(Section):
         return urlsplit(self.address).hostname in _LOOPBACK
 
 
-class RoleSettings(EndpointSettings):
-    """Who answers for a role: this model, then the others, under one deadline."""
+class OptionalEndpoint(EndpointSettings):
+    """One model at one address, or none."""
+
+    model: str = Field(default="", max_length=80, pattern=r"^$|^[a-z_]+/[A-Za-z0-9._:/@-]+$")
+    """Provider/model, as litellm spells it; empty: nobody."""
+
+
+class RoleSettings(OptionalEndpoint):
+    """Who answers for a role: this model, then the others, under one deadline. Empty: the rules."""
 
     fallback: tuple[EndpointSettings, ...]
     """Asked in this order when the ones before gave no valid answer."""
@@ -83,19 +93,48 @@ class RoleSettings(EndpointSettings):
     temperature: float = Field(ge=0, le=2)
     max_tokens: int = Field(ge=50, le=8000)
     """Longest answer."""
+    daily_cap: Decimal | None = Field(ge=0)
+    """USD per wall-clock UTC day for this role alone; null: only the cap of all together."""
+
+    @property
+    def panel(self) -> tuple[tuple[EndpointSettings, ...], ...]:
+        """Those asked side by side, each with its fallbacks in order."""
+        return ((self, *self.fallback),) if self.model else ()
+
+    @property
+    def endpoints(self) -> Iterator[EndpointSettings]:
+        """Everybody who may be asked."""
+        return (one for chain in self.panel for one in chain)
+
+
+class ArbiterSettings(RoleSettings):
+    """The role that settles conflicts."""
+
     otherwise: Literal["rules", "fallback"]
     """When no model gave a valid answer: the rule arbiter, or orchestration.conflicts.fallback."""
 
+
+class PanelSettings(RoleSettings):
+    """A role for which several models are asked in parallel."""
+
+    members: tuple[EndpointSettings, ...]
+    """Asked beside the first, which alone has the fallbacks."""
+
     @property
-    def endpoints(self) -> tuple[EndpointSettings, ...]:
-        """In the order in which they are asked."""
-        return (self, *self.fallback)
+    def panel(self) -> tuple[tuple[EndpointSettings, ...], ...]:
+        """The first with its fallbacks, then each member by itself."""
+        return (*super().panel, *((member,) for member in self.members))
 
 
 class RolesSettings(Section):
     """The roles that a model can play."""
 
-    arbiter: RoleSettings
+    arbiter: ArbiterSettings
+    technical_analysis: RoleSettings
+    regime_detection: RoleSettings
+    sentiment_analysis: RoleSettings
+    trading_decision: PanelSettings
+    portfolio_rebalance: RoleSettings
 
 
 class LlmSettings(Section):
@@ -115,6 +154,8 @@ class LlmSettings(Section):
     """Percent of ``daily_cap`` from which a question gets one try only."""
     cooldown: float = Field(ge=0, le=3600)
     """Seconds an address that failed is left alone."""
+    every_role: OptionalEndpoint
+    """One model for every role, alone: in the place of all that ``roles`` name."""
     roles: RolesSettings
 
     @model_validator(mode="after")
@@ -122,3 +163,21 @@ class LlmSettings(Section):
         if self.provider == "cassette" and not self.cassette:
             raise ValueError("provider is cassette; name the file in cassette")
         return self
+
+    def role(self, name: str) -> RoleSettings:
+        """Who answers for a role: its own models, or the one for every role."""
+        found: RoleSettings = getattr(self.roles, name)
+        if not self.every_role.model:
+            return found
+        alone: dict[str, Any] = {**dict(self.every_role), "fallback": ()}
+        if isinstance(found, PanelSettings):
+            alone["members"] = ()
+        return found.model_copy(update=alone)
+
+    def role_names(self) -> tuple[str, ...]:
+        """Every role, the arbiter's first."""
+        return tuple(RolesSettings.model_fields)
+
+    def members(self, name: str) -> int:
+        """How many models are asked for a role; 0: the rules speak."""
+        return 0 if self.provider == "rules" else len(self.role(name).panel)

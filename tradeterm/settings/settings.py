@@ -8,10 +8,12 @@ from typing import Any
 from tradeterm.settings.agents import AgentSettings
 from tradeterm.settings.console import ConsoleSettings
 from tradeterm.settings.execution import ExecutionSettings
+from tradeterm.settings.live import LiveSettings
 from tradeterm.settings.llm import LlmSettings
 from tradeterm.settings.market import MarketSettings
 from tradeterm.settings.orchestration import OrchestrationSettings
 from tradeterm.settings.portfolio import PortfolioSettings
+from tradeterm.settings.recording import RecordingSettings
 from tradeterm.settings.risk import RiskSettings
 from tradeterm.settings.section import Section
 
@@ -26,7 +28,9 @@ class Settings(Section):
     risk: RiskSettings
     execution: ExecutionSettings
     llm: LlmSettings
+    live: LiveSettings
     console: ConsoleSettings
+    recording: RecordingSettings
 
     def effective(self) -> dict[str, Any]:
         """The values in force as plain JSON data, exact: decimals are strings."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Final, Literal, NoReturn
+from typing import Any, Final, Literal, NoReturn, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -40,11 +40,19 @@ class Settlement(BaseModel):
     """A better entry price."""
 
 
+M = TypeVar("M", bound=BaseModel)
+
+
 class Unusable(ValueError):
     """An answer that is none; says why, in words for the model and the record."""
 
 
 def settlement(text: str) -> Settlement:
+    """The arbiter's word in ``text``; raises Unusable."""
+    return checked(text, Settlement)
+
+
+def checked(text: str, kind: type[M]) -> M:
     """The one JSON object in ``text``; raises Unusable. Nothing is guessed, cut or clamped."""
     fenced = _FENCED.fullmatch(text)
     try:
@@ -62,7 +70,7 @@ def settlement(text: str) -> Settlement:
     if not isinstance(found, dict):
         raise Unusable("the answer is no JSON object")
     try:
-        return Settlement.model_validate(found)
+        return kind.model_validate(found)
     except ValidationError as error:
         raise Unusable(_complaints(error)) from None
 

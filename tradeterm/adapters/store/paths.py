@@ -44,6 +44,11 @@ class StorePaths:
         """A new store until its schema is complete."""
         return self._beside(".new")
 
+    @property
+    def tape(self) -> Path:
+        """The folder of recorded markets: one folder for each recorded run."""
+        return self._beside(".tape")
+
     def _beside(self, suffix: str) -> Path:
         return self.db.with_name(self.db.name + suffix)
 

@@ -239,6 +239,22 @@ class Reader:
         marks = (mark for row in rows for mark in row.data["marks"])
         return [(ts, Decimal(equity)) for ts, equity in marks if ts >= since]
 
+    def flows(self) -> list[tuple[int, Decimal]]:
+        """What came into the traded account (above 0) or was put aside for good, oldest first.
+
+        In account currency; a bag's asset counts at the price it was bought for.
+        """
+        rows = self._query(
+            "SELECT p.ts, p.account, p.amount, f.price FROM postings p LEFT JOIN fills f"
+            " ON f.run = p.run AND f.id = p.parent WHERE p.run = ? AND (p.account = 'hodl'"
+            " OR p.account = 'trading' AND p.kind = 'deposit') ORDER BY p.seq, p.n",
+            self.run,
+        )
+        return [
+            (ts, Decimal(amount) * (Decimal(price or 1) * -1 if account == "hodl" else 1))
+            for ts, account, amount, price in rows
+        ]
+
     def last_equity(self) -> tuple[int, Decimal] | None:
         """The newest equity mark."""
         newest = self.journal(kind="equity", limit=1)

@@ -1,0 +1,365 @@
+"""A Kraken-compatible server for tests: public REST and websocket v2, and faults to order.
+
+On a thread of its own, on real sockets. ``python -m tests.exchanges.kraken --port 9000`` serves a
+market that moves by itself until it is stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import threading
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from aiohttp import WSMsgType, web
+
+from tests.exchanges.kraken_market import Pair, TrueBook, Wander, stamp, trade_text, usual_pairs
+
+T = TypeVar("T")
+Reply = Callable[[web.Request], Coroutine[Any, Any, web.StreamResponse]]
+
+
+@dataclass(eq=False)
+class Caller:
+    """One websocket and what it subscribed to."""
+
+    ws: web.WebSocketResponse
+    books: dict[str, int] = field(default_factory=dict)
+    """Symbol → depth."""
+    trades: set[str] = field(default_factory=set)
+
+
+class KrakenServer:
+    """``with KrakenServer() as server:`` — addresses in ``rest`` and ``ws``.
+
+    Everything that changes it may be called from any thread.
+    """
+
+    def __init__(self, pairs: list[Pair] | None = None, port: int = 0) -> None:
+        self.pairs = {pair.symbol: pair for pair in pairs or usual_pairs()}
+        self.books = {symbol: TrueBook(pair) for symbol, pair in self.pairs.items()}
+        for book in self.books.values():
+            book.fill()
+        self.asked: list[str] = []
+        """Paths of all REST requests, oldest first."""
+        self.dialled: list[float] = []
+        """Monotonic seconds of every websocket handshake, refused ones included."""
+        self.replies: dict[str, Reply] = {}
+        """Canned answers by the last part of the path (``OHLC``, ``v2``), instead of the true one."""
+        self.mute = False
+        """Nothing is sent any more although the sockets stay open."""
+        self.deaf: set[str] = set()
+        """Channels whose subscriptions are accepted and never served."""
+        self.clock_ahead = 0.0
+        """Seconds by which the exchange's clock goes before ours."""
+        self.past: dict[str, list[list[Any]]] = {}
+        """Pair key → trades as REST gives them: price, volume, time, side, type, misc, id."""
+        self.bars: dict[tuple[str, int], list[list[Any]]] = {}
+        """(pair key, minutes) → OHLC rows; made up around the middle where there are none."""
+        self.trade_number = 1000
+        self._callers: set[Caller] = set()
+        self._port = port
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._live, name="exchange", daemon=True)
+        self._ready = threading.Event()
+        self._stop: asyncio.Event | None = None
+
+    @property
+    def rest(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
+
+    @property
+    def ws(self) -> str:
+        return f"ws://127.0.0.1:{self._port}"
+
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """``--set`` lines that make this server the exchange."""
+        return (f"live.endpoints.rest={self.rest}", f"live.endpoints.ws={self.ws}")
+
+    @property
+    def callers(self) -> int:
+        """Open websockets."""
+        return len(self._callers)
+
+    # -- life ------------------------------------------------------------------------------
+
+    def __enter__(self) -> KrakenServer:
+        self._thread.start()
+        assert self._ready.wait(10)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._stop is not None
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(10)
+
+    def _live(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        try:
+            self._loop.run_until_complete(self._serve())
+        finally:
+            self._loop.close()
+
+    async def _serve(self) -> None:
+        self._stop = asyncio.Event()
+        app = web.Application()
+        app.router.add_get("/v2", self._socket)
+        app.router.add_get("/0/public/{name}", self._public)
+        runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", self._port)
+        await site.start()
+        assert site._server is not None
+        self._port = site._server.sockets[0].getsockname()[1]  # type: ignore[attr-defined]
+        beat = asyncio.create_task(self._beat())
+        self._ready.set()
+        await self._stop.wait()
+        beat.cancel()
+        await self._drop()
+        await runner.cleanup()
+
+    def call(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Run something on the server's loop and wait for it."""
+        return asyncio.run_coroutine_threadsafe(work(), self._loop).result(20)
+
+    # -- what tests order ------------------------------------------------------------------
+
+    def change(self, symbol: str, side: str, price: str, size: str) -> None:
+        """One level (``bids`` or ``asks``) now has this size; 0 removes it."""
+        book, level = self.books[symbol], (Decimal(price), Decimal(size))
+
+        async def work() -> None:
+            book.set(side, *level)
+            change = [level]
+            text = book.update(change if side == "bids" else [], change if side == "asks" else [])
+            await self._tell(text, lambda caller: symbol in caller.books)
+
+        self.call(work)
+
+    def trade(self, symbol: str, price: str, size: str, side: str = "buy") -> None:
+        """A print; REST knows it too."""
+
+        async def work() -> None:
+            self.trade_number += 1
+            self.remember(symbol, time.time(), price, size, side)
+            text = trade_text(
+                self.books[symbol], Decimal(price), Decimal(size), side, self.trade_number
+            )
+            await self._tell(text, lambda caller: symbol in caller.trades)
+
+        self.call(work)
+
+    def remember(self, symbol: str, at: float, price: str, size: str, side: str = "buy") -> None:
+        """A print that only REST tells of, at this second."""
+        row = [price, size, at, side[0], "m", "", self.trade_number]
+        self.past.setdefault(self.pairs[symbol].key, []).append(row)
+
+    def send(self, text: str) -> None:
+        """Anything at all, to every socket."""
+        self.call(lambda: self._tell(text, lambda _: True))
+
+    def drop(self) -> None:
+        """Every socket is gone."""
+        self.call(self._drop)
+
+    async def _drop(self) -> None:
+        for caller in tuple(self._callers):
+            self._callers.discard(caller)
+            transport = caller.ws._req.transport if caller.ws._req is not None else None
+            if transport is not None:
+                transport.abort()
+
+    def wander(self, rate: float, seconds: float, *, seed: int = 1) -> None:
+        """All books move by themselves for so long: ``rate`` messages a second in all."""
+
+        async def work() -> None:
+            markets = [Wander(book, seed + n) for n, book in enumerate(self.books.values())]
+            begin, sent = time.monotonic(), 0
+            while (passed := time.monotonic() - begin) < seconds:
+                while sent < passed * rate:
+                    market = markets[sent % len(markets)]
+                    text, symbol = market.step(), market.book.pair.symbol
+                    sent += 1
+                    await self._tell(text, lambda caller, s=symbol: s in caller.books)
+                await asyncio.sleep(0.002)
+
+        asyncio.run_coroutine_threadsafe(work(), self._loop).result(seconds + 30)
+
+    async def _tell(self, text: str, who: Callable[[Caller], bool]) -> None:
+        if self.mute:
+            return
+        for caller in tuple(self._callers):
+            if who(caller) and not caller.ws.closed:
+                try:
+                    await caller.ws.send_str(text)
+                except ConnectionError:
+                    self._callers.discard(caller)
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(1)
+            await self._tell('{"channel":"heartbeat"}', lambda c: bool(c.books or c.trades))
+
+    # -- websocket v2 ----------------------------------------------------------------------
+
+    async def _socket(self, request: web.Request) -> web.StreamResponse:
+        self.dialled.append(time.monotonic())
+        if "v2" in self.replies:
+            return await self.replies["v2"](request)
+        caller = Caller(web.WebSocketResponse())
+        await caller.ws.prepare(request)
+        self._callers.add(caller)
+        status = {"system": "online", "api_version": "v2", "connection_id": 1, "version": "2.0.10"}
+        await caller.ws.send_str(
+            json.dumps({"channel": "status", "type": "update", "data": [status]})
+        )
+        try:
+            async for message in caller.ws:
+                if message.type is WSMsgType.TEXT:
+                    await self._heard(caller, json.loads(message.data))
+        finally:
+            self._callers.discard(caller)
+        return caller.ws
+
+    async def _heard(self, caller: Caller, message: dict[str, Any]) -> None:
+        if self.mute:
+            return
+        method, params = message.get("method"), message.get("params", {})
+        if method == "ping":
+            await caller.ws.send_str(
+                json.dumps({"method": "pong", "req_id": message.get("req_id")})
+            )
+            return
+        channel = params.get("channel", "")
+        for symbol in params.get("symbol", []):
+            if symbol not in self.books:
+                await self._answer(
+                    caller, message, symbol, error=f"Currency pair not supported {symbol}"
+                )
+            elif method == "unsubscribe":
+                caller.books.pop(symbol, None) if channel == "book" else caller.trades.discard(
+                    symbol
+                )
+                await self._answer(caller, message, symbol)
+            elif method == "subscribe":
+                await self._subscribe(caller, message, channel, symbol)
+
+    async def _subscribe(
+        self, caller: Caller, message: dict[str, Any], channel: str, symbol: str
+    ) -> None:
+        if channel in self.deaf:
+            return
+        await self._answer(caller, message, symbol)
+        if channel == "book":
+            depth = int(message["params"].get("depth", 10))
+            caller.books[symbol] = depth
+            await caller.ws.send_str(self.books[symbol].snapshot(depth))
+        elif channel == "trade":
+            caller.trades.add(symbol)
+
+    @staticmethod
+    async def _answer(
+        caller: Caller, message: dict[str, Any], symbol: str, *, error: str = ""
+    ) -> None:
+        said: dict[str, Any] = {
+            "method": message["method"], "req_id": message.get("req_id"), "success": not error,
+            "time_in": stamp(), "time_out": stamp(),
+        }  # fmt: skip
+        if error:
+            said["error"] = error
+        else:
+            said["result"] = {**message["params"], "symbol": symbol}
+        await caller.ws.send_str(json.dumps(said))
+
+    # -- REST ------------------------------------------------------------------------------
+
+    async def _public(self, request: web.Request) -> web.StreamResponse:
+        name = request.match_info["name"]
+        self.asked.append(name)
+        if name in self.replies:
+            return await self.replies[name](request)
+        answer = getattr(self, f"_{name.lower()}", None)
+        if answer is None:
+            return web.json_response({"error": ["EGeneral:Unknown method"]})
+        try:
+            return web.json_response({"error": [], "result": answer(request.query)})
+        except KeyError:
+            return web.json_response({"error": ["EQuery:Unknown asset pair"]})
+
+    def _time(self, _: Any) -> dict[str, Any]:
+        now = int(time.time() + self.clock_ahead)
+        return {"unixtime": now, "rfc1123": "today"}
+
+    def _systemstatus(self, _: Any) -> dict[str, Any]:
+        return {"status": "online", "timestamp": stamp()}
+
+    def _assets(self, _: Any) -> dict[str, Any]:
+        return {}
+
+    def _assetpairs(self, _: Any) -> dict[str, Any]:
+        return {pair.key: pair.row() for pair in self.pairs.values()}
+
+    def _pair(self, query: Any) -> Pair:
+        asked = query["pair"]
+        for pair in self.pairs.values():
+            if asked in {pair.key, pair.wsname, pair.symbol}:
+                return pair
+        raise KeyError(asked)
+
+    def _depth(self, query: Any) -> dict[str, Any]:
+        pair, count = self._pair(query), int(query.get("count", 100))
+        book, now = self.books[pair.symbol], int(time.time())
+        return {
+            pair.key: {
+                side: [[book.price(p), book.size(q), now] for p, q in book.best(side, count)]
+                for side in ("asks", "bids")
+            }
+        }
+
+    def _trades(self, query: Any) -> dict[str, Any]:
+        pair, since = self._pair(query), query.get("since", "0")
+        after = int(since) / (1e9 if len(since) > 12 else 1)
+        rows = sorted(self.past.get(pair.key, []), key=lambda row: row[2])
+        page = [row for row in rows if row[2] > after][: int(query.get("count", 1000))]
+        last = int(page[-1][2] * 1e9) if page else int(after * 1e9)
+        return {pair.key: page, "last": str(last)}
+
+    def _ohlc(self, query: Any) -> dict[str, Any]:
+        pair, minutes = self._pair(query), int(query.get("interval", 1))
+        since = int(query.get("since", 0))
+        rows = self.bars.get((pair.key, minutes)) or made_up(pair, minutes)
+        page = [row for row in rows if row[0] > since][-720:]
+        return {pair.key: page, "last": page[-2][0] if len(page) > 1 else since}
+
+
+def made_up(pair: Pair, minutes: int) -> list[list[Any]]:
+    """720 bars up to the unfinished one, gently waving around the middle."""
+    span, rows = minutes * 60, []
+    newest = int(time.time()) // span * span
+    for n in range(720):
+        at = newest - (719 - n) * span
+        wave = pair.middle * (1 + 0.002 * ((at // span) % 20 - 10) / 10)
+        figures = (wave, wave * 1.0005, wave * 0.9995, wave * 1.0001, wave)
+        rows.append([at, *(f"{x:.{pair.price_decimals}f}" for x in figures), "12.50000000", 9])
+    return rows
+
+
+def main() -> None:
+    asked = argparse.ArgumentParser(description=__doc__)
+    asked.add_argument("--port", type=int, default=0)
+    asked.add_argument("--rate", type=float, default=20.0, help="messages a second")
+    asked.add_argument("--seconds", type=float, default=86_400.0)
+    options = asked.parse_args()
+    with KrakenServer(port=options.port) as server:
+        print(f"{server.rest} {server.ws}", flush=True)  # noqa: T201
+        server.wander(options.rate, options.seconds)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What a run was told by its market, kept on disk and read back exactly."""
