@@ -86,6 +86,11 @@ def _run_options(command: Callable[..., Any]) -> Callable[..., Any]:
             metavar="KEY=VALUE",
             help="Override one setting, e.g. risk.max_leverage=3.",
         ),
+        click.option(
+            "--record",
+            is_flag=True,
+            help="Keep the market on a tape beside the file; a live one always is.",
+        ),
         click.option("--fresh", is_flag=True, help="Begin a new run in the same file."),
         click.option(
             "--on-bad",

@@ -21,6 +21,7 @@ from tradeterm.adapters.store.paths import locate
 from tradeterm.adapters.store.reader import Reader
 from tradeterm.adapters.store.recovery import Recovered
 from tradeterm.adapters.store.rows import Slice, Snapshot
+from tradeterm.adapters.tape.recording import RecordingFeed, recorder
 from tradeterm.control import ControlServer, socket_path
 from tradeterm.driver import Driver
 from tradeterm.engine.afterword import afterword
@@ -113,11 +114,14 @@ class Desk:
         if recovered is not None:
             refuse_another(recovered, feed, request)
         if recovered is None:
-            engine, run_id = new_engine(request, feed), uuid4().hex[:12]
+            run_id = uuid4().hex[:12]
+            feed = _recorded(feed, store, run_id, request, begin=True)
+            engine = new_engine(request, feed)
             advisor = _advisor(request.settings.llm, store, begin=True)
             await _begin(store, engine, feed, request, run_id)
         else:
             run_id = str(recovered.started["run"])
+            feed = _recorded(feed, store, run_id, request, begin=False)
             engine = await _continue(recovered, feed, request, store)
             advisor = _advisor(request.settings.llm, store, begin=False)
         driver = Driver(
@@ -275,6 +279,16 @@ def _open_feed(request: RunRequest) -> Feed:
     )
 
 
+def _recorded(feed: Feed, store: Store, run: str, request: RunRequest, *, begin: bool) -> Feed:
+    return recorder(
+        feed,
+        store.paths.tape / run,
+        request.settings.recording,
+        begin=begin,
+        wanted=request.record,
+    )
+
+
 async def _begin(
     store: Store, engine: Engine, feed: Feed, request: RunRequest, run_id: str
 ) -> None:
@@ -294,6 +308,8 @@ async def _begin(
     rows = [started, *engine.take_rows()]
     # With a snapshot from the first row on, `status` can answer whenever the process dies.
     mark = msgspec.msgpack.encode(feed.mark(engine.market_inputs))
+    if isinstance(feed, RecordingFeed):
+        await feed.secure(0)
     await store.append(Slice(rows, Snapshot(engine.inputs, engine.dump(), mark)))
 
 

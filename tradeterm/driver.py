@@ -21,6 +21,7 @@ from msgspec.structs import replace
 
 from tradeterm.adapters.store.journal import Store
 from tradeterm.adapters.store.rows import Slice, Snapshot
+from tradeterm.adapters.tape.recording import RecordingFeed
 from tradeterm.awaiting import answered
 from tradeterm.engine.engine import Engine
 from tradeterm.engine.picture import PacingFacts, build_view
@@ -49,7 +50,7 @@ _timestamp = attrgetter("ts")
 class _Pending:
     """A slice on its way to disk and the picture that may be shown once it is there."""
 
-    write: asyncio.Task[int] | None
+    write: asyncio.Task[None] | None
     view: ConsoleView | None
     results: list[tuple[asyncio.Future[CommandResult], CommandResult]]
     since: float
@@ -81,7 +82,8 @@ class Driver:
         """Time spent in the engine by this process."""
         self.finished = False
         self._feed = feed
-        self._disk = Persistence(store, self._show_fault, complain)
+        self._tape = feed if isinstance(feed, RecordingFeed) else None
+        self._disk = Persistence(store, self._tape, self._show_fault, complain)
         self.advisor = advisor
         self._pacer = pacer
         self._until = until
@@ -326,9 +328,9 @@ class Driver:
         rows = self.engine.take_rows()
         view = self._build_view(now)
         results, self._results = self._results, []
-        if rows:
-            snapshot = now >= self._snapshot_due
-            write = asyncio.create_task(self._disk.append(self._slice(rows, snapshot)))
+        if rows or (self._tape is not None and self._tape.due(now)):
+            snapshot = bool(rows) and now >= self._snapshot_due
+            write = self._write(rows, snapshot)
             if snapshot:
                 self._snapshot_due = perf_counter() + SNAPSHOT_SECONDS
             self._outstanding.append(_Pending(write, view, results, now))
@@ -364,10 +366,14 @@ class Driver:
         view = self._build_view(perf_counter(), force=True)
         write = None
         if rows or snapshot:
-            write = asyncio.create_task(self._disk.append(self._slice(rows, snapshot)))
+            write = self._write(rows, snapshot)
         self._outstanding.append(_Pending(write, view, results, perf_counter()))
         while self._outstanding:
             await self._acknowledge()
+
+    def _write(self, rows: list[Row], snapshot: bool) -> asyncio.Task[None]:
+        piece, position = self._slice(rows, snapshot), self.engine.market_inputs
+        return asyncio.create_task(self._disk.append(piece, position))
 
     def _slice(self, rows: list[Row], snapshot: bool) -> Slice:
         if not snapshot:

@@ -4,6 +4,7 @@ TradetermError
 ├── UsageError              bad arguments or options (exit 2)
 ├── ConfigError             a YAML file, key or value is wrong (exit 2)
 ├── DataError               market data is absent, damaged or impossible (exit 2)
+│   └── ExchangeError       an exchange cannot be reached, or what it says is no answer
 ├── StoreError              the book of record cannot be used
 │   ├── StoreLocked         another process owns it (exit 3)
 │   ├── StoreAbsent         there is none yet, or none at that place (exit 2)
@@ -41,6 +42,10 @@ class DataError(TradetermError):
     """Market data is absent, damaged or impossible; names file and line."""
 
     exit_code = 2
+
+
+class ExchangeError(DataError):
+    """An exchange cannot be reached, or what it says is no answer; names it and the reason."""
 
 
 class StoreError(TradetermError):

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from tradeterm.adapters.store.journal import Store
 from tradeterm.adapters.store.rows import Slice
+from tradeterm.adapters.tape.recording import RecordingFeed
 from tradeterm.errors import StoreUnwritable
 
 log = logging.getLogger(__name__)
@@ -18,14 +19,19 @@ RETRY_SECONDS = 1.0
 class Persistence:
     """Appends slices and keeps trying; ``fault`` is what to show meanwhile.
 
-    ``show`` gets the words for the screen, ``complain`` those for whoever has none.
+    What a slice followed from is on the tape first, where one is recorded. ``show`` gets the words for the screen, ``complain`` those for whoever has none.
     """
 
     def __init__(
-        self, store: Store, show: Callable[[str], None], complain: Callable[[str], None] | None
+        self,
+        store: Store,
+        tape: RecordingFeed | None,
+        show: Callable[[str], None],
+        complain: Callable[[str], None] | None,
     ) -> None:
         self.fault = ""
         self._store = store
+        self._tape = tape
         self._show = show
         self._complain = complain
         self._given_up = asyncio.Event()
@@ -34,11 +40,17 @@ class Persistence:
         """Try no longer than once: nothing of what is lost was confirmed or shown."""
         self._given_up.set()
 
-    async def append(self, piece: Slice) -> int:
-        """The last row's number once ``piece`` is durable; StoreUnwritable after ``give_up``."""
+    async def append(self, piece: Slice, position: int) -> None:
+        """Until ``piece`` is durable, and the run's first ``position`` market events before it.
+
+        StoreUnwritable after ``give_up``.
+        """
         while True:
             try:
-                seq = await self._store.append(piece)
+                if self._tape is not None:
+                    await self._tape.secure(position)
+                if piece.rows or piece.snapshot:
+                    await self._store.append(piece)
             except StoreUnwritable as error:
                 self._held(error)
                 if self._given_up.is_set():
@@ -46,7 +58,7 @@ class Persistence:
                 await self._pause()
             else:
                 self._released()
-                return seq
+                return
 
     async def _pause(self) -> None:
         try:

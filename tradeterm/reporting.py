@@ -42,11 +42,10 @@ def fidelity(db: Path | None, as_json: bool, each: bool) -> int:
 def performance(db: Path | None, as_json: bool, hours: bool) -> int:
     """Equity, drawdown, months, ratios and trades by symbol, side, hour, agent and exit."""
     from tradeterm.adapters.store.reader import Reader
-    from tradeterm.lab.performance import report
+    from tradeterm.lab.performance import run_report
 
     with Reader(db) as reader:
-        paid = sum(reader.balances().get("llm", {}).values(), Decimal(0))
-        found = report(reader.equity(), reader.flows(), reader.positions(everything=True), paid)
+        found = run_report(reader)
     say(as_json, found, _performance_lines(found, hours=hours))
     return 0
 

@@ -45,6 +45,8 @@ class RunRequest:
     """``none``, ``all`` or ``script:FILE``."""
     fresh: bool = False
     on_bad: Literal["refuse", "skip"] = "skip"
+    record: bool = False
+    """Keep the market on a tape beside the store; a live one always is."""
     headless: bool = True
 
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 from concurrent.futures import Future
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
@@ -54,6 +55,7 @@ class FakeSession:
         self.stopped: list[float] = []
         self.failure: BaseException | None = None
         self.options: ConsoleOptions | None = None
+        self.store: Path | None = None
 
     @property
     def view(self) -> ConsoleView:

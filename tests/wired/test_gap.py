@@ -126,6 +126,103 @@ async def test_a_gap_without_data_leaves_orders_unknown_until_the_venue_was_aske
         (found,) = engine.reconciliation.open.values()
         assert found.kind == "order_missing"
         assert [order.unknown for order in execution.working.values()] == ["again", ""]
-        await desk.driver.flush(snapshot=True)
+        await desk.driver.flush()
     record = Record(stage.folder / "run.db", {}).sound()
     assert [row["unknown"] for row in record.orders() if row["status"] == "open"] == ["again", ""]
+
+
+def trades(*prices: float) -> list[GapEvent]:
+    """Prints every five seconds from the minute on; nobody kept the book."""
+    return [each for each in prints(*prices) if isinstance(each, Trade)]
+
+
+def bars(*figures: tuple[float, float, float, float]) -> list[GapEvent]:
+    """One-minute bars (open, high, low, close) from the minute on."""
+    return [
+        Candle(minute(AWAY + number), BTC, 60, *figure, 1.0)
+        for number, figure in enumerate(figures, 1)
+    ]
+
+
+def exit_of(engine: Engine) -> tuple[str, Decimal]:
+    """Why and at what price the position was closed, from the rows."""
+    rows = [msgspec.json.decode(row.body) for row in engine.take_rows() if row.kind == "position"]
+    closed = [body["position"] for body in rows if body["position"]["closed"]]
+    return closed[-1]["exit_reason"], D(closed[-1]["exit"])
+
+
+async def test_prints_without_a_book_fill_at_the_print_and_not_in_the_book_of_before(
+    stage: Stage,
+) -> None:
+    async with held(stage) as desk:
+        engine = desk.engine
+        settle(engine, trades(59_900.0, 59_000.0, 60_000.0))
+        # Walking the old book would have given 60,009.9; 59,000 less 0.05 % is 58,970.5.
+        assert exit_of(engine) == ("stop", D("58970.5"))
+
+
+async def test_a_bar_that_gapped_through_the_stop_fills_at_its_open(stage: Stage) -> None:
+    async with held(stage) as desk:
+        engine = desk.engine
+        quiet = (60_010.0, 60_020.0, 60_000.0, 60_010.0)
+        closes = engine.core.market.closes(BTC)
+        settle(engine, bars(quiet, (58_000.0, 58_500.0, 57_000.0, 58_400.0), quiet))
+        assert exit_of(engine) == ("stop", D("57971.0"))  # 58,000 less 0.05 %
+        assert engine.core.market.closes(BTC) == closes + 3, "the candles go on without a hole"
+
+
+async def test_what_happened_is_told_line_by_line(stage: Stage) -> None:
+    async with held(stage) as desk:
+        engine = desk.engine
+        settle(engine, trades(59_900.0, 59_000.0), over=minute(AWAY + 3))
+        away = engine.gap.away
+        assert away is not None
+        assert (away.events, away.fills, away.until) == (2, 1, minute(AWAY + 3))
+        (line,) = away.lines
+        assert line.startswith("00:22:10 pos-1 BTC/USDT long closed by stop at 58970.5, P&L -")
+        assert line in engine.core.events.lines[-1].text
+
+
+async def test_nothing_new_is_entered_until_there_is_a_book_again(stage: Stage) -> None:
+    async with held(stage) as desk:
+        engine, market = desk.engine, desk.engine.core.market
+        settle(engine, trades(60_000.0))
+        assert market.silence(BTC, engine.now) == 0
+        assert market.stale(BTC, engine.now), "fresh prints, but the book is still to come"
+        book = BookSnapshot(engine.now, BTC, ((59_999.9, 1.0),), ((60_000.1, 1.0),))
+        engine.run([book], 0, 1)
+        assert not market.stale(BTC, engine.now)
+
+
+async def test_killed_in_the_middle_of_a_gap_it_goes_on_as_if_it_had_not_been(
+    stage: Stage,
+) -> None:
+    async with held(stage) as desk:
+        engine = desk.engine
+        before = engine.dump()
+        events = prints(60_020.0, 59_900.0, 59_000.0, 59_500.0, 60_100.0)
+        settle(engine, events)
+        unbroken = engine.dump()
+        stream: list[MarketEvent] = [
+            FeedNotice(minute(AWAY), "", GAP, "the program was away"),
+            *events,
+            FeedNotice(events[-1].ts, "", GAP_OVER, ""),
+        ]
+        for cut in range(len(stream) + 1):
+            engine.load(before)
+            stream[0] = FeedNotice(engine.now, "", GAP, "the program was away")
+            engine.run(stream, 0, cut)
+            engine.load(engine.dump())
+            engine.run(stream, cut, len(stream))
+            assert engine.dump() == unbroken, f"cut after {cut} events"
+
+
+async def test_the_analysts_wait_and_what_was_due_runs_when_it_is_over(stage: Stage) -> None:
+    async with held(stage) as desk:
+        engine = desk.engine
+        runs = engine.core.counters.agents["trading_decision"].runs
+        settle(engine, bars(*[(60_010.0, 60_020.0, 60_000.0, 60_010.0)] * 30))
+        assert engine.core.counters.agents["trading_decision"].runs == runs
+        assert engine.next_due <= engine.now
+        engine.advance(engine.now)
+        assert engine.next_due > engine.now

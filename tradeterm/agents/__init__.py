@@ -1,1 +1,1 @@
-"""Floor 2: the five analysts, rule versions."""
+"""Floor 2: the five analysts, by rule and with models in the place of judgement."""

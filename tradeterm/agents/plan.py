@@ -69,18 +69,16 @@ def entry_of(
     """The entry that models decided on; HOLD where the price has passed its stop or target."""
     snapshot = ctx.snapshot
     assert snapshot is not None
-    assert said.stop is not None and said.target is not None
-    assert said.size is not None and said.leverage is not None
     now = instrument.price((snapshot.bid + snapshot.ask) / 2)
     entry = now if said.entry is None else instrument.price(said.entry)
-    stop, target = instrument.price(said.stop), instrument.price(said.target)
+    stop, target = instrument.price(said.stop or ZERO), instrument.price(said.target or ZERO)
     inside = stop < entry < target if said.action is Action.BUY else target < entry < stop
     if not inside:
         return hold(ctx, f"{said.reasoning} (the price has passed its stop or target)", figures)
     figures = {**figures, "stop_percent": float(100 * abs(entry - stop) / entry)}
     return TradeSignal(
         ctx.symbol, said.action, said.confidence, entry, stop, target,
-        instrument.size(said.size), said.leverage, figures, said.reasoning,
+        instrument.size(said.size or ZERO), said.leverage or ONE, figures, said.reasoning,
     )  # fmt: skip
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
+from tradeterm.agents.briefing import Briefing
 from tradeterm.agents.context import AgentContext
 from tradeterm.agents.cross import Averages, Cross, CrossRule
 from tradeterm.agents.rebalance import RebalanceAgent
@@ -13,6 +15,7 @@ from tradeterm.agents.regime import RegimeAgent, RegimeMemory
 from tradeterm.agents.sentiment import SentimentAgent
 from tradeterm.agents.technical import TechnicalAgent
 from tradeterm.agents.trading import TradingAgent
+from tradeterm.model.opinions import Opinion
 from tradeterm.model.outputs import AgentOutput, TradeSignal
 from tradeterm.model.vocabulary import AgentName
 from tradeterm.settings.agents import AgentSettings
@@ -27,18 +30,30 @@ class RosterState(msgspec.Struct):
 
 
 class Roster:
-    """Runs an agent by its name; rule versions."""
+    """Runs an agent by its name: its rule version, or what a model said in its place."""
 
     def __init__(self, agents: AgentSettings, portfolio: PortfolioSettings) -> None:
         self._regime = RegimeAgent(agents.regime_detection)
+        technical = TechnicalAgent(agents.technical_analysis)
+        sentiment = SentimentAgent(agents.sentiment_analysis)
+        trading = TradingAgent(agents.trading_decision)
+        rebalance = RebalanceAgent(portfolio)
         self._on_bar = on_bar = agents.trading_decision.rule == "ema_cross"
         self._runs: dict[AgentName, Callable[[AgentContext], AgentOutput | None]] = {
-            AgentName.TECHNICAL: TechnicalAgent(agents.technical_analysis).run,
+            AgentName.TECHNICAL: technical.run,
             AgentName.REGIME: self._regime.run,
-            AgentName.SENTIMENT: SentimentAgent(agents.sentiment_analysis).run,
-            AgentName.TRADING: _nothing if on_bar else TradingAgent(agents.trading_decision).run,
-            AgentName.PORTFOLIO: RebalanceAgent(portfolio).run,
+            AgentName.SENTIMENT: sentiment.run,
+            AgentName.TRADING: _nothing if on_bar else trading.run,
+            AgentName.PORTFOLIO: rebalance.run,
         }
+        self._spoken: dict[AgentName, Callable[[AgentContext, Any], AgentOutput | None]] = {
+            AgentName.TECHNICAL: technical.spoken,
+            AgentName.REGIME: self._regime.spoken,
+            AgentName.SENTIMENT: sentiment.spoken,
+            AgentName.TRADING: trading.spoken,
+            AgentName.PORTFOLIO: rebalance.spoken,
+        }
+        self.briefing = Briefing(sentiment)
         self.cross = CrossRule(agents.trading_decision)
         self.crossed = self.cross.crossed
         """``crossed(symbol, market)``: the hot path of ``ema_cross``."""
@@ -46,6 +61,10 @@ class Roster:
     def run(self, name: AgentName, ctx: AgentContext) -> AgentOutput | None:
         """One run; None while the agent is not warm or has nothing to say."""
         return self._runs[name](ctx)
+
+    def spoken(self, name: AgentName, ctx: AgentContext, said: Opinion) -> AgentOutput | None:
+        """What a model's opinion (inside its bounds) comes to at this moment."""
+        return self._spoken[name](ctx, said)
 
     def needs(self) -> dict[AgentName, int]:
         """Closed bars of one timeframe without which an agent has nothing to say."""

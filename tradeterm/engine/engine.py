@@ -174,7 +174,7 @@ class Engine:
             return self._run_each(events, start, stop)
         index = start
         while index < stop:
-            if not self.gap.open and (taken := self._quiet.take(events, index, stop)):
+            if taken := self._taken_quietly(events, index, stop):
                 index += taken
                 self._inputs["candle"] += taken
                 self._plan()
@@ -183,6 +183,9 @@ class Engine:
             if self.core.effects or self.core.journal.full:
                 break
         return index
+
+    def _taken_quietly(self, events: Sequence[MarketEvent], start: int, stop: int) -> int:
+        return 0 if self.gap.open else self._quiet.take(events, start, stop)
 
     def _run_each(self, events: Sequence[MarketEvent], start: int, stop: int) -> int:
         """``run``, one event after the other."""

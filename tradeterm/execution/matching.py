@@ -226,11 +226,7 @@ class Matching:
     def _estimate(self, live: Live, ts: int, price: Decimal, out: list[VenueReport]) -> None:
         """Fill everything at a price nobody quoted, slippage against us, on the tick."""
         request, floor = live.request, self._floor
-        tick = self._instruments[request.symbol].tick
-        if request.side is Side.BUY:
-            price = ceil_to(price * (ONE + self._slip), tick)
-        else:
-            price = max(floor_to(price * (ONE - self._slip), tick), tick)
+        price = slipped(price, request.side, self._slip, self._instruments[request.symbol].tick)
         if request.limit is not None and live.is_limit:
             beyond = price > request.limit if request.side is Side.BUY else price < request.limit
             if beyond:
@@ -281,3 +277,10 @@ class Matching:
         """Remember what was dumped."""
         for symbol, taken in state.items():
             self._depths[symbol].load(taken)
+
+
+def slipped(price: Decimal, side: Side, slip: Decimal, tick: Decimal) -> Decimal:
+    """A taker's price where nobody quoted one: ``slip`` (a fraction) against it, on the tick."""
+    if side is Side.BUY:
+        return ceil_to(price * (ONE + slip), tick)
+    return max(floor_to(price * (ONE - slip), tick), tick)

@@ -20,9 +20,12 @@ from decimal import Decimal
 from itertools import pairwise
 from math import sqrt
 from statistics import fmean, stdev
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tradeterm.model.timing import DAY, day_start, iso
+
+if TYPE_CHECKING:
+    from tradeterm.adapters.store.reader import Reader
 
 #: A ratio of fewer daily returns says more about chance than about the trader (our choice).
 ENOUGH_DAYS: Final = 30
@@ -193,6 +196,26 @@ def longest_losing_streak(closed: Iterable[Mapping[str, Any]]) -> int:
     return longest
 
 
+def run_report(reader: Reader) -> dict[str, Any]:
+    """The whole report on the run in a book of record."""
+    paid = sum(reader.balances().get("llm", {}).values(), ZERO)
+    return report(reader.equity(), reader.flows(), reader.positions(everything=True), paid)
+
+
+def underwater(reader: Reader) -> list[tuple[int, float]]:
+    """(Time, percent below the peak so far) at every mark."""
+    marks, top, found = reader.equity(), ZERO, []
+    for ts, equity in without(marks, _since(marks, reader.flows())):
+        top = max(top, equity)
+        found.append((ts, float((equity - top) / top * 100)))
+    return found
+
+
+def _since(marks: Sequence[Mark], flows: Sequence[Mark]) -> list[Mark]:
+    """Those after the first mark, which holds the others already."""
+    return [flow for flow in flows if flow[0] > marks[0][0]] if marks else []
+
+
 def report(
     marks: Sequence[Mark],
     flows: Sequence[Mark],
@@ -202,7 +225,7 @@ def report(
     """The whole report; ``positions`` with their closes, oldest first."""
     closed = [one for one in positions if one["closed"] is not None]
     first, last = (marks[0], marks[-1]) if marks else ((0, ZERO), (0, ZERO))
-    later = [flow for flow in flows if flow[0] > first[0]]  # the first mark holds those before
+    later = _since(marks, flows)
     returns, fallen = daily_returns(marks, later), drawdown(without(marks, later))
     moved = sum((amount for _, amount in later), ZERO)
     earned = last[1] - first[1] - moved

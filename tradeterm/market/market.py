@@ -164,7 +164,8 @@ class Market:
             self.on_candle(ev)
             return
         m.price = ev.close
-        if ev.timeframe == m.base and m.close(ev) is not None:
+        on_time = ev.timeframe == m.base and not ev.ts % m.builder.span
+        if on_time and m.close(ev) is not None:
             m.builder.begin(ev.ts, ev.close)
             self._plan()
 

@@ -65,6 +65,8 @@ class News(msgspec.Struct, frozen=True, gc=False, tag="news"):
     source: str
     text: str
     assets: tuple[str, ...] = ()
+    id: str = ""
+    """As its source names it; empty where it gives none."""
 
 
 class FeedNotice(msgspec.Struct, frozen=True, gc=False, tag="notice"):

@@ -133,6 +133,8 @@ class Allowed(msgspec.Struct, frozen=True, gc=False):
     """Percent an entry may lie away from the price."""
     fee: Decimal
     """Taker fee of one side, a fraction of notional."""
+    slippage: Decimal
+    """Expected per side, percent."""
 
 
 class Scope(msgspec.Struct, frozen=True, gc=False):
@@ -184,6 +186,7 @@ class AgentAnswer(msgspec.Struct, frozen=True, gc=False, tag="agent"):
     """The votes of the models that were asked; ``latency`` in nanoseconds of market time."""
 
     question_id: str
+    agent: AgentName
     latency: int
     """Of the slowest vote."""
     votes: tuple[MemberVote, ...] = ()

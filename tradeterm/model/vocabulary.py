@@ -13,6 +13,15 @@ class MarketMode(StrEnum):
     LIVE = "LIVE"
 
 
+class FeedSource(StrEnum):
+    """How a live symbol's prices reach us."""
+
+    WEBSOCKET = "websocket"
+    POLLING = "polling"
+    """The websocket was given up for now: asked every few seconds instead."""
+    DOWN = "down"
+
+
 class Side(StrEnum):
     """The side of an order or of a trade's taker."""
 
@@ -157,6 +166,26 @@ class ExitReason(StrEnum):
     SIGNAL = "signal"
     BREAKER = "breaker"
     LIQUIDATION = "liquidation"
+
+
+class ProposalEnd(StrEnum):
+    """What became of a proposed entry."""
+
+    SENT = "sent"
+    CUT = "cut"
+    """Sent smaller than it was asked for."""
+    VETOED = "vetoed"
+    """Risk refused it."""
+    ABORTED = "aborted"
+    """The arbiter refused it."""
+    WAITED = "waited"
+    """Its time ran out while it waited for an analyst."""
+    REJECTED = "rejected"
+    """The operator refused it; in the next two nobody answered, or the price moved away."""
+    EXPIRED = "expired"
+    DRIFTED = "drifted"
+    VOIDED = "voided"
+    """A halt, or figures that no longer fitted, ended it."""
 
 
 class Liquidity(StrEnum):

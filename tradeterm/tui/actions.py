@@ -284,6 +284,13 @@ ACTIONS: tuple[Action, ...] = (
     Action("show_orders", ("7",), "", "Orders", group="Panes"),
     Action("show_safety", ("8",), "", "Safety: levels and limits", group="Panes"),
     Action("show_portfolio", ("9",), "", "Portfolio: allocation, plans, earnings", group="Panes"),
+    Action(
+        "show_performance",
+        ("0",),
+        "",
+        "Performance: equity, drawdown, months, ratios, trades by group",
+        group="Panes",
+    ),
     Action("next_pane", ("tab",), "", "Next pane", group="Panes"),
     Action("previous_pane", ("shift+tab",), "", "Previous pane", group="Panes"),
     Action(

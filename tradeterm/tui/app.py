@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from textual.app import SystemCommand
 from textual.screen import Screen
@@ -30,6 +30,9 @@ from tradeterm.tui.moments import WORKING
 from tradeterm.tui.orderkeys import OrderKeys
 from tradeterm.tui.plan import ORDER
 from tradeterm.tui.typed import FilterLine
+
+if TYPE_CHECKING:
+    from tradeterm.tui.screens.report import Read, Write
 
 SPEEDS = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, math.inf)
 
@@ -212,6 +215,21 @@ class TradetermApp(OrderKeys):
             self.open_page("Portfolio", portfolio_page)
         elif self.pane == "events" and (event := deck.events.current()):
             self.open_page("Event", pages.event_page(event))
+
+    def action_show_performance(self) -> None:
+        from tradeterm.tui.screens import performance
+
+        self.open_report("Performance", performance.read, performance.lines)
+
+    def open_report(self, title: str, read: Read, write: Write) -> None:
+        """A page about the whole run, once there is a book of record to read."""
+        from tradeterm.tui.screens.report import ReportScreen
+
+        store = self.session.store
+        if store is None:
+            self.say("the engine is still starting; try again in a moment", "warning")
+        else:
+            self.push_screen(ReportScreen(title, store, read, write, self.ink, self.view))
 
     # -- view ----------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
@@ -63,6 +64,11 @@ class EngineThread:
     def options(self) -> ConsoleOptions | None:
         """The console's settings, once read."""
         return self._options
+
+    @property
+    def store(self) -> Path | None:
+        """The book of record, once it is open."""
+        return None if self._desk is None else self._desk.store.paths.db
 
     def start(self) -> None:
         """Boot; returns at once."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any, Protocol
 
 from tradeterm.engine.view import ConsoleView
@@ -26,6 +27,11 @@ class EngineSession(Protocol):
     @property
     def options(self) -> ConsoleOptions | None:
         """The console's settings once they are read; None before, or when there are none."""
+        ...
+
+    @property
+    def store(self) -> Path | None:
+        """The book of record, to be read; None until it is open."""
         ...
 
     def start(self) -> None:

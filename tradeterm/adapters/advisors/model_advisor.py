@@ -1,88 +1,118 @@
-"""The advisor behind language models: asks them within the policy, checks, falls back to rules."""
+"""The advisor behind language models: whom a question goes to, and what is made of what they say."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from decimal import Decimal
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from msgspec.structs import replace
 
-from tradeterm.adapters.advisors.prompting import Prompt, arbiter_prompt, repairing
+from tradeterm.adapters.advisors.conversation import (
+    LEAST_LATENCY,
+    Heard,
+    Topic,
+    converse,
+    interrupted,
+)
+from tradeterm.adapters.advisors.gate import Gate, Opening
+from tradeterm.adapters.advisors.opinions import agent_prompt, opinion
+from tradeterm.adapters.advisors.prompting import arbiter_prompt
 from tradeterm.adapters.advisors.rules import RulesAdvisor
-from tradeterm.adapters.advisors.settlement import Unusable, arbiter_answer
-from tradeterm.engine.gateway import REPAIRABLE, Budget, Cooldowns, Round, Step
-from tradeterm.model.money import ZERO
+from tradeterm.adapters.advisors.settlement import arbiter_answer
+from tradeterm.model.opinions import Opinion
 from tradeterm.model.ports import (
+    AgentAnswer,
+    AgentQuestion,
+    Answer,
     ArbiterAnswer,
     ArbiterQuestion,
-    ModelCall,
-    ModelReply,
-    Models,
-    ModelTry,
+    MemberVote,
+    Question,
 )
 from tradeterm.model.text import clean
-from tradeterm.model.timing import SECOND
-from tradeterm.model.vocabulary import ResolutionAction, ResolvedBy, Route, TryOutcome
-from tradeterm.settings.llm import LlmSettings
+from tradeterm.model.vocabulary import ResolutionAction, ResolvedBy, Route
+from tradeterm.settings.llm import EndpointSettings, LlmSettings
 
-ROLE: Final = "arbiter"
-#: Of an answer that was none, kept in the journal (characters).
-SAID_LIMIT: Final = 64 * 1024
-#: An answer never enters at the question's own moment: commands given meanwhile come first.
-LEAST_LATENCY: Final = SECOND // 1000
+ARBITER: Final = "arbiter"
+RESTARTED: Final = "interrupted by a restart"
+Chains = Sequence[Sequence[EndpointSettings]]
 
 
 class ModelAdvisor:
-    """Settles questions with the models of the arbiter's role."""
+    """Puts questions to the models of their role."""
 
-    repeatable = False
-
-    def __init__(
-        self,
-        settings: LlmSettings,
-        models: Models,
-        budget: Budget,
-        clock: Callable[[], float] = time.monotonic,
-        day: Callable[[], str] = lambda: time.strftime("%Y-%m-%d", time.gmtime()),
-    ) -> None:
-        """``budget`` knows what earlier sessions of today have spent; ``clock`` is in seconds."""
-        self.name = settings.roles.arbiter.model
+    def __init__(self, settings: LlmSettings, gate: Gate) -> None:
+        """Everything a model is asked passes the ``gate``."""
         self._settings = settings
-        self._role = settings.roles.arbiter
-        self._models = models
+        self._arbiter = settings.roles.arbiter
+        self._role = settings.role(ARBITER)
+        self._gate = gate
         self._rules = RulesAdvisor(settings)
-        self._budget = budget
-        self._cooldowns = Cooldowns(settings.cooldown)
-        self._clock = clock
-        self._day = day
+        self.name = self._role.model or self._rules.name
+        self.repeatable = gate.repeatable
 
-    async def settle(self, question: ArbiterQuestion) -> ArbiterAnswer:
+    async def settle(self, question: Question) -> Answer:
         """Answer one question; whatever the models do, there is an answer in time."""
-        unasked = self._unasked(question) or await self._models.ready()
-        if unasked:
-            return self._by_rule(question, unasked)
-        return await self._consulted(question)
+        if isinstance(question, AgentQuestion):
+            return await self._polled(question)
+        return await self._settled(question)
+
+    async def interrupted(self, question: Question, latency: int) -> Answer:
+        """For a question that was out when the program ended: nothing is asked again silently."""
+        if isinstance(question, AgentQuestion):
+            return await self._interrupted_poll(question, latency)
+        answer = unsettled(question, self.name, RESTARTED, latency)
+        if question.route not in (Route.ADVISOR, Route.PROBE) or not self._role.panel:
+            return answer
+        topic = self._settlement(question)
+        tries = await interrupted(self._gate, topic, self._role.panel[0])
+        opening = await self._gate.open(question.id, ARBITER)
+        return replace(answer, tries=tries, prompt=topic.prompt.name, day=opening.day)
 
     def begin(self) -> None:
         """Load what takes time."""
-        self._models.begin()
+        self._gate.begin()
 
     def finish(self) -> None:
         """The run has reached its end; raises CassetteError."""
-        self._models.finish()
+        self._gate.finish()
 
-    def _unasked(self, question: ArbiterQuestion) -> str:
-        """Why no model may be asked; empty when one may."""
-        self._budget.turn(self._day())
+    # -- the arbiter -----------------------------------------------------------------------
+
+    async def _settled(self, question: ArbiterQuestion) -> ArbiterAnswer:
+        if not self._role.panel:
+            return self._rules.answer(question)
         if question.route is Route.RULES:
-            return "no model at this level"
+            return self._by_rule(question, "no model at this level")
         if question.route is Route.WAIT:
-            return "at this level models settle regime conflicts only, the others wait"
-        if self._budget.exhausted:
-            return f"the day's budget of ${self._settings.daily_cap:f} is spent"
-        return ""
+            why = "at this level models settle regime conflicts only, the others wait"
+            return self._by_rule(question, why)
+        opening = await self._gate.open(question.id, ARBITER)
+        if opening.unasked:
+            return self._by_rule(question, opening.unasked)
+        topic = self._settlement(question)
+        heard = await converse(self._gate, opening, topic, self._role.panel[0])
+        found, latency = heard.found, heard.latency
+        if found is None:
+            found = self._unanswered(question, heard)
+            latency = max(latency, found.latency)
+        else:
+            found = replace(found, model=heard.model)
+        return replace(
+            found, latency=latency, tries=heard.tries, prompt=topic.prompt.name, day=opening.day
+        )
+
+    def _settlement(self, question: ArbiterQuestion) -> Topic[ArbiterAnswer]:
+        return Topic(
+            question.id,
+            ARBITER,
+            self._role,
+            arbiter_prompt(question),
+            lambda text: arbiter_answer(text, question),
+            single=question.route is Route.PROBE,
+        )
 
     def _by_rule(self, question: ArbiterQuestion, why: str) -> ArbiterAnswer:
         answer = replace(self._rules.answer(question), unasked=why)
@@ -90,126 +120,105 @@ class ModelAdvisor:
             return replace(answer, action=ResolutionAction.WAIT, reasoning=why, size_reduction=0.0)
         return replace(answer, reasoning=f"{answer.reasoning} ({why})")
 
-    # -- asking ----------------------------------------------------------------------------
-
-    async def _consulted(self, question: ArbiterQuestion) -> ArbiterAnswer:
-        role, prompt, started = self._role, arbiter_prompt(question), self._clock()
-        able = [one for one in role.endpoints if self._cooldowns.ready(one, started)]
-        single = self._budget.throttled or question.route is Route.PROBE
-        asking = Round(able, role.deadline, single=single)
-        tries: list[ModelTry] = []
-        found, said = None, ""
-        while found is None:
-            step = asking.next(self._clock() - started)
-            if step is None:
-                break
-            call = self._call(step, prompt, said)
-            reply, found, one = await self._try(step, call, question, tries)
-            tries.append(one)
-            if found is None:
-                said = reply.text
-                asking.unanswered(step, one.outcome, one.fault)
-                if one.outcome.was_sent and one.outcome not in REPAIRABLE:
-                    self._cooldowns.failed(step.endpoint, self._clock(), reply.retry_after)
-        latency = max(LEAST_LATENCY, sum(one.latency for one in tries))
-        if found is None:
-            found = self._unanswered(question, tries)
-            latency = max(latency, found.latency)
-        return replace(
-            found, latency=latency, tries=tuple(tries), prompt=prompt.name, day=self._budget.day
-        )
-
-    async def _try(
-        self,
-        step: Step,
-        call: ModelCall,
-        question: ArbiterQuestion,
-        before: list[ModelTry],
-    ) -> tuple[ModelReply, ArbiterAnswer | None, ModelTry]:
-        """One request: reserved, sent, settled, looked at."""
-        estimate = self._models.estimate(call)
-        if estimate is None and step.endpoint.is_local:
-            estimate = ZERO
-        refusal = self._unaffordable(estimate, sum((one.cost for one in before), ZERO))
-        if estimate is None or refusal:
-            reply = ModelReply(TryOutcome.NO_PRICE, "", 0, fault=refusal)
-            return reply, None, _recorded(call, reply, reply.outcome, ZERO, refusal)
-        reply = await self._models.ask(call, step.seconds)
-        # Where nobody says what it cost, it cost what was reserved.
-        cost = estimate if reply.cost is None else reply.cost
-        self._budget.settle(estimate, cost)
-        if reply.outcome is not TryOutcome.VALID:
-            return reply, None, _recorded(call, reply, reply.outcome, cost, reply.fault)
-        try:
-            found = arbiter_answer(reply.text, question, _author(call, reply), reply.latency)
-        except Unusable as error:
-            return reply, None, _recorded(call, reply, TryOutcome.INVALID, cost, str(error))
-        return reply, found, _recorded(call, reply, TryOutcome.VALID, cost, "")
-
-    def _unaffordable(self, estimate: Decimal | None, decision: Decimal) -> str:
-        if estimate is None:
-            return "its price is not known: set input_price and output_price"
-        if not self._budget.reserve(estimate, decision):
-            return f"it may cost ${estimate:f}, more than the budget has left"
-        return ""
-
-    def _call(self, step: Step, prompt: Prompt, said: str) -> ModelCall:
-        """The question; once more with what was ``said`` when that is to be repaired."""
-        endpoint, messages = step.endpoint, prompt.messages
-        if step.repair:
-            messages = repairing(messages, said, step.repair)
-        return ModelCall(
-            role=ROLE,
-            prompt=prompt.id,
-            model=endpoint.model,
-            address=endpoint.address,
-            key_name=endpoint.api_key_env,
-            messages=messages,
-            schema=prompt.schema,
-            temperature=self._role.temperature,
-            max_tokens=self._role.max_tokens,
-            local=endpoint.is_local,
-            prices=(endpoint.input_price, endpoint.output_price),
-        )
-
-    def _unanswered(self, question: ArbiterQuestion, tries: list[ModelTry]) -> ArbiterAnswer:
+    def _unanswered(self, question: ArbiterQuestion, heard: Heard[ArbiterAnswer]) -> ArbiterAnswer:
         """No model gave a valid answer: the rule arbiter's, or none."""
-        if tries and not any(one.outcome.was_sent for one in tries):
-            return self._by_rule(question, f"no model can be asked: {tries[-1].fault}")
-        why = f"no model answered: {tries[-1].fault}" if tries else "every model is cooling down"
+        if heard.tries and not heard.was_sent:
+            return self._by_rule(question, f"no model can be asked: {heard.fault}")
+        why = f"no model answered: {heard.fault}" if heard.tries else heard.fault
         answer = self._rules.answer(question)
-        if self._role.otherwise == "rules":
+        if self._arbiter.otherwise == "rules":
             return replace(answer, reasoning=f"{answer.reasoning} ({clean(why, 200)})")
-        return replace(
-            answer,
-            action=ResolutionAction.WAIT,
-            by=ResolvedBy.FALLBACK,
-            model=self.name,
-            confidence=0.0,
-            reasoning=why,
-            size_reduction=0.0,
-            valid=False,
+        return unsettled(question, self.name, why, answer.latency)
+
+    # -- agents ----------------------------------------------------------------------------
+
+    async def _polled(self, question: AgentQuestion) -> AgentAnswer:
+        """Every member of the role's panel, side by side, each for itself."""
+        poll = self._poll(question)
+        opening = await self._gate.open(question.id, question.agent)
+        if opening.unasked or not poll.chains:
+            why = opening.unasked or "no model is configured"
+            return _unasked(question, why, opening.day)
+        heard = await asyncio.gather(
+            *(converse(self._gate, opening, poll.topic, chain) for chain in poll.chains)
         )
+        if not any(one.was_sent for one in heard):
+            return _unasked(question, f"no model can be asked: {heard[0].fault}", opening.day)
+        return _answer(question, poll.topic, tuple(map(_vote, heard)), opening)
+
+    async def _interrupted_poll(self, question: AgentQuestion, latency: int) -> AgentAnswer:
+        poll = self._poll(question)
+        if question.route not in (Route.ADVISOR, Route.PROBE) or not poll.chains:
+            return replace(_unasked(question, RESTARTED, ""), latency=latency)
+        votes = []
+        for chain in poll.chains:
+            tries = await interrupted(self._gate, poll.topic, chain)
+            votes.append(MemberVote(chain[0].model, None, latency, tries, RESTARTED))
+        opening = await self._gate.open(question.id, question.agent)
+        return _answer(question, poll.topic, tuple(votes), opening)
+
+    def _poll(self, question: AgentQuestion) -> _Poll:
+        role = self._settings.role(question.agent)
+        topic = Topic(
+            question.id,
+            question.agent,
+            role,
+            agent_prompt(question),
+            lambda text: opinion(text, question),
+            single=question.route is Route.PROBE,
+        )
+        return _Poll(topic, role.panel[: question.members or None])
 
 
-def _author(call: ModelCall, reply: ModelReply) -> str:
-    """The model asked; where the provider says that another one answered, that one as well."""
-    asked = call.model.rpartition("/")[2]
-    same = not reply.echoed or reply.echoed.rpartition("/")[2].startswith(asked)
-    return call.model if same else f"{call.model} as {reply.echoed}"
+@dataclass(frozen=True, slots=True)
+class _Poll:
+    """What a panel is asked, and who is on it."""
+
+    topic: Topic[Opinion]
+    chains: Chains
 
 
-def _recorded(
-    call: ModelCall, reply: ModelReply, outcome: TryOutcome, cost: Decimal, fault: str
-) -> ModelTry:
-    return ModelTry(
-        model=call.model,
-        echoed=reply.echoed,
-        outcome=outcome,
-        latency=reply.latency,
-        cost=cost,
-        tokens_in=reply.tokens_in,
-        tokens_out=reply.tokens_out,
-        fault=fault,
-        said="" if outcome is TryOutcome.VALID else clean(reply.text, SAID_LIMIT),
+def unsettled(question: ArbiterQuestion, name: str, why: str, latency: int) -> ArbiterAnswer:
+    """No valid answer: orchestration.conflicts.fallback applies."""
+    return ArbiterAnswer(
+        question_id=question.id,
+        action=ResolutionAction.WAIT,
+        by=ResolvedBy.FALLBACK,
+        model=name,
+        confidence=0.0,
+        reasoning=why,
+        size_reduction=0.0,
+        leverage=None,
+        entry=None,
+        latency=latency,
+        valid=False,
     )
+
+
+def _vote(heard: Heard[Opinion]) -> MemberVote:
+    return MemberVote(heard.model, heard.found, heard.latency, heard.tries, heard.fault)
+
+
+def _answer(
+    question: AgentQuestion, topic: Topic[Opinion], votes: tuple[MemberVote, ...], opening: Opening
+) -> AgentAnswer:
+    return AgentAnswer(
+        question_id=question.id,
+        agent=question.agent,
+        latency=max(vote.latency for vote in votes),
+        votes=votes,
+        prompt=topic.prompt.name,
+        day=opening.day,
+    )
+
+
+def _unasked(question: AgentQuestion, why: str, day: str) -> AgentAnswer:
+    return AgentAnswer(
+        question_id=question.id,
+        agent=question.agent,
+        latency=LEAST_LATENCY,
+        day=day,
+        unasked=why,
+    )
+
+

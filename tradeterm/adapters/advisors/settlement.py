@@ -75,20 +75,20 @@ def checked(text: str, kind: type[M]) -> M:
         raise Unusable(_complaints(error)) from None
 
 
-def arbiter_answer(text: str, question: ArbiterQuestion, model: str, latency: int) -> ArbiterAnswer:
-    """The answer inside the coordinator's own bounds; raises Unusable."""
+def arbiter_answer(text: str, question: ArbiterQuestion) -> ArbiterAnswer:
+    """The answer inside the coordinator's own bounds, still unsigned; raises Unusable."""
     said = settlement(text)
     answer = ArbiterAnswer(
         question_id=question.id,
         action=ResolutionAction(said.action),
         by=ResolvedBy.LLM,
-        model=model,
+        model="",
         confidence=said.confidence,
         reasoning=clean(said.reasoning, REASONING_LIMIT),
         size_reduction=said.size_reduction,
         leverage=said.leverage,
         entry=said.entry,
-        latency=latency,
+        latency=0,
     )
     wrong = flaw(answer, question)
     if wrong:

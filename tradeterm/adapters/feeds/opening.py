@@ -33,8 +33,10 @@ def open_feed(
         return SimulatedFeed(settings, seed=chosen, symbols=symbols or settings.symbols)
     if kind == "replay" and rest:
         from tradeterm.adapters.feeds.replay import ReplayFeed
+        from tradeterm.adapters.tape.recorded import open_recorded
 
-        return ReplayFeed(
+        recorded = open_recorded(Path(rest), symbols)
+        return recorded or ReplayFeed(
             Path(rest), settings, symbols=symbols, on_bad="refuse" if on_bad == "refuse" else "skip"
         )
     raise UsageError(f"--feed {spec!r} is not known; write sim, or replay:PATH of a file or folder")

@@ -17,7 +17,7 @@ from tradeterm.adapters.store.writer import KEPT_SNAPSHOTS
 from tradeterm.adapters.tape.about import FORMAT, About, write_beginning
 from tradeterm.adapters.tape.recorded import RecordedFeed
 from tradeterm.adapters.tape.writer import TapeWriter
-from tradeterm.errors import StoreUnwritable
+from tradeterm.errors import DataError, StoreUnwritable, UsageError
 from tradeterm.model.instruments import Instrument
 from tradeterm.model.market import Candle, Feed, FeedMark, FeedNotice, MarketEvent
 from tradeterm.model.vocabulary import MarketMode
@@ -211,3 +211,29 @@ class RecordingFeed:
         )
         if self._live:
             self._said = text
+
+
+def recorder(
+    inner: Feed, folder: Path, limits: RecordingSettings, *, begin: bool, wanted: bool
+) -> Feed:
+    """``inner`` recorded into ``folder``, or itself when nobody asked for a recording.
+
+    ``begin`` a new run, or continue one: then the folder's existence has decided already.
+    Raises UsageError when a run that was begun without a tape cannot get one any more.
+    """
+    live = inner.mode == MarketMode.LIVE.value
+    if begin:
+        return RecordingFeed.begin(inner, folder, limits) if wanted or live else inner
+    if folder.is_dir():
+        return RecordingFeed.resume(inner, folder, limits)
+    if live:
+        raise DataError(
+            f"the run's tape {folder} is gone: without it nothing says what the live market was; "
+            "put it back, or begin a new run with --fresh or --db FILE"
+        )
+    if wanted:
+        raise UsageError(
+            "this run was begun without --record, and a tape without its beginning replays "
+            "nothing; leave --record out, or begin a new run with --fresh or --db FILE"
+        )
+    return inner

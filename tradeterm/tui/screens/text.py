@@ -17,7 +17,7 @@ from tradeterm.tui.panes.base import Pane
 
 Builder = Callable[[ConsoleView, int], Sequence[Line]]
 #: Cells the page leaves free at the sides and at top and bottom.
-_MARGIN_X, _MARGIN_Y, _WIDEST = 8, 4, 96
+_MARGIN_X, _MARGIN_Y = 8, 4
 
 
 class PagePane(Pane):
@@ -58,23 +58,27 @@ class PageScreen(ModalScreen[None]):
     """Help or detail."""
 
     CSS_PATH = Path(__file__).with_name("screens.tcss")
+    PANE: ClassVar[type[PagePane]] = PagePane
+    WIDEST: ClassVar[int] = 96
+    """Cells; longer lines are hard to read."""
 
     def __init__(self, title: str, build: Builder, ink: Ink, view: ConsoleView) -> None:
         super().__init__()
-        self.pane = PagePane(title, build, ink, view)
+        self.pane = self.PANE(title, build, ink, view)
         self.pane.placed = True
 
     def compose(self) -> ComposeResult:
         yield self.pane
 
     def on_mount(self) -> None:
-        self._fit()
+        self.fit()
 
     def on_resize(self, event: events.Resize) -> None:
-        self._fit()
+        self.fit()
 
-    def _fit(self) -> None:
-        width = max(10, min(self.app.size.width - _MARGIN_X, _WIDEST))
+    def fit(self) -> None:
+        """As large as its text, as far as the terminal allows."""
+        width = max(10, min(self.app.size.width - _MARGIN_X, self.WIDEST))
         needed = len(self.pane.build(self.pane.view, width - 4)) + 2
         self.pane.styles.width = width
         self.pane.styles.height = max(5, min(self.app.size.height - _MARGIN_Y, needed))
@@ -82,7 +86,7 @@ class PageScreen(ModalScreen[None]):
     def show(self, view: ConsoleView) -> None:
         """A newer picture; the page grows and shrinks with what it says."""
         self.pane.view = view
-        self._fit()
+        self.fit()
         self.pane.rebuild()
 
     def on_key(self, event: events.Key) -> None:

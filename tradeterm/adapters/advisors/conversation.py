@@ -1,0 +1,155 @@
+"""One conversation with the models of a role: in order, checked, repaired once, on one deadline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final, Generic, TypeVar
+
+from tradeterm.adapters.advisors.formats import answer_format
+from tradeterm.adapters.advisors.gate import Attempt, Gate, Opening
+from tradeterm.adapters.advisors.prompting import Prompt, repairing
+from tradeterm.adapters.advisors.settlement import Unusable
+from tradeterm.engine.gateway import Round, endpoint_key
+from tradeterm.model.money import ZERO
+from tradeterm.model.ports import ModelCall, ModelReply, ModelTry
+from tradeterm.model.text import clean
+from tradeterm.model.timing import SECOND
+from tradeterm.model.vocabulary import TryOutcome
+from tradeterm.settings.llm import EndpointSettings, RoleSettings
+
+#: Of an answer that was none, kept in the journal (characters).
+SAID_LIMIT: Final = 64 * 1024
+#: An answer never enters at the question's own moment: commands given meanwhile come first.
+LEAST_LATENCY: Final = SECOND // 1000
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Heard(Generic[T]):
+    """What came of it."""
+
+    found: T | None
+    """A valid answer."""
+    model: str
+    """Who gave it; when nobody did, who was asked first."""
+    tries: tuple[ModelTry, ...]
+
+    @property
+    def latency(self) -> int:
+        """Nanoseconds, all tries together."""
+        return max(LEAST_LATENCY, sum(one.latency for one in self.tries))
+
+    @property
+    def was_sent(self) -> bool:
+        """Whether anybody was asked at all."""
+        return any(one.outcome.was_sent for one in self.tries)
+
+    @property
+    def fault(self) -> str:
+        """Why there is no answer."""
+        if self.found is not None:
+            return ""
+        return self.tries[-1].fault if self.tries else "every model is cooling down"
+
+
+@dataclass(frozen=True, slots=True)
+class Topic(Generic[T]):
+    """What is asked, by which role, and what an answer has to be."""
+
+    question: str
+    name: str
+    """Of the role."""
+    role: RoleSettings
+    prompt: Prompt
+    check: Callable[[str], T]
+    """Makes something of an answer's text; raises Unusable."""
+    single: bool = False
+    """One try and no more."""
+
+    def call(self, endpoint: EndpointSettings, said: str = "", repair: str = "") -> ModelCall:
+        """The question; once more with what was ``said`` when that is to be repaired."""
+        messages = self.prompt.messages
+        if repair:
+            messages = repairing(messages, said, repair)
+        return ModelCall(
+            role=self.name,
+            prompt=self.prompt.id,
+            model=endpoint.model,
+            address=endpoint.address,
+            key_name=endpoint.api_key_env,
+            messages=messages,
+            schema=self.prompt.schema,
+            temperature=self.role.temperature,
+            max_tokens=self.role.max_tokens,
+            local=endpoint.is_local,
+            prices=(endpoint.input_price, endpoint.output_price),
+            answer_format=answer_format(endpoint),
+            question=self.question,
+        )
+
+
+async def converse(
+    gate: Gate, opening: Opening, topic: Topic[T], chain: Sequence[EndpointSettings]
+) -> Heard[T]:
+    """Ask one after the other until somebody gives a valid answer, or the deadline is over."""
+    able = [one for one in chain if endpoint_key(one.model, one.address) not in opening.resting]
+    asking = Round(able, topic.role.deadline, single=opening.single or topic.single)
+    tries: list[ModelTry] = []
+    said = ""
+    while (step := asking.next(sum(one.latency for one in tries) / SECOND)) is not None:
+        call = topic.call(step.endpoint, said, step.repair)
+        spent = sum((one.cost for one in tries), ZERO)
+        attempt = await gate.attempt(call, step.seconds, spent)
+        found, one = _judged(topic, call, attempt)
+        tries.append(one)
+        if found is not None:
+            return Heard(found, _author(call, attempt.reply), tuple(tries))
+        said = attempt.reply.text
+        asking.unanswered(step, one.outcome, one.fault)
+    return Heard(None, chain[0].model, tuple(tries))
+
+
+async def interrupted(
+    gate: Gate, topic: Topic[T], chain: Sequence[EndpointSettings]
+) -> tuple[ModelTry, ...]:
+    """The request that was out when the program ended: it costs what was reserved for it."""
+    call = topic.call(chain[0])
+    fault = "the program ended while it was out"
+    reply = ModelReply(TryOutcome.INTERRUPTED, "", 0)
+    return (_recorded(call, reply, reply.outcome, await gate.reservation(call), fault),)
+
+
+def _judged(topic: Topic[T], call: ModelCall, attempt: Attempt) -> tuple[T | None, ModelTry]:
+    reply, cost = attempt.reply, attempt.cost
+    if reply.outcome is not TryOutcome.VALID:
+        return None, _recorded(call, reply, reply.outcome, cost, reply.fault)
+    try:
+        found = topic.check(reply.text)
+    except Unusable as error:
+        return None, _recorded(call, reply, TryOutcome.INVALID, cost, str(error))
+    return found, _recorded(call, reply, TryOutcome.VALID, cost, "")
+
+
+def _author(call: ModelCall, reply: ModelReply) -> str:
+    """The model asked; where the provider says that another one answered, that one as well."""
+    asked = call.model.rpartition("/")[2]
+    same = not reply.echoed or reply.echoed.rpartition("/")[2].startswith(asked)
+    return call.model if same else f"{call.model} as {reply.echoed}"
+
+
+def _recorded(
+    call: ModelCall, reply: ModelReply, outcome: TryOutcome, cost: Decimal, fault: str
+) -> ModelTry:
+    return ModelTry(
+        model=call.model,
+        echoed=reply.echoed,
+        outcome=outcome,
+        latency=reply.latency,
+        cost=cost,
+        tokens_in=reply.tokens_in,
+        tokens_out=reply.tokens_out,
+        fault=clean(fault, 300),
+        said="" if outcome is TryOutcome.VALID else clean(reply.text, SAID_LIMIT),
+    )

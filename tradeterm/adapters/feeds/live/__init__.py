@@ -1,0 +1,1 @@
+"""The live market: a real exchange's public data, as it arrives."""

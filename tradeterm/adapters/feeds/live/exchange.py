@@ -1,0 +1,148 @@
+"""One exchange through ccxt: public data, no keys, its own hosts and nobody else's.
+
+ccxt costs a second and 100 MB whatever is imported from it, so it is imported here, when asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from decimal import Decimal
+from difflib import get_close_matches
+from typing import Any
+
+from tradeterm.adapters.feeds.live.guard import GuardedSession
+from tradeterm.errors import ExchangeError, UsageError
+from tradeterm.model.instruments import Instrument
+from tradeterm.model.text import clean
+from tradeterm.settings.live import Endpoints, LiveSettings
+from tradeterm.settings.market import MarketSettings
+
+#: ccxt's way of stating steps (``precisionMode``): as numbers of decimals, or as the step itself.
+_DECIMAL_PLACES, _TICK_SIZE = 2, 4
+
+
+def open_exchange(name: str, settings: LiveSettings) -> Any:
+    """A ccxt.pro exchange (REST and websocket) on the running loop; ``await close()`` it.
+
+    Raises UsageError when ccxt knows no exchange of this name.
+    """
+    import ccxt.pro
+
+    if name not in ccxt.pro.exchanges:
+        near = get_close_matches(name, ccxt.pro.exchanges, 1)
+        raise UsageError(
+            f"--exchange {name!r}: ccxt knows no websocket market of this name"
+            + (f"; did you mean {near[0]}?" if near else "")
+        )
+    session = GuardedSession(settings.largest_body, settings.timeout)
+    exchange = getattr(ccxt.pro, name)({
+        "session": session,
+        "enableRateLimit": True,
+        "timeout": int(settings.timeout * 1000),
+        "newUpdates": True,
+    })  # fmt: skip
+    _point(exchange, settings.endpoints)
+    session.allow(_addresses(exchange.urls["api"], exchange.hostname))
+    return exchange
+
+
+async def close_exchange(exchange: Any) -> None:
+    """Let go of sockets; ccxt leaves a session that it did not make alone."""
+    session = exchange.session
+    await exchange.close()
+    if session is not None:
+        await session.close()
+
+
+def reason(error: BaseException) -> str:
+    """What went wrong, in one clean line; ccxt says only which address was asked."""
+    shown = error.__cause__ if error.__cause__ is not None else error
+    text = str(shown) or type(shown).__name__
+    return clean(text.splitlines()[0])[:200]
+
+
+# -- addresses -------------------------------------------------------------------------------
+
+
+def _point(exchange: Any, endpoints: Endpoints) -> None:
+    """Replace the hosts, keep the paths."""
+    api = exchange.urls["api"]
+
+    def stand_in(address: str) -> str:
+        scheme, _, rest = address.partition("://")
+        other = endpoints.ws if scheme in {"ws", "wss"} else endpoints.rest
+        path = rest.partition("/")[2]
+        return f"{other}/{path}" if other and path else other or address
+
+    exchange.urls["api"] = _mapped(api, stand_in)
+
+
+def _mapped(tree: Any, change: Callable[[str], str]) -> Any:
+    if isinstance(tree, dict):
+        return {key: _mapped(value, change) for key, value in tree.items()}
+    return change(tree) if isinstance(tree, str) else tree
+
+
+def _addresses(tree: Any, hostname: str | None) -> Iterator[str]:
+    if isinstance(tree, dict):
+        for value in tree.values():
+            yield from _addresses(value, hostname)
+    elif isinstance(tree, str):
+        yield tree.replace("{hostname}", hostname or "")
+
+
+# -- instruments -----------------------------------------------------------------------------
+
+
+async def load_instruments(
+    exchange: Any, symbols: Sequence[str], market: MarketSettings
+) -> dict[str, Instrument]:
+    """The exchange's own steps and minimums; those it does not trade are absent.
+
+    Raises ExchangeError when it cannot be asked, or answers with something else.
+    """
+    import ccxt
+
+    try:
+        known = await exchange.load_markets(reload=True)
+    except (ccxt.BaseError, ExchangeError) as error:
+        raise ExchangeError(f"{exchange.id} does not tell its instruments: {reason(error)}") from error
+    if not known:
+        raise ExchangeError(f"{exchange.id} does not tell its instruments: the list is empty")
+    found = {}
+    for symbol in symbols:
+        row = known.get(symbol)
+        if row is not None and row.get("active") is not False and row.get("spot") is not False:
+            found[symbol] = _instrument(row, exchange.precisionMode, market)
+    return found
+
+
+def _instrument(row: dict[str, Any], mode: int, market: MarketSettings) -> Instrument:
+    fees, precision, limits = market.fees.entry, row["precision"], row["limits"]
+    lot = _step(precision.get("amount"), mode, row["symbol"])
+    return Instrument(
+        symbol=row["symbol"],
+        base=row["base"],
+        quote=row["quote"],
+        tick=_step(precision.get("price"), mode, row["symbol"]),
+        lot=lot,
+        min_size=max(lot, _least(limits, "amount")),
+        min_notional=_least(limits, "cost"),
+        maker_fee=fees.maker / 100,
+        taker_fee=fees.taker / 100,
+    )
+
+
+def _step(value: object, mode: int, symbol: str) -> Decimal:
+    """A step as ccxt states it; ExchangeError when it states none."""
+    step = None if value is None else Decimal(str(value))
+    if step is not None and mode == _DECIMAL_PLACES:
+        step = Decimal(1).scaleb(-int(step))
+    if step is None or mode not in {_DECIMAL_PLACES, _TICK_SIZE} or not 0 < step < 10**6:
+        raise ExchangeError(f"{symbol}: the exchange states no usable step ({value})")
+    return step.normalize()
+
+
+def _least(limits: dict[str, Any], of: str) -> Decimal:
+    least = (limits.get(of) or {}).get("min")
+    return Decimal(str(least)) if least else Decimal(0)

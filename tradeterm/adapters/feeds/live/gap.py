@@ -1,0 +1,163 @@
+"""Fetches what the market did while nobody listened: trades where they are whole, else bars.
+
+The exchange's bars say how much was traded in each of them; where the trades that can be fetched
+add up to that they are used, one by one, and where they do not the bar stands for them. So a
+trades call that only knows the last thousand, or skips some, never passes for the whole truth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, Protocol
+
+import msgspec
+
+from tradeterm.model.market import Candle, Trade
+from tradeterm.model.text import clean
+from tradeterm.model.timing import MILLISECOND, SECOND, timeframe_text
+
+#: Trades per request, and requests per symbol: about an hour of a busy pair.
+PAGE: Final = 1000
+PAGES: Final = 20
+#: Bars an exchange hands out at once at least (Kraken: 720).
+MOST_BARS: Final = 700
+#: Bars from fine to coarse (seconds): the finest that spans the gap is taken.
+TIMEFRAMES: Final = (60, 300, 900, 3600, 14_400, 86_400)
+#: Part of a bar's volume its trades must add up to.
+WHOLE: Final = 0.999
+
+Rows = Sequence[Sequence[Any]]
+
+
+class History(Protocol):
+    """The part of a ccxt exchange that is needed here."""
+
+    async def fetch_trades(
+        self, symbol: str, since: int | None = None, limit: int | None = None
+    ) -> list[dict[str, Any]]:
+        """Trades from ``since`` (ms) on, oldest first."""
+        ...
+
+    async def fetch_ohlcv(
+        self, symbol: str, timeframe: str = "1m", since: int | None = None, limit: int | None = None
+    ) -> Rows:
+        """Bars (open ms, o, h, l, c, v) from ``since`` on."""
+        ...
+
+
+class Backfill(msgspec.Struct, frozen=True):
+    """The market of a gap in time order, or why there is none."""
+
+    events: tuple[Trade | Candle, ...]
+    lost: str = ""
+
+
+async def fetch_gap(
+    exchange: History, symbols: Iterable[str], since: int, until: int
+) -> Backfill:
+    """What happened after ``since`` up to ``until`` (ns); it raises nothing."""
+    found: list[Trade | Candle] = []
+    lost: list[str] = []
+    for symbol in symbols:
+        events, reason = await _fetch(exchange, symbol, since, until)
+        found += events
+        if reason:
+            lost.append(f"{symbol}: {reason}")
+    found.sort(key=lambda event: event.ts)
+    return Backfill(tuple(found), "; ".join(lost))
+
+
+async def _fetch(
+    exchange: History, symbol: str, since: int, until: int
+) -> tuple[list[Trade | Candle], str]:
+    timeframe = next(
+        (t for t in TIMEFRAMES if (until - since) <= t * SECOND * MOST_BARS), 0
+    )
+    if not timeframe:
+        return [], f"the gap is longer than {MOST_BARS} days"
+    try:
+        bars = await _bars(exchange, symbol, timeframe, since, until)
+    except Exception as error:  # noqa: BLE001 - whatever an exchange does, the gap is not told of
+        return [], _words(error)
+    try:
+        trades = await _trades(exchange, symbol, since, until)
+    except Exception:  # noqa: BLE001 - the bars tell of it, less finely
+        trades = []
+    return _merged(bars, trades, since, until), ""
+
+
+async def _bars(
+    exchange: History, symbol: str, timeframe: int, since: int, until: int
+) -> list[Candle]:
+    """Bars that closed inside the gap, stamped with their close."""
+    span = timeframe * SECOND
+    first = since - since % span
+    rows = await exchange.fetch_ohlcv(
+        symbol, timeframe_text(timeframe), first // MILLISECOND, MOST_BARS + 1
+    )
+    bars = {
+        closed: Candle(closed, symbol, timeframe, *map(float, row[1:6]))
+        for row in rows
+        if since < (closed := int(row[0]) * MILLISECOND + span) <= until
+    }
+    if not bars and until - since >= 2 * span:
+        raise ValueError(f"no {timeframe_text(timeframe)} bars of the gap are to be had")
+    return [bars[ts] for ts in sorted(bars)]
+
+
+async def _trades(exchange: History, symbol: str, since: int, until: int) -> list[Trade]:
+    """As many of the gap's trades as the requests allowed, oldest first."""
+    found: dict[tuple[str, int, float, float], Trade] = {}
+    cursor = since // MILLISECOND
+    for _ in range(PAGES):
+        page = await exchange.fetch_trades(symbol, cursor, PAGE)
+        latest = cursor
+        for row in page:
+            ts = int(row["timestamp"]) * MILLISECOND
+            latest = max(latest, int(row["timestamp"]))
+            if since < ts <= until:
+                trade = Trade(
+                    ts, symbol, float(row["price"]), float(row["amount"]), str(row["side"]),
+                    str(row.get("id") or ""),
+                )  # fmt: skip
+                found[trade.id, ts, trade.price, trade.size if not trade.id else 0.0] = trade
+        if latest == cursor or latest * MILLISECOND >= until:
+            break
+        cursor = latest
+    return sorted(found.values(), key=lambda trade: trade.ts)
+
+
+def _merged(
+    bars: Sequence[Candle], trades: Sequence[Trade], since: int, until: int
+) -> list[Trade | Candle]:
+    """Trades where they add up to their bar, the bar where they do not; the open end as it is."""
+    events: list[Trade | Candle] = []
+    taken = 0
+    for bar in bars:
+        begun = bar.ts - bar.timeframe * SECOND
+        inside: list[Trade] = []
+        while taken < len(trades) and trades[taken].ts < bar.ts:
+            if trades[taken].ts >= begun:
+                inside.append(trades[taken])
+            taken += 1
+        # What of the first bar lies before the gap was heard; only its later part is missing.
+        heard_part = begun < since
+        if _whole(inside, bar.volume) or (heard_part and inside and _reaches(inside, bar)):
+            events += inside
+        elif bar.volume > 0:
+            events.append(bar)
+    events += [trade for trade in trades[taken:] if trade.ts <= until]
+    return events
+
+
+def _whole(trades: Sequence[Trade], volume: float) -> bool:
+    return bool(trades) and sum(trade.size for trade in trades) >= volume * WHOLE
+
+
+def _reaches(trades: Sequence[Trade], bar: Candle) -> bool:
+    """Whether trades end where the bar does."""
+    return trades[-1].price == bar.close
+
+
+def _words(error: Exception) -> str:
+    return clean(f"{type(error).__name__}: {error}")[:200]
