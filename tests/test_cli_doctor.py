@@ -15,7 +15,7 @@ ROLE = "llm.roles.arbiter"
 
 def doctor(*overrides: str) -> tuple[int, list[dict[str, object]]]:
     arguments = [part for text in overrides for part in ("--set", text)]
-    result = CliRunner().invoke(cli, ["doctor", "--llm", "--json", *arguments],
+    result = CliRunner().invoke(cli, ["doctor", "--llm", "--offline", "--json", *arguments],
                                 standalone_mode=False)  # fmt: skip
     assert result.exception is None
     told = json.loads(result.output)

@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from tradeterm.model.ports import Advisor, ArbiterAnswer, ArbiterQuestion
+from tradeterm.model.ports import Advisor, Answer, Question
 
 
 async def answered(
     advisor: Advisor,
-    question: ArbiterQuestion,
+    question: Question,
     meanwhile: Callable[[], Awaitable[bool]],
     wake: asyncio.Event,
     seconds: float,
-) -> ArbiterAnswer | None:
+) -> Answer | None:
     """The answer; None when ``meanwhile`` (called at every ``wake``, and that often) says stop."""
     request = asyncio.create_task(advisor.settle(question))
     try:

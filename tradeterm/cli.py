@@ -23,12 +23,13 @@ from tradeterm.listing import listing_commands
 from tradeterm.logs import start_logging
 from tradeterm.model.text import visible
 from tradeterm.ordering import ordering_commands
+from tradeterm.replaying import replaying_commands
 from tradeterm.reporting import reporting_commands
+from tradeterm.showing import open_console, showing_commands
 from tradeterm.vetting import vetting_commands
 
 if TYPE_CHECKING:
     from tradeterm.sessions import RunRequest
-    from tradeterm.tui.options import ConsoleOptions
 
 SIGNAL_EXITS = {signal.SIGTERM: 143, signal.SIGHUP: 129, signal.SIGINT: 130}
 
@@ -148,7 +149,9 @@ for _command in (
     *inspecting_commands(),
     *listing_commands(),
     *ordering_commands(),
+    *replaying_commands(),
     *reporting_commands(),
+    *showing_commands(),
     *vetting_commands(),
 ):
     cli.add_command(_command)
@@ -160,7 +163,7 @@ def _start(*, headless: bool, as_json: bool, log_level: str, **options: Any) -> 
         return asyncio.run(_headless(_request(headless=True, **options), as_json=as_json))
     if as_json or options["approve"] != "none":
         raise UsageError("--json and --approve need --headless: the console's keys approve")
-    return _console(lambda: _request(headless=False, **options))
+    return open_console(lambda: _request(headless=False, **options))
 
 
 def _request(
@@ -200,40 +203,6 @@ def _speed(text: str | None) -> float | None:
     if not speed > 0:
         raise UsageError(f"--speed {text!r}: write a number above 0, or max")
     return speed
-
-
-# -- the console -----------------------------------------------------------------------------
-
-
-def _console(prepare: Callable[[], RunRequest]) -> int:
-    streams = (sys.stdin, sys.stdout, sys.stderr)  # Textual draws on stderr
-    if not all(s.isatty() for s in streams) or os.environ.get("TERM") == "dumb":
-        raise UsageError("the console needs a terminal; use `tradeterm run --headless`")
-    from tradeterm.tui.app import TradetermApp
-    from tradeterm.tui.engine_thread import EngineThread
-
-    session = EngineThread(prepare, _console_options)
-    code = TradetermApp(session).run()
-    if isinstance(session.failure, TradetermError):
-        raise session.failure
-    if session.failure is not None:
-        _complain(f"the engine could not start: {session.failure!r}; see the log")
-        return 1
-    return code
-
-
-def _console_options(request: RunRequest) -> ConsoleOptions:
-    from tradeterm.tui.options import ConsoleOptions
-
-    console = request.settings.console
-    return ConsoleOptions(
-        poll=console.poll,
-        refresh=console.refresh.model_dump(),
-        theme=console.theme,
-        bell=console.bell,
-        question_timeout=console.question_timeout,
-        stale_after=console.stale_after,
-    )
 
 
 # -- headless --------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
+from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -172,6 +173,7 @@ class Desk:
                 "status": lambda _: self.status(),
                 "portfolio": lambda _: portfolio_facts(self.engine),
                 "risk": self.what_if,
+                "view": self.picture,
             },
         )
         await self._control.start()
@@ -199,6 +201,13 @@ class Desk:
     def what_if(self, asked: str) -> dict[str, Any]:
         """The verdict an order would get now (``asked``: a Hypothesis in JSON)."""
         return what_if(self.engine, msgspec.json.decode(asked, type=Hypothesis))
+
+    def picture(self, seen: str) -> dict[str, Any]:
+        """The newest durable picture for who watches; empty when it is the one already ``seen``."""
+        view = self.driver.picture()
+        if seen == str(view.version):
+            return {"view": ""}
+        return {"view": b64encode(msgspec.msgpack.encode(view)).decode()}
 
     def status(self) -> dict[str, Any]:
         """The standing of the run, live."""
@@ -273,6 +282,7 @@ def _open_feed(request: RunRequest) -> Feed:
     return open_feed(
         request.feed,
         request.settings.market,
+        live=request.settings.live,
         seed=request.seed,
         symbols=request.symbols,
         on_bad=request.on_bad,
@@ -319,8 +329,8 @@ async def _continue(recovered: Recovered, feed: Feed, request: RunRequest, store
     recorded = recorded_settings(session)
     old = new_engine(request, feed, recorded, session["approve"])
     # Models are never asked again: what they were asked and did not answer was interrupted.
-    arbiter = RulesAdvisor(recorded.llm) if recorded.llm.provider == "rules" else None
-    rerun = Rerun(old, feed, arbiter, RUN_ROW)
+    advisor = _advisor(recorded.llm, store, begin=False)
+    rerun = Rerun(old, feed, advisor, RUN_ROW)
     await rerun.catch_up(recovered)
     engine = old
     if session["settings"] != request.effective or session["approve"] != request.approve:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tradeterm.printing import json_option, say
+
+if TYPE_CHECKING:
+    from tradeterm.ops.doctor.finding import Finding
+    from tradeterm.settings.settings import Settings
+
+_MARKS = {"ok": "ok  ", "warn": "WARN", "fail": "FAIL"}
 
 
 def diagnosing_commands() -> list[click.Command]:
@@ -21,40 +27,93 @@ def diagnosing_commands() -> list[click.Command]:
 @click.command()
 @json_option
 @click.option("--llm", is_flag=True, help="One tiny request to every model of every role.")
+@click.option("--offline", is_flag=True, help="Leave out every host.")
+@click.option(
+    "--db", type=click.Path(path_type=Path, dir_okay=False),
+    help="The book of record (default: the platform's data directory).",
+)  # fmt: skip
 @click.option("--config", "config_dir", type=click.Path(path_type=Path))
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE")
-def doctor(as_json: bool, llm: bool, config_dir: Path | None, overrides: tuple[str, ...]) -> int:
-    """Check settings, the place of the store, and with --llm the language models.
+def doctor(
+    as_json: bool, llm: bool, offline: bool, db: Path | None, config_dir: Path | None,
+    overrides: tuple[str, ...],
+) -> int:  # fmt: skip
+    """Look at all a run depends on: the machine, files, settings, keys, hosts, the clock.
 
-    Exits 1 when something does not work.
+    Exits 1 when something does not work; a warning is none. Keys are never shown.
     """
-    from tradeterm.adapters.store.paths import locate
-    from tradeterm.settings.loading import load_settings
-
-    settings = load_settings(config_dir, overrides, os.environ).settings
-    found = [
-        {"what": "settings", "ok": True, "found": "valid"},
-        _place(locate(None).db),
-    ]
-    if llm:
+    settings, found = _settings(config_dir, overrides)
+    found = [*_machine(db), *found]
+    if settings is not None:
+        found += _keys(settings)
+        if not offline:
+            found += _hosts(settings)
+    checks = [each.as_dict() for each in found]
+    if llm and settings is not None:
         from tradeterm.ops.modelcheck import check_models
 
-        found += asyncio.run(check_models(settings.llm))
-    ok = all(one["ok"] for one in found)
-    say(as_json, {"ok": ok, "checks": found}, _lines(found))
+        checks += asyncio.run(check_models(settings.llm))
+    ok = all(one["ok"] for one in checks)
+    say(as_json, {"ok": ok, "checks": checks}, _lines(checks))
     return 0 if ok else 1
 
 
-def _place(db: Path) -> dict[str, Any]:
-    """Whether the book of record can be written where it belongs."""
-    folder = next(path for path in (db.parent, *db.parent.parents) if path.exists())
-    ok = os.access(folder, os.W_OK)
-    remedy = "" if ok else f"make {folder} writable, or name a file with --db"
-    return {"what": "store", "ok": ok, "found": str(db), "remedy": remedy}
+def _settings(
+    config_dir: Path | None, overrides: Sequence[str]
+) -> tuple[Settings | None, list[Finding]]:
+    """What is in force; None when it does not add up, with every mistake."""
+    from tradeterm.errors import ConfigError
+    from tradeterm.ops.doctor.finding import Finding
+    from tradeterm.settings.loading import load_settings, packaged_dir
+
+    try:
+        settings = load_settings(config_dir, overrides, os.environ).settings
+    except ConfigError as error:
+        remedy = (
+            "correct it; `tradeterm config check` says the same, `config show` what is in force"
+        )
+        return None, [Finding("settings", "fail", str(error), remedy)]
+    place = f"{packaged_dir()}" + (f", then {config_dir}" if config_dir else "")
+    return settings, [Finding("settings", "ok", f"valid ({place})")]
+
+
+def _machine(db: Path | None) -> Iterator[Finding]:
+    from tradeterm.adapters.advisors.opening import ENV_FILE
+    from tradeterm.adapters.store.paths import locate
+    from tradeterm.errors import StoreUnwritable
+    from tradeterm.ops.doctor.environment import look_at_environment
+    from tradeterm.ops.doctor.files import look_at_files
+    from tradeterm.ops.doctor.finding import Finding
+    from tradeterm.ops.doctor.machine import look_at_machine
+
+    yield from look_at_machine(os.environ)
+    try:
+        yield from look_at_files(locate(db), ENV_FILE)
+    except StoreUnwritable as error:
+        yield Finding("store", "fail", str(error), "set HOME, or name a file with --db")
+    yield from look_at_environment(os.environ)
+
+
+def _keys(settings: Settings) -> Iterator[Finding]:
+    from tradeterm.adapters.advisors.opening import ENV_FILE
+    from tradeterm.ops.doctor.environment import look_at_keys
+
+    return look_at_keys(settings.llm, os.environ, ENV_FILE)
+
+
+def _hosts(settings: Settings) -> list[Finding]:
+    from tradeterm.ops.doctor.environment import endpoints
+    from tradeterm.ops.doctor.network import addresses, look_at_hosts
+
+    models = [] if settings.llm.provider == "rules" else endpoints(settings.llm)
+    return look_at_hosts(
+        addresses(settings.live), [one.address for one in models], settings.risk.max_clock_skew
+    )
 
 
 def _lines(found: Iterable[dict[str, Any]]) -> Iterable[str]:
     for one in found:
-        yield f"{'ok  ' if one['ok'] else 'FAIL'}  {one['what']:<10} {one['found']}"
+        mark = _MARKS[one.get("outcome", "ok" if one["ok"] else "fail")]
+        yield f"{mark}  {one['what']:<13} {one['found']}"
         if one.get("remedy"):
             yield f"      → {one['remedy']}"

@@ -41,6 +41,8 @@ OUTSTANDING = 2
 SNAPSHOT_SECONDS = 5.0
 VIEW_SECONDS = 0.08
 HALT_FILE_SECONDS = 0.05
+#: How long after the last look of another process pictures are still made for it.
+WATCHED_SECONDS = 5.0
 INBOX = 64
 
 _timestamp = attrgetter("ts")
@@ -107,6 +109,7 @@ class Driver:
         self._dirty = True
         self._version = 0
         self._shown = ConsoleView()
+        self._watched_until = 0.0
 
     # -- from outside (engine loop only) ---------------------------------------------------
 
@@ -352,9 +355,8 @@ class Driver:
         if pending.write is not None:
             await pending.write
         self._outstanding.popleft()
-        if pending.view is not None and self._publish is not None:
-            self._shown = pending.view
-            self._publish(pending.view)
+        if pending.view is not None:
+            self._show(pending.view)
         for future, result in pending.results:
             if not future.done():
                 future.set_result(result)
@@ -385,7 +387,8 @@ class Driver:
     # -- the picture -----------------------------------------------------------------------
 
     def _build_view(self, now: float, *, force: bool = False) -> ConsoleView | None:
-        if self._publish is None or not (force or (self._dirty and now >= self._view_due)):
+        unseen = self._publish is None and now > self._watched_until
+        if unseen or not (force or (self._dirty and now >= self._view_due)):
             return None
         self._view_due = now + VIEW_SECONDS
         self._dirty = False
@@ -413,8 +416,17 @@ class Driver:
         """The pacer's time; while a question is out the market stands."""
         return self.engine.now if self.engine.effects else self._pacer.now()
 
+    def picture(self) -> ConsoleView:
+        """The newest durable picture; asking for it keeps pictures coming for a while."""
+        self._watched_until = perf_counter() + WATCHED_SECONDS
+        return self._shown
+
+    def _show(self, view: ConsoleView) -> None:
+        self._shown = view
+        if self._publish is not None:
+            self._publish(view)
+
     def _show_fault(self, text: str) -> None:
         """Put a fault on the last durable picture: nothing newer may be shown as done."""
-        if self._publish is not None:
-            self._version += 1
-            self._publish(replace(self._shown, version=self._version, fault=text))
+        self._version += 1
+        self._show(replace(self._shown, version=self._version, fault=text))

@@ -19,7 +19,8 @@ RETRY_SECONDS = 1.0
 class Persistence:
     """Appends slices and keeps trying; ``fault`` is what to show meanwhile.
 
-    What a slice followed from is on the tape first, where one is recorded. ``show`` gets the words for the screen, ``complain`` those for whoever has none.
+    What a slice followed from is on the tape first, where there is one. ``show`` gets the words
+    for the screen, ``complain`` those for whoever has none.
     """
 
     def __init__(

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from tradeterm.adapters.advisors.unanswered import interrupted
 from tradeterm.adapters.store.recovery import Recovered
 from tradeterm.adapters.store.rows import StoredRow
 from tradeterm.engine.engine import Engine
@@ -18,14 +19,14 @@ from tradeterm.errors import StoreDamaged
 from tradeterm.model.commands import RecordedCommand
 from tradeterm.model.market import Feed, FeedMark
 from tradeterm.model.messages import Row
-from tradeterm.model.ports import Advisor, ArbiterAnswer
-from tradeterm.model.vocabulary import ResolutionAction, ResolvedBy
+from tradeterm.model.ports import Advisor, AgentAnswer, Answer, Question
 from tradeterm.sessions import restore
 
+ANSWER_KINDS = frozenset({"answer", "agent_answer"})
 SESSION_KINDS = frozenset({"run_started", "run_resumed", "run_finished"})
 
 _command = msgspec.json.Decoder(RecordedCommand).decode
-_answer = msgspec.json.Decoder(ArbiterAnswer).decode
+_answer = msgspec.json.Decoder(Answer).decode
 
 
 class Rerun:
@@ -44,7 +45,8 @@ class Rerun:
         self._run_row = run_row
         self._expected: deque[StoredRow] = deque()
         self._commands: deque[StoredRow] = deque()
-        self._answers: dict[str, ArbiterAnswer] = {}
+        self._answers: dict[str, Answer] = {}
+        self._late: dict[str, AgentAnswer] = {}
         self._last = 0
         """Market time of the last recorded row."""
 
@@ -75,9 +77,14 @@ class Rerun:
             self._last = row.ts
             if row.kind == "command":
                 self._commands.append(row)
-            elif row.kind == "answer":
-                answer = _answer(row.body)
-                self._answers[answer.question_id] = answer
+            elif row.kind in ANSWER_KINDS:
+                self._remember(_answer(row.body))
+
+    def _remember(self, answer: Answer) -> None:
+        if isinstance(answer, AgentAnswer) and answer.late:
+            self._late[answer.question_id] = answer
+        else:
+            self._answers[answer.question_id] = answer
 
     async def _replay(self) -> int | None:
         """Feed events one by one until nothing more is expected."""
@@ -124,20 +131,15 @@ class Rerun:
         if answer is None and self._advisor is not None and self._advisor.repeatable:
             answer = await self._advisor.settle(question)
         if answer is None:  # in flight when the process died: never asked again silently
-            answer = ArbiterAnswer(
-                question.id,
-                ResolutionAction.WAIT,
-                ResolvedBy.FALLBACK,
-                self._engine.core.settings.llm.provider,
-                0.0,
-                "interrupted by a restart",
-                0.0,
-                None,
-                None,
-                max(0, self._last - question.ts) + 1,
-                valid=False,
-            )  # it was still out when the last row was written: it enters after that one
-        self._engine.answer(answer)
+            answer = await self._interrupted(question)
+        self._engine.answer(answer, self._late.get(question.id))
+
+    async def _interrupted(self, question: Question) -> Answer:
+        """It was still out when the last row was written: its answer enters after that one."""
+        latency = max(0, self._last - question.ts) + 1
+        if self._advisor is not None:
+            return await self._advisor.interrupted(question, latency)
+        return interrupted(question, self._engine.core.settings.llm.provider, latency)
 
     def _compare(self) -> None:
         for row in self._engine.take_rows():

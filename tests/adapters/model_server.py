@@ -1,4 +1,7 @@
-"""A real OpenAI-compatible HTTP server on loopback that answers as a story wants, faults included."""
+"""A real model provider on loopback that answers as a story wants, faults included.
+
+It speaks as OpenAI does, or as Anthropic: the request says which is expected.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,12 @@ import contextlib
 import json
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextvars import ContextVar
 from typing import Any
 
 Act = Callable[[asyncio.StreamWriter], Awaitable[None]]
+#: Anthropic's words for how an answer ended.
+STOPS = {"stop": "end_turn", "length": "max_tokens", "content_filter": "refusal", None: None}
 PROCEED = {"action": "proceed", "confidence": 0.8, "reasoning": "Nothing speaks against it."}
 
 
@@ -40,15 +46,35 @@ def completion(content: Any, *, finish: str | None = "stop", **changes: Any) -> 
     return json.dumps({**told, **changes}).encode()
 
 
+def message(content: Any, *, finish: str | None = "stop", **changes: Any) -> bytes:
+    """The same as Anthropic puts it."""
+    told = {
+        "id": "m-1", "type": "message", "role": "assistant", "model": "test-model",
+        "content": [] if content is None else [{"type": "text", "text": content}],
+        "stop_reason": STOPS[finish], "stop_sequence": None,
+        "usage": {"input_tokens": 700, "output_tokens": 100},
+    }  # fmt: skip
+    return json.dumps({**told, **changes}).encode()
+
+
 def say(content: Any, **changes: Any) -> Act:
     """A well-formed response around any content: a text, or an object as its JSON."""
     text = json.dumps(content) if isinstance(content, dict) else content
-    return http(completion(text, **changes))
+
+    async def act(writer: asyncio.StreamWriter) -> None:
+        body = message if DIALECT.get() == "anthropic" else completion
+        await http(body(text, **changes))(writer)
+
+    return act
 
 
 def settle(**changes: Any) -> Act:
     """A good settlement, or one with other values."""
     return say({**PROCEED, **changes})
+
+
+DIALECT: ContextVar[str] = ContextVar("dialect", default="openai")
+"""Of the request that is being answered."""
 
 
 def head(**headers: str) -> bytes:
@@ -60,6 +86,10 @@ def head(**headers: str) -> bytes:
 async def hang(writer: asyncio.StreamWriter) -> None:
     """Takes the request and says nothing."""
     await asyncio.sleep(60)
+
+
+async def hang_up(writer: asyncio.StreamWriter) -> None:
+    """Takes the request and closes the connection."""
 
 
 async def drip(writer: asyncio.StreamWriter) -> None:
@@ -82,9 +112,24 @@ async def flood(writer: asyncio.StreamWriter) -> None:
         await writer.drain()
 
 
+async def slow(writer: asyncio.StreamWriter) -> None:
+    """A good answer whose first byte comes too late."""
+    await asyncio.sleep(5)
+    await settle()(writer)
+
+
+async def avalanche(writer: asyncio.StreamWriter) -> None:
+    """80 MB, announced as such."""
+    size = 80_000_000
+    writer.write(head(content_length=str(size)))
+    for _ in range(size // 100_000):
+        writer.write(b"x" * 100_000)
+        await writer.drain()
+
+
 async def cut(writer: asyncio.StreamWriter) -> None:
     """Promises more than it sends."""
-    body = completion(json.dumps(PROCEED))
+    body = (message if DIALECT.get() == "anthropic" else completion)(json.dumps(PROCEED))
     writer.write(head(content_length=str(len(body))) + body[: len(body) // 2])
     await writer.drain()
 
@@ -115,6 +160,7 @@ class ModelServer:
             body = await reader.readexactly(int(sizes[0])) if sizes else b"{}"
             self.headers.append(top)
             self.asked.append(json.loads(body))
+            DIALECT.set("anthropic" if "/v1/messages" in top.split("\r\n")[0] else "openai")
             self.arrived.set()
             act = self.script.pop(0) if len(self.script) > 1 else self.script[0]
             await act(writer)

@@ -56,6 +56,7 @@ class FakeSession:
         self.failure: BaseException | None = None
         self.options: ConsoleOptions | None = None
         self.store: Path | None = None
+        self.watching = False
 
     @property
     def view(self) -> ConsoleView:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from tradeterm.model.ports import ArbiterAnswer, ArbiterQuestion
+from tradeterm.adapters.advisors.unanswered import interrupted
+from tradeterm.model.ports import Advisor, Answer, ArbiterAnswer, ArbiterQuestion, Question
 from tradeterm.model.timing import SECOND
 from tradeterm.model.vocabulary import ResolutionAction, ResolvedBy
 from tradeterm.settings.llm import LlmSettings
@@ -24,19 +25,6 @@ class Arbiter:
     then: ResolutionAction | None = None
 
 
-class Advisor(Protocol):
-    """What the desk makes of the settings."""
-
-    name: str
-    repeatable: bool
-
-    async def settle(self, question: ArbiterQuestion) -> ArbiterAnswer: ...
-
-    def begin(self) -> None: ...
-
-    def finish(self) -> None: ...
-
-
 class Made(Protocol):
     """Constructs it."""
 
@@ -53,7 +41,8 @@ def arbiter(chosen: Arbiter) -> Made:
         def __init__(self, settings: LlmSettings) -> None:
             self._asked = 0
 
-        async def settle(self, question: ArbiterQuestion) -> ArbiterAnswer:
+        async def settle(self, question: Question) -> Answer:
+            assert isinstance(question, ArbiterQuestion)  # the others' rules speak
             self._asked += 1
             action = chosen.then if self._asked > 1 and chosen.then else chosen.action
             return ArbiterAnswer(
@@ -61,6 +50,9 @@ def arbiter(chosen: Arbiter) -> Made:
                 chosen.size_reduction, chosen.leverage, chosen.entry,
                 int(chosen.latency * SECOND), chosen.valid,
             )  # fmt: skip
+
+        async def interrupted(self, question: Question, latency: int) -> Answer:
+            return interrupted(question, self.name, latency)
 
         def begin(self) -> None:
             """Nothing is to be loaded."""

@@ -42,7 +42,7 @@ async def test_a_cassette_repeats_the_run(stage: Stage) -> None:
 
 async def test_another_question_is_not_answered(stage: Stage) -> None:
     _, again = await recorded(stage)
-    with pytest.raises(CassetteError, match=r"answers.ndjson:1: is another call: temperature 0 th"):
+    with pytest.raises(CassetteError, match=r"answers.ndjson:2: is another call: temperature 0 th"):
         await stage.play(
             *again, "llm.roles.arbiter.temperature=1", approve="all", db=elsewhere(stage)
         )
@@ -52,14 +52,14 @@ async def test_an_answer_that_is_not_recorded_is_not_made_up(stage: Stage) -> No
     _, again = await recorded(stage)
     tape = stage.folder / "answers.ndjson"
     lines = tape.read_bytes().splitlines(keepends=True)
-    tape.write_bytes(b"".join(lines[:2]))
-    with pytest.raises(CassetteError, match=r"answers.ndjson:3: is not recorded"):
+    tape.write_bytes(b"".join(lines[:3]))  # the opening, one request and its answer
+    with pytest.raises(CassetteError, match=r"answers.ndjson:4: is not recorded: question-1 asks"):
         await stage.play(*again, approve="all", db=elsewhere(stage))
 
 
 async def test_what_is_left_over_is_named(stage: Stage) -> None:
     _, again = await recorded(stage)
-    with pytest.raises(CassetteError, match=r"answers.ndjson:1: and 3 more were never asked for"):
+    with pytest.raises(CassetteError, match=r"answers.ndjson:1: question-1: and 2 more were never asked for"):
         await stage.play(*again, until="10m", db=elsewhere(stage))
 
 
@@ -93,4 +93,4 @@ async def test_no_key_is_on_the_tape(stage: Stage, monkeypatch: pytest.MonkeyPat
     assert tape.stat().st_mode & 0o077 == 0
     assert b"sk-on-no-tape" not in tape.read_bytes()
     assert b"sk-on-no-tape" not in record.db.read_bytes()
-    assert len([json.loads(line) for line in tape.read_text().splitlines()]) == 4
+    assert len([json.loads(line) for line in tape.read_text().splitlines()]) == 5

@@ -89,9 +89,7 @@ def _entry(said: DecisionOpinion, allowed: Allowed) -> str:
     return _levels(said.stop, said.target, said.size, entry, allowed)
 
 
-def _levels(
-    stop: Decimal, target: Decimal, size: Decimal, entry: Decimal, allowed: Allowed
-) -> str:
+def _levels(stop: Decimal, target: Decimal, size: Decimal, entry: Decimal, allowed: Allowed) -> str:
     long = allowed.action is Action.BUY
     if not (stop < entry < target if long else target < entry < stop):
         order = "below the entry and target above" if long else "above the entry and target below"
@@ -99,9 +97,7 @@ def _levels(
     risked = abs(entry - stop)
     percent = risked * HUNDRED / entry
     if not allowed.min_stop <= percent <= allowed.max_stop:
-        return (
-            f"stop is {percent:.2f} % away, not {allowed.min_stop:f} to {allowed.max_stop:f} %"
-        )
+        return f"stop is {percent:.2f} % away, not {allowed.min_stop:f} to {allowed.max_stop:f} %"
     if risked * size > allowed.max_loss:
         return f"{risked * size:.2f} would be lost at the stop, more than {allowed.max_loss:.2f}"
     fees = allowed.fee * (entry + stop)

@@ -31,6 +31,7 @@ MOST_TEXTS: Final = 12
 TEXT_LIMIT: Final = 240
 #: A candle is too old after this many of its timeframes (DESIGN §7, data age).
 FRESH_BARS: Final = 2
+Values = dict[str, float | str]
 #: Figures are told to this many digits.
 DIGITS: Final = 6
 MARKET, LEDGER = "market", "ledger"
@@ -80,11 +81,11 @@ class Briefing:
 
 def allocation_facts(view: AllocationView, ctx: AgentContext) -> tuple[Fact, ...]:
     """The orders that are due and what the portfolio looks like; no order can be changed."""
-    weights = {f"{asset} percent": _round(value) for asset, value in view.weights.items()}
-    targets = {f"{asset} percent": _round(value) for asset, value in view.targets.items()}
-    legs = {leg.symbol: float(leg.notional) for leg in view.legs}
+    weights: Values = {f"{name} percent": _round(value) for name, value in view.weights.items()}
+    targets: Values = {f"{name} percent": _round(value) for name, value in view.targets.items()}
+    legs: Values = {leg.symbol: float(leg.notional) for leg in view.legs}
     account = ctx.account
-    worth = {"equity": _round(account.equity), "free": _round(account.free)}
+    worth: Values = {"equity": _round(account.equity), "free": _round(account.free)}
     return (
         Fact("weights", LEDGER, 0.0, weights),
         Fact("targets", "settings", 0.0, targets),
@@ -127,8 +128,8 @@ def _candles(ctx: AgentContext, names: tuple[str, ...]) -> Iterator[Fact]:
             yield Fact(f"candles {timeframe_text(timeframe)}", MARKET, age, values)
 
 
-def _warm(figures: IndicatorSet, names: tuple[str, ...]) -> dict[str, float | str]:
-    found: dict[str, float | str] = {}
+def _warm(figures: IndicatorSet, names: tuple[str, ...]) -> Values:
+    found: Values = {}
     for name in names:
         value = getattr(figures, name)
         if value is not None:
@@ -142,7 +143,7 @@ def _decision(ctx: AgentContext) -> Iterator[Fact]:
     if snapshot is None or ctx.technical_view is None:
         return
     spread = 100 * (snapshot.ask - snapshot.bid) / snapshot.price
-    price: dict[str, float | str] = {
+    price: Values = {
         "last": _round(snapshot.price), "bid": _round(snapshot.bid), "ask": _round(snapshot.ask),
         "spread_percent": _round(spread),
     }  # fmt: skip
@@ -164,7 +165,7 @@ def _decision(ctx: AgentContext) -> Iterator[Fact]:
             yield Fact(f"position {position.id}", LEDGER, 0.0, _position(position, ctx.now))
     for order in account.entries:
         request = order.request
-        values: dict[str, float | str] = {
+        values: Values = {
             "symbol": request.symbol, "side": request.side.value, "size": _round(request.size),
         }  # fmt: skip
         yield Fact(f"working entry {order.id}", LEDGER, 0.0, values)
@@ -178,7 +179,7 @@ def _age(heard: Published, ctx: AgentContext) -> float:
     return ctx.ages.get(heard.agent, (ctx.now - heard.ts) / SECOND)
 
 
-def _said(heard: Published) -> dict[str, float | str]:
+def _said(heard: Published) -> Values:
     view = heard.output
     if isinstance(view, TechnicalView):
         return {
@@ -200,8 +201,8 @@ def _said(heard: Published) -> dict[str, float | str]:
     }  # fmt: skip
 
 
-def _position(position: Position, now: int) -> dict[str, float | str]:
-    values: dict[str, float | str] = {
+def _position(position: Position, now: int) -> Values:
+    values: Values = {
         "symbol": position.symbol, "side": position.side.value, "size": _round(position.size),
         "entry": _round(position.entry), "leverage": _round(position.leverage),
         "held_s": round((now - position.opened) / SECOND), "stop": _round(position.stop),
@@ -235,8 +236,8 @@ def _scope(scope: Scope) -> dict[str, Any]:
         found[action.value] = "the whole position"
     for one in scope.entries:
         found[one.action.value] = _entry(one)
-    for action, why in scope.refused.items():
-        found[action] = f"refused: {why}"
+    for refused, why in scope.refused.items():
+        found[refused] = f"refused: {why}"
     return found
 
 

@@ -63,6 +63,17 @@ class RegimeAgent:
         regime, confidence, ratio = seen
         return self._view(ctx.symbol, timeframe, figures, regime, confidence, ratio)
 
+    def glance(self, ctx: AgentContext) -> RegimeView | None:
+        """``run`` that is no sighting: what it would say, remembered by nobody."""
+        before = self._memory.get(ctx.symbol)
+        kept = None if before is None else msgspec.structs.replace(before)
+        view = self.run(ctx)
+        if kept is None:
+            self._memory.pop(ctx.symbol, None)
+        else:
+            self._memory[ctx.symbol] = kept
+        return view
+
     def spoken(self, ctx: AgentContext, said: RegimeOpinion) -> RegimeView | None:
         """A model's regime: believed like our own, only after it was seen several times."""
         chosen = _timeframe(ctx.snapshot) if ctx.snapshot else None

@@ -66,6 +66,10 @@ class Roster:
         """What a model's opinion (inside its bounds) comes to at this moment."""
         return self._spoken[name](ctx, said)
 
+    def foreseen(self, name: AgentName, ctx: AgentContext) -> AgentOutput | None:
+        """What the rules would say, without remembering it; None: there is nothing to judge."""
+        return self._regime.glance(ctx) if name is AgentName.REGIME else self.run(name, ctx)
+
     def needs(self) -> dict[AgentName, int]:
         """Closed bars of one timeframe without which an agent has nothing to say."""
         needs = {AgentName.TECHNICAL: TechnicalAgent.NEEDS, AgentName.REGIME: RegimeAgent.NEEDS}

@@ -63,7 +63,6 @@ class SentimentAgent:
             f"agreement {agreement:.0%}",
         )  # fmt: skip
 
-
     def spoken(self, ctx: AgentContext, said: SentimentOpinion) -> SentimentView | None:
         """A model's scores; what they mean is said by the rule."""
         view = self.run(ctx)

@@ -26,24 +26,29 @@ class Ballot(msgspec.Struct, frozen=True):
     by: str
     """The models behind it."""
     why: str = ""
+    valid: int = 0
+    """Answers that were valid and in time."""
 
 
-def counted(question: AgentQuestion, votes: Sequence[MemberVote], quorum: int) -> Ballot:
-    """The outcome of the votes that came in time; ``quorum`` in percent of those asked."""
+def counted(
+    question: AgentQuestion, votes: Sequence[MemberVote], asked: int, quorum: int
+) -> Ballot:
+    """The outcome of the votes that came in time; ``quorum`` in percent of those ``asked``."""
     faults = [_fault(question, vote) for vote in votes]
     valid = [vote for vote, fault in zip(votes, faults, strict=True) if not fault]
     if not valid:
         why = next((fault for fault in faults if fault), "no model answered in time")
         return Ballot(None, "", f"no valid answer: {why}")
-    needed = max(1, -(-len(votes) * quorum // 100))
+    needed = max(1, -(-asked * quorum // 100))
     if len(valid) < needed:
-        return Ballot(None, "", f"{len(valid)} of {len(votes)} answers are valid, {needed} needed")
+        short = f"{len(valid)} of {asked} answers are valid and in time, {needed} needed"
+        return Ballot(None, "", short, len(valid))
     by = ", ".join(dict.fromkeys(vote.model for vote in valid))
     opinions = [vote.opinion for vote in valid]
     decisions = [one for one in opinions if isinstance(one, DecisionOpinion)]
     if len(decisions) > 1:
-        return Ballot(combined(decisions, question), by)
-    return Ballot(opinions[0], by)
+        return Ballot(combined(decisions, question), by, valid=len(valid))
+    return Ballot(opinions[0], by, valid=len(valid))
 
 
 def _fault(question: AgentQuestion, vote: MemberVote) -> str:

@@ -231,6 +231,10 @@ class Coordinator:
         """Parked proposals that this agent's output wakes; ``reconsider`` them."""
         return self._parking.release(agent, symbol, now)
 
+    def parked(self) -> list[Proposal]:
+        """Proposals that wait for an analyst, oldest first."""
+        return self._parking.proposals()
+
     def busy_symbols(self) -> set[str]:
         """Symbols with a card or a parked proposal."""
         cards = {card.proposal.symbol for card in self._cards.pending()}

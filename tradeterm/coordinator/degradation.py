@@ -10,6 +10,15 @@ from tradeterm.model.vocabulary import Level
 from tradeterm.settings.orchestration import DegradationSettings
 
 LEVELS = (Level.NORMAL, Level.REDUCED, Level.LIMITED, Level.EMERGENCY)
+#: The hold that is the operator's own wish.
+OPERATOR = "operator"
+
+
+class Source(StrEnum):
+    """Whose failures are counted, each for itself: one's successes say nothing about the other."""
+
+    LLM = "llm"
+    API = "api"
 
 
 class Permission(StrEnum):
@@ -31,14 +40,31 @@ PERMITTED: dict[Level, frozenset[Permission]] = {
 }
 
 
+class Count(msgspec.Struct):
+    """A row of failures, or of successes after them."""
+
+    level: Level = Level.NORMAL
+    """What it stands for by itself."""
+    failures: int = 0
+    successes: int = 0
+    last: str = ""
+    """What failed last."""
+
+
+class Cause(msgspec.Struct, frozen=True):
+    """One reason for a level below NORMAL, and what ends it."""
+
+    text: str
+    level: Level
+    recovers: str
+
+
 class DegradationState(msgspec.Struct):
     """For a snapshot."""
 
-    counted: Level
-    failures: int
-    successes: int
-    last_failure: str
+    counts: dict[str, Count]
     held: dict[str, Level]
+    ends: dict[str, str]
 
 
 class Degradation:
@@ -47,58 +73,101 @@ class Degradation:
     def __init__(self, settings: DegradationSettings) -> None:
         """NORMAL."""
         self._settings = settings
-        self._counted = 0
-        """Index into LEVELS that the counters stand for."""
-        self._failures = 0
-        self._successes = 0
-        self._last_failure = ""
+        self._counts = {source: Count() for source in Source}
         self._held: dict[str, Level] = {}
+        self._ends: dict[str, str] = {}
+        """Cause → what ends it, where ``hold`` said so."""
 
     @property
     def level(self) -> Level:
         """The most careful of counters and conditions."""
-        return LEVELS[max([self._counted, *(LEVELS.index(lv) for lv in self._held.values())])]
+        counted = (one.level for one in self._counts.values())
+        return max((*counted, *self._held.values()), key=LEVELS.index)
 
     @property
     def cause(self) -> str:
         """Why it is not NORMAL, in words."""
-        causes = list(self._held)
-        if self._counted:
-            causes.append(f"{self._last_failure} ({self._failures} failures)")
-        return ", ".join(causes)
+        return ", ".join(one.text for one in self.causes())
 
-    def failed(self, cause: str) -> Level:
-        """A request ended without a valid answer after all tries."""
-        self._failures += 1
-        self._successes = 0
-        self._last_failure = cause
-        reached = sum(self._failures >= limit for limit in self._settings.failures)
-        self._counted = max(self._counted, reached)
+    def causes(self) -> tuple[Cause, ...]:
+        """Every reason, and when it ends."""
+        held = [
+            Cause(text, level, self._ends.get(text) or "when that has ended")
+            for text, level in self._held.items()
+        ]
+        counted = [
+            Cause(f"{one.last} ({one.failures} failures)", one.level, self._recovery(source, one))
+            for source, one in self._counts.items()
+            if one.level is not Level.NORMAL
+        ]
+        return (*held, *counted)
+
+    def _recovery(self, source: Source, count: Count) -> str:
+        left = self._settings.successes - count.successes
+        what = "valid answers" if source is Source.LLM else "looks at a market that flows"
+        return f"one level after {left} {what} in a row; one every {self._settings.probe} s"
+
+    # -- counted -------------------------------------------------------------------------------
+
+    def failed(self, cause: str, source: Source = Source.LLM) -> Level:
+        """A request ended without a valid answer after all tries; or the feed's link broke."""
+        count = self._counts[source]
+        count.failures += 1
+        count.successes = 0
+        count.last = cause
+        reached = sum(count.failures >= limit for limit in self._settings.failures)
+        count.level = max(count.level, LEVELS[reached], key=LEVELS.index)
         return self.level
 
-    def succeeded(self) -> Level:
+    def succeeded(self, source: Source = Source.LLM) -> Level:
         """A request got a valid answer; enough of them in a row recover one level."""
-        self._successes += 1
-        if self._counted and self._successes >= self._settings.successes:
-            self._counted -= 1
-            self._successes = 0
-        self._failures = (0, *self._settings.failures)[self._counted]
+        count = self._counts[source]
+        count.successes += 1
+        if count.level is not Level.NORMAL and count.successes >= self._settings.successes:
+            count.level = LEVELS[LEVELS.index(count.level) - 1]
+            count.successes = 0
+        self._restart(count)
         return self.level
 
-    def hold(self, cause: str, level: Level) -> Level:
-        """Be at least this careful while ``cause`` lasts (stale data, an unwritable journal)."""
+    def _restart(self, count: Count) -> None:
+        """The next failure is counted from where the level stands."""
+        count.failures = (0, *self._settings.failures)[LEVELS.index(count.level)]
+
+    def is_lowered(self, source: Source) -> bool:
+        """Whether its failures lowered the level: only its successes bring it back."""
+        return self._counts[source].level is not Level.NORMAL
+
+    # -- held ----------------------------------------------------------------------------------
+
+    def hold(self, cause: str, level: Level, ends: str = "") -> Level:
+        """Be at least this careful while ``cause`` lasts (stale data, an unwritable journal).
+
+        ``ends``: what has to happen, in words.
+        """
         self._held[cause] = level
+        if ends:
+            self._ends[cause] = ends
         return self.level
 
     def release(self, cause: str) -> Level:
         """``cause`` has ended."""
         self._held.pop(cause, None)
+        self._ends.pop(cause, None)
         return self.level
 
-    @property
-    def is_lowered(self) -> bool:
-        """Whether failures lowered it: only successes bring it back."""
-        return self._counted > 0
+    def wish(self, level: Level) -> Level:
+        """The operator's: at least this careful; what failures did beyond it is forgiven.
+
+        Conditions that last are no matter of opinion: they go on holding.
+        """
+        self.release(OPERATOR)
+        if level is not Level.NORMAL:
+            self.hold(OPERATOR, level, "when you loosen it")
+        for count in self._counts.values():
+            count.level = min(count.level, level, key=LEVELS.index)
+            count.successes = 0
+            self._restart(count)
+        return self.level
 
     @property
     def holds(self) -> bool:
@@ -109,17 +178,14 @@ class Degradation:
         """Whether the present level allows it."""
         return permission in PERMITTED[self.level]
 
+    # -- snapshot ------------------------------------------------------------------------------
+
     def dump(self) -> DegradationState:
-        return DegradationState(
-            LEVELS[self._counted],
-            self._failures,
-            self._successes,
-            self._last_failure,
-            dict(self._held),
-        )
+        counts = {source.value: msgspec.structs.replace(c) for source, c in self._counts.items()}
+        return DegradationState(counts, dict(self._held), dict(self._ends))
 
     def load(self, state: DegradationState) -> None:
-        self._counted = LEVELS.index(state.counted)
-        self._failures, self._successes = state.failures, state.successes
-        self._last_failure = state.last_failure
-        self._held = dict(state.held)
+        self._counts = {
+            source: msgspec.structs.replace(state.counts[source.value]) for source in Source
+        }
+        self._held, self._ends = dict(state.held), dict(state.ends)

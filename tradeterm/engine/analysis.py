@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -12,14 +12,17 @@ import msgspec
 from tradeterm.agents.context import AgentContext
 from tradeterm.agents.cross import CrossRule
 from tradeterm.agents.roster import Roster, RosterState
+from tradeterm.agents.votes import Ballot
 from tradeterm.coordinator.degradation import Permission
 from tradeterm.engine.books import Books
+from tradeterm.engine.consulting import NOTHING_TO_ASK, Consulting, ConsultingState
 from tradeterm.engine.core import Core
 from tradeterm.engine.timers import task_timer
 from tradeterm.engine.trading import Trading
 from tradeterm.engine.watching import tell_watch_only
 from tradeterm.model.market import Candle, News
-from tradeterm.model.outputs import AgentOutput, Published
+from tradeterm.model.outputs import AgentOutput, AllocationView, Published
+from tradeterm.model.ports import AgentAnswer, AgentQuestion
 from tradeterm.model.timing import SECOND
 from tradeterm.model.vocabulary import AgentName, Topic
 from tradeterm.settings.orchestration import TaskSettings
@@ -37,6 +40,7 @@ BAR_AGENTS = (TECHNICAL, REGIME)
 #: Agents that look at the symbol's market.
 LOOKING_AGENTS = (*BAR_AGENTS, TRADING)
 ALL_SYMBOLS = "*"
+RULES = "RULES"
 TRADING_NAME = TRADING.value
 NEWS_KEPT = 200
 
@@ -53,6 +57,8 @@ class Silent(NamedTuple):
 
 class AnalysisState(msgspec.Struct):
     """Schedules, news window and the agents' own state."""
+
+    consulting: ConsultingState
 
     enabled: dict[str, bool]
     news: list[News]
@@ -96,6 +102,8 @@ class Analysis:
         self._spoken: dict[str, dict[str, Published]] = {name.value: {} for name in AgentName}
         """Agent → symbol → its newest output, for the screen."""
         self._failing: set[str] = set()
+        self._consulting = Consulting(core, trading, self._roster.briefing)
+        trading.asking.ask_agent = self._consulting.probe
         self._on_bar = core.settings.agents.trading_decision.rule == "ema_cross"
 
     # -- schedule --------------------------------------------------------------------------
@@ -215,6 +223,8 @@ class Analysis:
 
     def _run(self, task: _Task, symbol: str) -> None:
         core, counts = self._core, self._core.counters.agents[task.key]
+        if self._consulting.possible and self._consulting.holds_back(task.name, symbol):
+            return
         counts.runs += 1
         counts.last = now = core.stamp.now
         if task.by_bar:
@@ -225,19 +235,93 @@ class Analysis:
                     counts.warming += 1
                 return
             seen[symbol] = closes
+        why = ""
+        if self._consulting.possible:
+            asked = self._consult(task, symbol)
+            if asked is None:
+                return
+            why = asked
+        self._run_rules(task, symbol, why)
+
+    def _run_rules(self, task: _Task, symbol: str, why: str = "", parent: str = "") -> bool:
+        """The rule version; ``why`` it speaks in a model's place. Whether it spoke."""
+        counts, name = self._core.counters.agents[task.key], task.name
+        output = self._tried(
+            task, symbol, lambda: self._roster.run(name, self._context(task, symbol))
+        )
+        if output is not None:
+            if not parent:
+                counts.rule += 1
+            self._publish(task, symbol, output, why=why, parent=parent)
+        elif task.looks and task.key not in self._failing:
+            counts.warming += 1
+        return output is not None
+
+    def _tried(
+        self, task: _Task, symbol: str, run: Callable[[], AgentOutput | None]
+    ) -> AgentOutput | None:
+        """What a run brings; one that raises is counted, and never stops the others."""
+        core = self._core
         try:
-            output = self._roster.run(task.name, self._context(task, symbol))
+            output = run()
         except Exception as error:  # noqa: BLE001 - one failing agent never stops the others
-            counts.errors += 1
+            core.counters.agents[task.key].errors += 1
             self._failing.add(task.key)
             core.failed(f"{task.key} {symbol}", error)
-            return
+            return None
         self._failing.discard(task.key)
+        return output
+
+    # -- models ----------------------------------------------------------------------------
+
+    def _consult(self, task: _Task, symbol: str) -> str | None:
+        """Ask the agent's models; where that cannot be, why the rules speak ("": by default)."""
+        consulting = self._consulting
+        why = consulting.refusal(task.name)
+        if why is None:
+            why = self._put(task, symbol)
+        if why is not None:
+            self._core.counters.agents[task.key].why = why
+        return why
+
+    def _put(self, task: _Task, symbol: str) -> str | None:
+        """Put the question to the models; why not, where there is nothing to ask."""
+        context = self._context(task, symbol, ages=True)
+        view = self._tried(task, symbol, lambda: self._roster.foreseen(task.name, context))
+        if view is None:
+            return ""
+        due = None
+        if isinstance(view, AllocationView):
+            if not view.legs:
+                return ""
+            due = view
+        asked = self._consulting.ask(task.name, context, self._inputs(task, symbol), due)
+        return None if asked else NOTHING_TO_ASK
+
+    def answered(self, answer: AgentAnswer, answer_id: str) -> None:
+        """What an agent's models said enters; runs that waited for it follow."""
+        taken = self._consulting.take(answer, answer_id)
+        if taken is not None:
+            question, ballot = taken
+            task = self._tasks[question.agent]
+            self._core.counters.agents[task.key].why = ballot.why
+            if self._enabled[task.name]:
+                self._speak(task, question, ballot, answer_id)
+        for name, symbol in self._consulting.released():
+            if self._enabled[name]:
+                self._run(self._tasks[name], symbol)
+
+    def _speak(self, task: _Task, question: AgentQuestion, ballot: Ballot, answer_id: str) -> None:
+        counts, symbol, said = self._core.counters.agents[task.key], question.symbol, ballot.opinion
+        if said is None:
+            self._run_rules(task, symbol, ballot.why, answer_id)
+            return
+        context = self._context(task, symbol)
+        output = self._tried(task, symbol, lambda: self._roster.spoken(task.name, context, said))
         if output is not None:
-            counts.rule += 1
-            self._publish(task, symbol, output)
-        elif task.looks:
-            counts.warming += 1
+            counts.llm += 1
+            inputs = question.inputs
+            self._publish(task, symbol, output, by=ballot.by, parent=answer_id, inputs=inputs)
 
     def _run_on_bar(self, symbol: str) -> bool:
         core, task = self._core, self._deciding
@@ -255,7 +339,7 @@ class Analysis:
         self._publish(task, symbol, output)
         return True
 
-    def _context(self, task: _Task, symbol: str) -> AgentContext:
+    def _context(self, task: _Task, symbol: str, *, ages: bool = False) -> AgentContext:
         """What this agent looks at, and nothing it does not: most runs are on every bar."""
         core, name, now = self._core, task.name, self._core.stamp.now
         technical = regime = sentiment = None
@@ -271,6 +355,7 @@ class Analysis:
             tuple(self._news) if name is SENTIMENT else (),
             self._books.account,
             core.instruments,
+            self._trading.hearing.ages(symbol) if ages and name is TRADING else {},
         )
 
     def _heard(self, symbol: str) -> list[Published | None]:
@@ -278,14 +363,23 @@ class Analysis:
         hearing = self._trading.hearing
         return [hearing.last(source, symbol) for source in (TECHNICAL, REGIME, SENTIMENT)]
 
-    def _publish(self, task: _Task, symbol: str, output: AgentOutput) -> None:
+    def _inputs(self, task: _Task, symbol: str) -> tuple[str, ...]:
+        """Ids of the outputs that a run follows from."""
+        if task.name is not TRADING:
+            return ()
+        return tuple(heard.id for heard in self._heard(symbol) if heard is not None)
+
+    def _publish(
+        self, task: _Task, symbol: str, output: AgentOutput, *, by: str = RULES, why: str = "",
+        parent: str = "", inputs: tuple[str, ...] | None = None,
+    ) -> None:  # fmt: skip
+        """Journal an output and put it on the bus; ``parent`` is the answer it follows from."""
         core, now = self._core, self._core.stamp.now
-        inputs: tuple[str, ...] = ()
-        if task.name is TRADING:
-            inputs = tuple(heard.id for heard in self._heard(symbol) if heard is not None)
-        published = Published(core.journal.new_id("out"), now, task.name, "RULES", inputs, output)
+        if inputs is None:
+            inputs = self._inputs(task, symbol)
+        published = Published(core.journal.new_id("out"), now, task.name, by, inputs, output, why)
         self._spoken[task.key][symbol] = published
-        core.journal.write("agent_output", published.id, "", published)
+        core.journal.write("agent_output", published.id, parent, published)
         core.bus.publish(task.topic, task.key, symbol, published, now)
 
     # -- snapshot --------------------------------------------------------------------------
@@ -293,6 +387,7 @@ class Analysis:
     def dump(self) -> AnalysisState:
         """For a snapshot."""
         return AnalysisState(
+            self._consulting.dump(),
             {name.value: on for name, on in self._enabled.items()},
             list(self._news),
             {name: dict(seen) for name, seen in self._seen.items()},
@@ -307,3 +402,4 @@ class Analysis:
         self._seen = {name: dict(seen) for name, seen in state.seen.items()}
         self._spoken = {name: dict(spoken) for name, spoken in state.spoken.items()}
         self._roster.load(state.roster)
+        self._consulting.load(state.consulting)

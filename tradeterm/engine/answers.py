@@ -41,20 +41,20 @@ class Answers:
         self._out.update((question.id, question) for question in sent)
         return sent
 
-    def take(self, answer: Answer) -> None:
-        """An answer is there; until now its question was open and in every snapshot."""
+    def take(self, answer: Answer, late: AgentAnswer | None = None) -> None:
+        """An answer is there; until now its question was open and in every snapshot.
+
+        ``late``: the votes that came after it when this was recorded.
+        """
         question, now = self._question(answer.question_id), self._core.now
         latency = max(answer.latency, now - question.ts)
         answer = replace(answer, latency=latency)
         if isinstance(question, AgentQuestion) and isinstance(answer, AgentAnswer):
-            answer, late = _parted(question, answer, now)
-            if late is not None:
-                self.take_late(late, question.ts)
+            answer, slow = _parted(question, answer, now)
+            late = late or slow
         self._set(question.id, answer, question.ts)
-
-    def take_late(self, answer: AgentAnswer, asked: int) -> None:
-        """Votes that were too slow for a question of the time ``asked``."""
-        self._set(answer.question_id + LATE, answer, asked)
+        if late is not None:
+            self._set(question.id + LATE, late, question.ts)
 
     def _set(self, name: str, answer: Answer, asked: int) -> None:
         self._waiting[name] = answer

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 
 import msgspec
 from msgspec.structs import replace
 
 from tradeterm.coordinator.coordinator import Coordinator
-from tradeterm.coordinator.degradation import Permission
+from tradeterm.coordinator.degradation import Permission, Source
 from tradeterm.engine.core import Core
-from tradeterm.model.ports import ArbiterAnswer, ArbiterQuestion
+from tradeterm.engine.degrading import Degrading
+from tradeterm.model.ports import Answer, ArbiterAnswer, ArbiterQuestion
 from tradeterm.model.timing import SECOND
 from tradeterm.model.vocabulary import ConflictType, Route, TryOutcome
 from tradeterm.portfolio.portfolio import Portfolio
@@ -39,12 +41,17 @@ class AskingState(msgspec.Struct):
 class Asking:
     """Puts questions out as effects and takes the answers in."""
 
-    def __init__(self, core: Core, portfolio: Portfolio, coordinator: Coordinator) -> None:
+    def __init__(
+        self, core: Core, portfolio: Portfolio, coordinator: Coordinator, degrading: Degrading
+    ) -> None:
         self._core = core
         self._portfolio = portfolio
         self._coordinator = coordinator
+        self._degrading = degrading
         self._questions: dict[str, ArbiterQuestion] = {}
         self._newest: ArbiterQuestion | None = None
+        self.ask_agent: Callable[[], bool] = _nobody
+        """Probes with an agent's question while no conflict ever came up; set by the agents."""
 
     @property
     def _models(self) -> bool:
@@ -86,14 +93,15 @@ class Asking:
 
     def take(self, answer: ArbiterAnswer, answer_id: str) -> ArbiterQuestion | None:
         """Book what it cost; the question it settles, or None: a probe's, or one that has ended."""
-        self._account(answer, answer_id)
+        self.account(answer, answer_id)
         question = self._questions.pop(answer.question_id, None)
         if question is not None and question.route is Route.PROBE:
             self._coordinator.judge(question, answer)
             return None
         return question
 
-    def _account(self, answer: ArbiterAnswer, answer_id: str) -> None:
+    def account(self, answer: Answer, answer_id: str) -> None:
+        """Count an answer's tries and book what they cost, whoever was asked."""
         core, counts, cost = self._core, self._core.counters.llm, answer.cost
         counts.calls += sum(one.outcome.was_sent for one in answer.tries)
         counts.invalid += sum(one.outcome in _INVALID for one in answer.tries)
@@ -116,7 +124,7 @@ class Asking:
     def plan_probe(self) -> None:
         """While failures keep the level down, ask again now and then."""
         timers = self._core.timers
-        if not (self._models and self._coordinator.degradation.is_lowered):
+        if not (self._models and self._coordinator.degradation.is_lowered(Source.LLM)):
             timers.cancel(PROBE_TIMER)
         elif timers.due(PROBE_TIMER) is None:
             pause = self._core.settings.orchestration.degradation.probe
@@ -125,7 +133,9 @@ class Asking:
     def probe(self) -> None:
         """The newest question once more; the answer drives nothing but recovery."""
         core = self._core
-        if self._newest is not None and not self._questions:
+        if self._newest is None:
+            self.ask_agent()
+        elif not self._questions:
             probe = replace(
                 self._newest, id=core.journal.new_id("question"), ts=core.now, route=Route.PROBE
             )
@@ -141,3 +151,8 @@ class Asking:
 
     def load(self, state: AskingState) -> None:
         self._questions, self._newest = dict(state.questions), state.newest
+
+
+def _nobody() -> bool:
+    """Before the agents are there."""
+    return False

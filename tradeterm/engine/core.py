@@ -19,7 +19,7 @@ from tradeterm.market.market import Market
 from tradeterm.model.health import Health
 from tradeterm.model.instruments import Instrument
 from tradeterm.model.messages import Message, SystemEvent
-from tradeterm.model.ports import ArbiterQuestion
+from tradeterm.model.ports import Question
 from tradeterm.model.timing import SECOND
 from tradeterm.model.vocabulary import Breaker, Level, MarketMode, Priority, RunState, Topic
 from tradeterm.settings.settings import Settings
@@ -60,7 +60,7 @@ class Core:
         self.timers = Timers()
         ttl = {t: settings.orchestration.ttl[t] * SECOND for t in Topic}
         self.bus = Bus(ttl, self._handler_failed)
-        self.effects: deque[ArbiterQuestion] = deque()
+        self.effects: deque[Question] = deque()
         self.state = RunState.RUNNING
         self.state_reason = ""
         self.flattening = False

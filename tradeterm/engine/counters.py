@@ -36,6 +36,14 @@ class AgentCounts(msgspec.Struct):
     """Runs without output for lack of closed bars."""
     last: int = 0
     """Market time of the last run."""
+    model: str = ""
+    """Who was asked last; here and below: nothing while no model is configured."""
+    latency: int = 0
+    """Nanoseconds its last answer took."""
+    cost: Decimal = ZERO
+    """USD so far."""
+    why: str = ""
+    """Why the rule version spoke last although a model is configured."""
 
 
 class Noticed(msgspec.Struct):

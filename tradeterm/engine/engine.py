@@ -8,18 +8,23 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from tradeterm.engine.analysis import Analysis
+from tradeterm.engine.answers import Answers
 from tradeterm.engine.approver import Approver
 from tradeterm.engine.asking import PROBE_TIMER
 from tradeterm.engine.books import Books
 from tradeterm.engine.breaking import BREAKER_TIMER, Breaking
 from tradeterm.engine.core import Core
+from tradeterm.engine.degrading import LINK_TIMER
 from tradeterm.engine.fidelity import FIDELITY_TIMER, Fidelity
 from tradeterm.engine.gap import CODES as GAP_CODES
 from tradeterm.engine.gap import Gap, GapEvent
+from tradeterm.engine.ghosts import GHOST_TIMER
 from tradeterm.engine.operator import Operator
+from tradeterm.engine.pricemarks import PRICES_TIMER, PriceMarks
 from tradeterm.engine.quiet import Quiet
 from tradeterm.engine.reconciliation import RECONCILE_TIMER, Reconciliation
 from tradeterm.engine.state import EngineState, hashed, take_over, written
+from tradeterm.engine.telling import Telling
 from tradeterm.engine.trading import Trading
 from tradeterm.market.market import Market
 from tradeterm.model.commands import Command, CommandResult
@@ -31,10 +36,12 @@ from tradeterm.model.market import (
     FeedNotice,
     MarketEvent,
     News,
+    Past,
+    Pulse,
     Trade,
 )
 from tradeterm.model.messages import Row
-from tradeterm.model.ports import ArbiterAnswer, ArbiterQuestion
+from tradeterm.model.ports import AgentAnswer, Answer, Question
 from tradeterm.model.vocabulary import MarketMode
 from tradeterm.risk.engine import RiskEngine
 from tradeterm.settings.settings import Settings
@@ -67,6 +74,7 @@ class Engine:
             core, self.books, self.trading, self.analysis, self.reconciliation, self.breaking
         )
         self.fidelity = Fidelity(core)
+        self.pricemarks = PriceMarks(core)
         self.books.on_filled = self.fidelity.filled
         self._quiet = Quiet(
             core, self.books, self.trading, self.analysis, self.reconciliation, self.breaking
@@ -75,22 +83,30 @@ class Engine:
         core.unreconciled = self.reconciliation.blocks
         self._guarded = self.books.execution.guarded
         self._approver = approver
-        self._answers: dict[str, ArbiterAnswer] = {}
         self._market = market
         self._next_timer = 0
         self._run_next: Callable[[int], None] = self._run_named
         self._inputs = dict.fromkeys(
-            ("trade", "snapshot", "delta", "candle", "news", "notice", "command", "answer"), 0
-        )
+            (
+                "trade", "snapshot", "delta", "candle", "news", "notice", "command", "answer",
+                "pulse", "past",
+            ),
+            0,
+        )  # fmt: skip
+        self._telling = Telling(core, self.analysis, self._inputs)
+        self._answers = Answers(core, self._inputs, self._answered)
         self.gap = Gap(core, self.books, self._inputs)
         self._timed: dict[str, Callable[[], None]] = {
             BREAKER_TIMER: self.breaking.timer,
+            GHOST_TIMER: self.trading.ghosts.due,
+            PRICES_TIMER: self.pricemarks.due,
             RECONCILE_TIMER: self.reconciliation.timer,
             PROBE_TIMER: self.trading.asking.probe,
             "plan": self.trading.rebalancing.plans.due,
             "hodl": self.trading.hodling.buy,
             "mark": self.books.minute_timer,
-            "watch": self.trading.watch_data,
+            "watch": self.trading.degrading.watch_data,
+            LINK_TIMER: self.trading.degrading.look_at_link,
             "day": self.books.day_timer,
         }
         """Timers that need nothing but their moment."""
@@ -99,8 +115,10 @@ class Engine:
             BookDelta: self._delta,
             BookSnapshot: self._snapshot,
             Candle: self._candle,
-            News: self._news,
+            News: self._telling.news,
             FeedNotice: self._notice,
+            Pulse: self._telling.pulse,
+            Past: self._past,
         }
         self._usual = dict(self._handlers)
         self._settling = dict.fromkeys(self.gap.takes, self._settle)
@@ -125,9 +143,18 @@ class Engine:
         return self.core.stamp.input - counts["command"]
 
     @property
-    def effects(self) -> deque[ArbiterQuestion]:
-        """Questions to carry to the advisor."""
+    def effects(self) -> deque[Question]:
+        """Questions to carry to the advisor; the market is held while there are any."""
         return self.core.effects
+
+    @property
+    def open_questions(self) -> list[Question]:
+        """Asked and not answered: effects, and those that were sent out."""
+        return self._answers.open()
+
+    def send_out(self) -> list[Question]:
+        """Take the effects away, to be answered while the market goes on."""
+        return self._answers.send_out()
 
     @property
     def slice_full(self) -> bool:
@@ -159,7 +186,8 @@ class Engine:
         self.core.stamp.now = start
         self.books.deposit(parent)
         self.analysis.schedule(start)
-        self.trading.plan_watch()
+        self.trading.degrading.plan_watch()
+        self.pricemarks.begin(start)
         self.reconciliation.schedule()
         self._approver.begin(self.core.timers)
         self._plan()
@@ -176,8 +204,9 @@ class Engine:
         while index < stop:
             if taken := self._taken_quietly(events, index, stop):
                 index += taken
-                self._inputs["candle"] += taken
                 self._plan()
+            elif (ts := events[index].ts) > self._next_timer:
+                self._run_timers(ts)
             else:
                 index = self._run_each(events, index, index + 1)
             if self.core.effects or self.core.journal.full:
@@ -185,7 +214,12 @@ class Engine:
         return index
 
     def _taken_quietly(self, events: Sequence[MarketEvent], start: int, stop: int) -> int:
-        return 0 if self.gap.open else self._quiet.take(events, start, stop)
+        if self.gap.open or not (taken := self._quiet.take(events, start, stop)):
+            return 0
+        self._inputs["candle"] += taken
+        if self._quiet.leads_on:
+            self._candle(events[start + taken])  # type: ignore[arg-type]  # of bars only
+        return taken + self._quiet.leads_on
 
     def _run_each(self, events: Sequence[MarketEvent], start: int, stop: int) -> int:
         """``run``, one event after the other."""
@@ -224,16 +258,19 @@ class Engine:
         self._plan()
         return result
 
-    def answer(self, answer: ArbiterAnswer) -> None:
-        """The oldest effect was answered; it enters at the question's time plus the latency.
+    def answer(self, answer: Answer, late: AgentAnswer | None = None) -> None:
+        """An open question was answered; it enters at the question's time plus the latency.
 
-        Until now the question was an effect still: a snapshot taken meanwhile holds it.
+        ``late``: recorded votes that came after it.
         """
-        question = self.core.effects.popleft()
-        assert question.id == answer.question_id
-        self._answers[question.id] = answer
-        self.core.timers.set(f"answer:{question.id}", question.ts + answer.latency)
+        self._answers.take(answer, late)
         self._plan()
+
+    def _answered(self, answer: Answer, row_id: str) -> None:
+        if isinstance(answer, AgentAnswer):
+            self.analysis.answered(answer, row_id)
+        else:
+            self.trading.answered(answer, row_id)
 
     # -- market events ---------------------------------------------------------------------
 
@@ -265,7 +302,7 @@ class Engine:
         self._inputs["delta"] += 1
         self._market.on_delta(event)
         if self._market.notices:
-            self._tell()
+            self._telling.notices()
         if event.symbol in self._guarded:
             self._mid_moved(event.symbol)
         if self.trading.watching:
@@ -275,7 +312,7 @@ class Engine:
         self._inputs["snapshot"] += 1
         self._market.on_snapshot(event)
         if self._market.notices:
-            self._tell()
+            self._telling.notices()
         if event.symbol in self._guarded:
             self._mid_moved(event.symbol)
         if self.trading.watching:
@@ -299,13 +336,13 @@ class Engine:
     def _closed(self, candles: list[Candle]) -> None:
         acted = self.analysis.on_closed(candles)
         if self._market.notices:
-            self._tell()
+            self._telling.notices()
         if acted or self._market.next_close != NEVER:
             self._plan()
 
-    def _news(self, event: News) -> None:
-        self._inputs["news"] += 1
-        self.analysis.on_news(event)
+    def _past(self, event: Past) -> None:
+        self._telling.past(event)
+        self._plan()
 
     def _notice(self, event: FeedNotice) -> None:
         self._inputs["notice"] += 1
@@ -313,7 +350,7 @@ class Engine:
             self.gap.notice(event)
             self._take_turns()
         else:
-            self._say(event)
+            self._telling.say(event)
 
     def _take_turns(self) -> None:
         """While a gap is open its market acts on orders alone, and no timer but theirs runs."""
@@ -323,15 +360,6 @@ class Engine:
     def _settle(self, event: GapEvent) -> None:
         self.gap.act(event)
         self._plan()
-
-    def _tell(self) -> None:
-        for notice in self._market.take_notices():
-            self._say(notice)
-
-    def _say(self, notice: FeedNotice) -> None:
-        self.core.counters.notice(notice.code, notice.symbol, notice.text)
-        text = f"{notice.symbol}: {notice.text}" if notice.symbol else notice.text
-        self.core.alert(f"F-{notice.code}", "warning", text)
 
     def _halt_on_failure(self, text: str) -> None:
         self.operator.halt(f"engine fault: {text}", "")
@@ -385,10 +413,7 @@ class Engine:
         if kind == "task":
             self.analysis.run_due(name)
         elif kind == "answer":
-            answer, answer_id = self._answers.pop(rest), self.core.journal.new_id("answer")
-            self._inputs["answer"] += 1
-            self.core.journal.write("answer", answer_id, rest, answer)
-            self.trading.answered(answer, answer_id)
+            self._answers.due(rest)
         elif kind == FIDELITY_TIMER:
             self.fidelity.due(due)
         elif (act := self._timed.get(kind)) is not None:
@@ -415,12 +440,12 @@ class Engine:
 
     def dump(self) -> bytes:
         """The whole state, for a snapshot; taken between inputs."""
-        return msgspec.msgpack.encode(written(self, self._answers))
+        return msgspec.msgpack.encode(written(self, self._answers.dump()))
 
     def load(self, data: bytes) -> None:
         """Continue exactly as the dumped engine would."""
         state = msgspec.msgpack.decode(data, type=EngineState)
         take_over(self, state)
         self._inputs.update(state.inputs)
-        self._answers = dict(state.answers)
+        self._answers.load(state.answers)
         self._take_turns()

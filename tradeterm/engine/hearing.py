@@ -36,6 +36,11 @@ class Hearing:
         message = self._core.bus.latest(topic, symbol, source, self._core.now, window)
         return None if message is None else _published(message)
 
+    def ages(self, symbol: str) -> dict[AgentName, float]:
+        """Seconds since each analyst that is young enough last said so."""
+        found = {agent: self._heard(agent, symbol) for agent in ANALYSTS}
+        return {agent: heard.age for agent, heard in found.items() if heard is not None}
+
     def evidence(self, symbol: str, held: Iterable[str], *, rebalance_pending: bool) -> Evidence:
         """Everything around one symbol; ``held`` are the symbols with open positions."""
         regimes = (self._heard(AgentName.REGIME, name) for name in dict.fromkeys(held))

@@ -146,7 +146,7 @@ def _advisor(engine: Engine) -> str:
     llm = engine.core.settings.llm
     if llm.provider == "rules":
         return "RULES"
-    asked = llm.roles.arbiter.model
+    asked = llm.role("arbiter").model or "RULES"
     if any(question.route in (Route.ADVISOR, Route.PROBE) for question in engine.effects):
         return f"asking {asked}"
     return asked if llm.provider == "litellm" else f"cassette of {asked}"

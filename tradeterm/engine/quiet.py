@@ -17,7 +17,9 @@ that come as a list are somebody else's. Why that is safe:
   timer, order under way, expiry or time exit ends the run before it.
 - The base window has room and stays in its day: nothing is dropped or begun anew.
 
-Whatever does not fit is left alone, bar by bar, to the engine: this path only ever declines.
+Whatever does not fit is left alone, bar by bar, to the engine: this path only ever declines. The
+bar that ends a run (a cross, a stop that moves or fires) is the engine's, too, but the timers
+before it are known like all others of the run: they are moved on together.
 """
 
 from __future__ import annotations
@@ -34,7 +36,8 @@ from tradeterm.engine.breaking import Breaking
 from tradeterm.engine.core import Core
 from tradeterm.engine.reconciliation import RECONCILE_TIMER, Reconciliation
 from tradeterm.engine.timers import NEVER
-from tradeterm.engine.trading import WATCH_TIMER, Trading
+from tradeterm.engine.degrading import WATCH_TIMER
+from tradeterm.engine.trading import Trading
 from tradeterm.market.bars import Bars
 from tradeterm.market.indicators import Ema
 from tradeterm.market.symbol import BARS
@@ -84,6 +87,8 @@ class Quiet:
         self._m = core.market.symbol(core.market.symbols[0])
         self._asked_at = -1
         """The revision of the books at which the venue last agreed."""
+        self.leads_on = False
+        """Whether time was moved to the bar after those taken, too: it comes next, and at once."""
 
     @property
     def possible(self) -> bool:
@@ -109,11 +114,15 @@ class Quiet:
             return 0
         end = _inside(prospect, events, start, min(stop, start + room))
         count, fast, slow = _calm(prospect, events.columns.closes[start:end])
-        end = start + count
-        last = events.columns.stamps[end - 1]
-        if not count or (prospect.look < last and not self._agreed()):
+        if not count:
             return 0
-        self._move_time(prospect, last, events.columns.closes[start:end])
+        end = start + count
+        leads = end < stop and events.columns.stamps[end] <= prospect.until
+        last = events.columns.stamps[end - (not leads)]
+        if prospect.look < last and not self._agreed():
+            return 0
+        self.leads_on = leads
+        self._move_time(prospect, last, events.columns.closes[start : end + leads], count)
         self._move_market(events, start, end)
         prospect.fast.moved(fast, count)
         prospect.slow.moved(slow, count)
@@ -200,7 +209,9 @@ class Quiet:
 
     # -- moving on -------------------------------------------------------------------------
 
-    def _move_time(self, prospect: _Prospect, last: int, closes: Sequence[float]) -> None:
+    def _move_time(
+        self, prospect: _Prospect, last: int, closes: Sequence[float], runs: int
+    ) -> None:
         """The timers up to the bar of ``last``, then the clock, the input count and the runs.
 
         A timer runs before the first bar later than it, so with the bars up to its own time.
@@ -226,7 +237,7 @@ class Quiet:
             core.timers.set(name, due)
         core.stamp.now, core.stamp.input = last, inputs + len(closes)
         counts = core.counters.agents[TRADING_NAME]
-        counts.runs += len(closes)
+        counts.runs += runs
         counts.last = last
 
     def _marks(self, prospect: _Prospect, closes: Sequence[float]) -> int:

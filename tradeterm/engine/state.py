@@ -16,13 +16,14 @@ from tradeterm.engine.counters import Counters
 from tradeterm.engine.fidelity import Prints
 from tradeterm.engine.gap import Away
 from tradeterm.engine.journaling import JournalState
+from tradeterm.engine.pricemarks import PriceMarksState
 from tradeterm.engine.reconciliation import ReconciliationState
 from tradeterm.engine.timers import TimersState
 from tradeterm.engine.trading import TradingState
 from tradeterm.engine.view import EventView
 from tradeterm.market.market import MarketState
 from tradeterm.model.health import Health
-from tradeterm.model.ports import ArbiterAnswer, ArbiterQuestion
+from tradeterm.model.ports import Answer, Question
 from tradeterm.model.vocabulary import RunState
 
 if TYPE_CHECKING:
@@ -48,16 +49,17 @@ class EngineState(msgspec.Struct):
     trading: TradingState
     analysis: AnalysisState
     fidelity: dict[str, Prints]
+    pricemarks: PriceMarksState
     reconciliation: ReconciliationState
     breaking: BreakingState
-    answers: dict[str, ArbiterAnswer]
-    effects: list[ArbiterQuestion]
+    answers: dict[str, Answer]
+    effects: list[Question]
     health: Health | None = None
     away: Away | None = None
     in_gap: bool = False
 
 
-def written(engine: Engine, answers: Mapping[str, ArbiterAnswer]) -> EngineState:
+def written(engine: Engine, answers: Mapping[str, Answer]) -> EngineState:
     """The engine between two inputs; ``answers`` are those that have not entered yet."""
     core = engine.core
     return EngineState(
@@ -77,10 +79,11 @@ def written(engine: Engine, answers: Mapping[str, ArbiterAnswer]) -> EngineState
         trading=engine.trading.dump(),
         analysis=engine.analysis.dump(),
         fidelity=engine.fidelity.dump(),
+        pricemarks=engine.pricemarks.dump(),
         reconciliation=engine.reconciliation.dump(),
         breaking=engine.breaking.dump(),
         answers=dict(answers),
-        effects=list(core.effects),
+        effects=engine.open_questions,
         health=core.health,
         away=engine.gap.away,
         in_gap=engine.gap.open,
@@ -103,6 +106,7 @@ def take_over(engine: Engine, state: EngineState) -> None:
     engine.trading.load(state.trading)
     engine.analysis.load(state.analysis)
     engine.fidelity.load(state.fidelity)
+    engine.pricemarks.load(state.pricemarks)
     engine.reconciliation.load(state.reconciliation)
     engine.breaking.load(state.breaking)
     core.effects.clear()

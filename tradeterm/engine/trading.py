@@ -14,7 +14,8 @@ from tradeterm.engine.approver import Approver
 from tradeterm.engine.asking import Asking, AskingState
 from tradeterm.engine.books import Books
 from tradeterm.engine.core import Core
-from tradeterm.engine.counters import LevelChange
+from tradeterm.engine.degrading import Degrading, DegradingState
+from tradeterm.engine.ghosts import Ghosts, GhostsState
 from tradeterm.engine.hearing import ANALYSTS, Hearing
 from tradeterm.engine.hodling import Hodling, HodlingState
 from tradeterm.engine.judging import Judged, Judging
@@ -32,7 +33,7 @@ from tradeterm.model.vocabulary import (
     AgentName,
     CardState,
     ExitReason,
-    Level,
+    ProposalEnd,
     Purpose,
     ResolutionAction,
     RunState,
@@ -41,13 +42,20 @@ from tradeterm.model.vocabulary import (
 )
 from tradeterm.risk.engine import RiskEngine
 
-WATCH_TIMER = "watch:data"
 #: The entries a signal contradicts: those that still wait for their price are withdrawn.
 _AGAINST: Final = {
     Action.BUY: Side.SELL,
     Action.CLOSE_SHORT: Side.SELL,
     Action.SELL: Side.BUY,
     Action.CLOSE_LONG: Side.BUY,
+}
+
+#: How a card that was not approved ends its proposal.
+_ENDS: Final = {
+    CardState.REJECTED: ProposalEnd.REJECTED,
+    CardState.EXPIRED: ProposalEnd.EXPIRED,
+    CardState.DRIFTED: ProposalEnd.DRIFTED,
+    CardState.VOID: ProposalEnd.VOIDED,
 }
 
 
@@ -60,6 +68,8 @@ class TradingState(msgspec.Struct):
     rebalancing: RebalancingState
     hodling: HodlingState
     judged: list[Judged]
+    ghosts: GhostsState
+    degrading: DegradingState
 
 
 class Trading:
@@ -78,7 +88,9 @@ class Trading:
         self.coordinator = Coordinator(
             core.settings.orchestration, core.journal.new_id, core.settings.risk.correlation
         )
-        self.asking = Asking(core, books.portfolio, self.coordinator)
+        self.degrading = Degrading(core, self.coordinator.degradation)
+        self.asking = Asking(core, books.portfolio, self.coordinator, self.degrading)
+        self.ghosts = Ghosts(core, books)
         self.watching = False
         """Whether a card is pending: prices are compared with it then."""
         self._reopen: dict[str, str] = {}
@@ -107,7 +119,7 @@ class Trading:
         assert isinstance(published, Published)
         for proposal in self.coordinator.release(published.agent, message.symbol, now):
             if self._core.state is not RunState.RUNNING:
-                self._dropped(proposal, self._core.state.value)
+                self._dropped(proposal, self._core.state.value, ProposalEnd.VOIDED)
                 continue
             considered = self.coordinator.reconsider(
                 proposal, self._evidence(proposal.symbol), self._books.account(), now
@@ -115,13 +127,14 @@ class Trading:
             if considered is not None:
                 self._argue(considered)
             else:
-                self._dropped(proposal, "nothing is left to do")
+                self._dropped(proposal, "nothing is left to do", ProposalEnd.VOIDED)
 
-    def _dropped(self, proposal: Proposal, why: str) -> None:
+    def _dropped(self, proposal: Proposal, why: str, end: ProposalEnd) -> None:
         """A proposal ends without an order or a card: say so."""
         self._core.alert(
             "C-DROPPED", "info", f"{proposal.symbol} {proposal.id}: {why}", proposal.id
         )
+        self.ghosts.ended(proposal, end, proposal.id)
 
     def _on_signal(self, message: Message) -> None:
         """A trading decision was published."""
@@ -166,6 +179,7 @@ class Trading:
             verdict = self.judging.margin(proposal.intent, proposal.id)
             considered = self.coordinator.weigh(considered, verdict, core.now)
             if not verdict.allows:
+                self.ghosts.ended(proposal, ProposalEnd.VETOED, verdict.id)
                 return
         if considered.conflict is None:
             self._send(proposal, verdict, proposal.id)
@@ -187,23 +201,25 @@ class Trading:
         core = self._core
         question = self.asking.take(answer, answer_id)
         if question is None:  # a probe's, or a halt ended the argument meanwhile
-            self._show_judgement()
+            self.show_judgement()
             return
         resolution = self.coordinator.resolve(question, answer, core.now)
         core.journal.write("resolution", resolution.id, answer_id, resolution)
         core.count(core.counters.resolved, resolution.action.value)
-        self._show_judgement()
+        self.show_judgement()
         if core.state is not RunState.RUNNING:
-            self._dropped(question.proposal, core.state.value)
+            self._dropped(question.proposal, core.state.value, ProposalEnd.VOIDED)
         elif resolution.action is ResolutionAction.WAIT:
             if not self.coordinator.park(question.proposal, question.conflict, core.now):
-                self._dropped(question.proposal, "has waited long enough")
-        elif resolution.action is not ResolutionAction.ABORT:
+                self._dropped(question.proposal, "has waited long enough", ProposalEnd.WAITED)
+        elif resolution.action is ResolutionAction.ABORT:
+            self.ghosts.ended(question.proposal, ProposalEnd.ABORTED, resolution.id)
+        else:
             self._open_card(question.proposal, question.conflict, resolution)
 
-    def _show_judgement(self) -> None:
+    def show_judgement(self) -> None:
         """An answer was judged: the level may have changed."""
-        self.show_level()
+        self.degrading.judge_budget()
         self.asking.plan_probe()
 
     def _open_card(self, proposal: Proposal, conflict: Conflict, resolution: Resolution) -> None:
@@ -213,6 +229,7 @@ class Trading:
         if intent is not None:
             verdict = self.judging.margin(intent, resolution.id, for_card=True)
             if not verdict.allows:
+                self.ghosts.ended(proposal, ProposalEnd.VETOED, verdict.id)
                 return
             intent = verdict.intent
         price = self._mids().get(proposal.symbol)
@@ -259,7 +276,9 @@ class Trading:
         """End every card (a halt); how many there were."""
         self._reopen.clear()
         for question in self.asking.forget():
-            self._dropped(question.proposal, reason)
+            self._dropped(question.proposal, reason, ProposalEnd.VOIDED)
+        for proposal in self.coordinator.parked():
+            self._dropped(proposal, reason, ProposalEnd.VOIDED)
         ended = self.coordinator.void_all(self._core.now, "halt", reason)
         for card in ended:
             self._card_ended(card, parent)
@@ -270,13 +289,15 @@ class Trading:
         for card in self.coordinator.tick(self._core.now, self._mids()):
             self._card_ended(card, card.parent)
         for proposal in self.coordinator.expire_parked(self._core.now):
-            self._dropped(proposal, "waited its time without being settled")
+            self._dropped(proposal, "waited its time without being settled", ProposalEnd.WAITED)
 
     def _card_ended(self, card: Card, parent: str) -> None:
         core = self._core
         core.journal.write("card", card.id, parent, CardRow.of(card))
         core.count(core.counters.cards, card.state.value)
         self.watching = bool(self.coordinator.pending())
+        if card.state is not CardState.APPROVED:
+            self.ghosts.ended(card.proposal, _ENDS[card.state], card.id, card.intent)
 
     # -- risk and the venue ----------------------------------------------------------------
 
@@ -294,6 +315,7 @@ class Trading:
             return
         request = execution.requests.entry(verdict.intent, core.now, verdict.id, proposal.agent)
         self.judging.send(verdict, request)
+        self.ghosts.ended(proposal, ProposalEnd.SENT, verdict.id, verdict.intent)
 
     def _position_closed(self, position: Position, _fill: str) -> None:
         """The other side is a new proposal with a verdict of its own, once this one is gone."""
@@ -340,41 +362,6 @@ class Trading:
         """What the degradation level still allows."""
         return self.coordinator.degradation.permits(permission)
 
-    # -- level -----------------------------------------------------------------------------
-
-    def watch_data(self) -> None:
-        """Stale data makes the system more careful while it lasts."""
-        core, degradation = self._core, self.coordinator.degradation
-        changed = False
-        for symbol in core.market.symbols:
-            if core.market.stale(symbol, core.now):
-                degradation.hold(f"{symbol} data stale", Level.REDUCED)
-                changed = True
-            elif degradation.holds:
-                degradation.release(f"{symbol} data stale")
-                changed = True
-        if changed:
-            self.show_level()
-        self.plan_watch()
-
-    def plan_watch(self) -> None:
-        """Look at the data's age again when it can have become stale."""
-        core = self._core
-        core.timers.set(WATCH_TIMER, core.market.next_watch(core.now))
-
-    def show_level(self) -> None:
-        """Journal a change of the degradation level."""
-        core, degradation = self._core, self.coordinator.degradation
-        level = degradation.level
-        if level is core.level:
-            return
-        core.level = level
-        cause = degradation.cause or "recovered"
-        core.counters.degradation.append(LevelChange(core.now, level.value, cause))
-        core.journal.write(
-            "level", core.journal.new_id("level"), "", {"level": level.value, "cause": cause}
-        )
-
     def _mids(self) -> dict[str, Decimal]:
         mid = self._books.portfolio.mid
         mids = ((symbol, mid(symbol)) for symbol in self._core.market.symbols)
@@ -391,6 +378,8 @@ class Trading:
             self.rebalancing.dump(),
             self.hodling.dump(),
             list(self.judging.recent),
+            self.ghosts.dump(),
+            self.degrading.dump(),
         )
 
     def load(self, state: TradingState) -> None:
@@ -402,5 +391,6 @@ class Trading:
         self.hodling.load(state.hodling)
         self.judging.recent.clear()
         self.judging.recent.extend(state.judged)
+        self.ghosts.load(state.ghosts)
         self.watching = bool(self.coordinator.pending())
-        self._core.level = self.coordinator.degradation.level
+        self.degrading.load(state.degrading)

@@ -59,6 +59,8 @@ class StatusView(msgspec.Struct, frozen=True):
     run: str = ""
     alarms: int = 0
     """Errors and critical events since the start."""
+    watched: bool = False
+    """The picture is of another process's engine: see ``tradeterm watch``."""
     store_lag: float = 0.0
     """Seconds the newest unacknowledged slice has been waiting."""
 

@@ -21,7 +21,7 @@ from tradeterm.execution.margin import borrowing_share, charged
 from tradeterm.execution.matching import slipped
 from tradeterm.market.book import OrderBook
 from tradeterm.model.instruments import Instrument
-from tradeterm.model.money import ONE, ZERO, exact, ledger_cost
+from tradeterm.model.money import ONE, exact, ledger_cost
 from tradeterm.model.orders import Fill, OrderRequest, Position
 from tradeterm.model.vocabulary import (
     AccountBook,
@@ -51,8 +51,8 @@ class Bar(NamedTuple):
         return Bar(self.ts, self.close, self.close, self.close, self.close)
 
 
-class Taken(NamedTuple):
-    """What a taker gets: (price, size) in turn, and what that rests on."""
+class Quoted(NamedTuple):
+    """What a taker would get: (price, size) in turn, and what that rests on."""
 
     parts: Sequence[tuple[Decimal, Decimal]]
     evidence: Evidence
@@ -70,13 +70,13 @@ class Hindsight:
 
     # -- entry -----------------------------------------------------------------------------
 
-    def taken(self, book: OrderBook, last: float, side: Side, size: Decimal) -> Taken:
+    def quoted(self, book: OrderBook, last: float, side: Side, size: Decimal) -> Quoted:
         """What a market order would get now; no part when nothing is within the collar."""
         if book.ready:
-            return Taken(self._walked(book, side, size), Evidence.BOOK_WALK)
+            return Quoted(self._walked(book, side, size), Evidence.BOOK_WALK)
         if last <= 0:
-            return Taken((), Evidence.BAR_ESTIMATE)
-        return Taken(((self.slipped(exact(last), side), size),), Evidence.BAR_ESTIMATE)
+            return Quoted((), Evidence.BAR_ESTIMATE)
+        return Quoted(((self.slipped(exact(last), side), size),), Evidence.BAR_ESTIMATE)
 
     def _walked(self, book: OrderBook, side: Side, size: Decimal) -> list[tuple[Decimal, Decimal]]:
         best = book.best_ask if side is Side.BUY else book.best_bid
@@ -100,14 +100,14 @@ class Hindsight:
         return slipped(price, side, self._slip, self._instrument.tick)
 
     def opened(
-        self, request: OrderRequest, taken: Taken, now: int, taker: Decimal, rate: Decimal
+        self, request: OrderRequest, quoted: Quoted, now: int, taker: Decimal, rate: Decimal
     ) -> Position | None:
         """The position that those parts make; None without any."""
         position: Position | None = None
-        for price, size in taken.parts:
-            fill = self._fill(request, price, size, now, taker, rate, taken.evidence)
-            side = PositionSide.LONG if request.side is Side.BUY else PositionSide.SHORT
-            share = borrowing_share(side, request.leverage, self._settings.margin.opening)
+        side = PositionSide.LONG if request.side is Side.BUY else PositionSide.SHORT
+        share = borrowing_share(side, request.leverage, self._settings.margin.opening)
+        for price, size in quoted.parts:
+            fill = self._fill(request.side, price, size, now, taker, rate, quoted.evidence)
             carry = ledger_cost(size * price * rate * share)
             if position is None:
                 position = arithmetic.opened(fill, request, carry, trailing=False)
@@ -139,22 +139,19 @@ class Hindsight:
         rate: Decimal,
     ) -> Position:  # fmt: skip
         """The position after all of it was closed at ``price``."""
-        request = OrderRequest(
-            id=position.order_id, symbol=position.symbol, side=position.side.exit,
-            type=_MARKET, size=position.size, purpose=_EXIT, book=AccountBook.MARGIN,
-            parent=position.id, reduce_only=True,
-        )  # fmt: skip
-        fill = self._fill(request, price, position.size, now, taker, rate, Evidence.BAR_ESTIMATE)
+        fill = self._fill(
+            position.side.exit, price, position.size, now, taker, rate, Evidence.BAR_ESTIMATE
+        )
         fill = replace(fill, fee=min(fill.fee, arithmetic.released(position, position.size)))
         return arithmetic.reduced(position, fill, reason)
 
     def _fill(
-        self, request: OrderRequest, price: Decimal, size: Decimal, now: int, taker: Decimal,
-        rate: Decimal, evidence: Evidence,
+        self, side: Side, price: Decimal, size: Decimal, now: int, taker: Decimal, rate: Decimal,
+        evidence: Evidence,
     ) -> Fill:  # fmt: skip
         return Fill(
-            id="", ts=now, order_id=request.id, symbol=request.symbol, side=request.side,
+            id="", ts=now, order_id="", symbol=self._instrument.symbol, side=side,
             book=AccountBook.MARGIN, price=price, size=size,
             fee=ledger_cost(size * price * rate * taker), fee_asset=self._currency, rate=rate,
-            liquidity=Liquidity.TAKER, evidence=evidence, position_id=request.position_id,
+            liquidity=Liquidity.TAKER, evidence=evidence,
         )  # fmt: skip

@@ -17,6 +17,8 @@ from tradeterm.model.market import (
     Candle,
     FeedNotice,
     MarketEvent,
+    Past,
+    Pulse,
     Trade,
 )
 from tradeterm.model.timing import MINUTE, SECOND, timeframe_text
@@ -141,6 +143,15 @@ class Market:
         m.ts = ev.ts
         m.price = ev.close
         return closed
+
+    def on_pulse(self, ev: Pulse) -> None:
+        """The connection is alive: what we have is as new as the market itself."""
+        self.heard = ev.ts
+
+    def on_past(self, ev: Past) -> None:
+        """Candles from before the first event; those that closed here since stay."""
+        self._by_symbol[ev.symbol].recall(ev.candles)
+        self._plan()
 
     def close_due(self, now: int) -> list[Candle]:
         """Candles whose time is over although nothing was traded since, oldest first."""

@@ -149,6 +149,24 @@ class SymbolMarket:
         self.price = base[-1].close
         self.closes += 1
 
+    def recall(self, past: Sequence[Candle]) -> None:
+        """Learn what closed before; own candles that are newer than that stay."""
+        own = [_candle(row, self.symbol, self.base) for row in self.window.rows(self.window.count)]
+        begun, price = self.builder.dump(), self.price
+        self.restart()
+        for window in self.windows.values():
+            window.last_ts = 0
+        by_timeframe: dict[int, list[Candle]] = {}
+        for bar in past:
+            if bar.timeframe in self.windows:
+                by_timeframe.setdefault(bar.timeframe, []).append(bar)
+        self.warm(by_timeframe)
+        for bar in own:
+            self.close(bar)  # one that is not newer is refused
+        if price:
+            self.builder.load(begun)
+            self.price = price
+
     def restart(self) -> None:
         """Forget the candles: the silence was too long to bridge."""
         for window in self.windows.values():
@@ -224,6 +242,11 @@ class SymbolMarket:
             self.windows[timeframe].load(window)
         for aggregator in self.aggregators:
             aggregator.load(state.buckets[aggregator.timeframe])
+
+
+def _candle(row: Row, symbol: str, timeframe: int) -> Candle:
+    ts, opened, high, low, close, volume = row
+    return Candle(ts, symbol, timeframe, opened, high, low, close, volume)
 
 
 def _merged(bucket: Row | None, small: Row | None, span: int) -> Row | None:

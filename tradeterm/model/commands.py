@@ -9,6 +9,7 @@ import msgspec
 
 from tradeterm.model.health import Health
 from tradeterm.model.text import clean
+from tradeterm.model.vocabulary import Drill, Level
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="command"):
@@ -32,6 +33,40 @@ class RejectCard(Command, frozen=True, tag="reject"):
 
 class RejectAll(Command, frozen=True, tag="reject_all"):
     """Refuse every pending card."""
+
+
+class UndoReject(Command, frozen=True, tag="undo_reject"):
+    """Let what was refused last wait again; an approval still has to follow."""
+
+
+class DeferCard(Command, frozen=True, tag="defer"):
+    """Leave a card to its deadline: nothing waits for it any longer; without a key, no trade."""
+
+    card_id: str
+
+
+class EditCard(Command, frozen=True, tag="edit"):
+    """Put a more careful order on a card: smaller, less leverage, or a nearer stop."""
+
+    card_id: str
+    content_hash: str
+    """Of the order the operator saw."""
+    size: Decimal | None = None
+    leverage: Decimal | None = None
+    stop: Decimal | None = None
+
+
+class SetLevel(Command, frozen=True, tag="level"):
+    """Be at least this careful from here on; looser forgives failures, never conditions."""
+
+    level: Level
+
+
+class RunDrill(Command, frozen=True, tag="drill"):
+    """Rehearse a failure for a while; 0 seconds end it. In a simulated market only."""
+
+    drill: Drill
+    seconds: int
 
 
 class ClosePosition(Command, frozen=True, tag="close"):
@@ -160,6 +195,11 @@ class ReportHealth(Command, frozen=True, tag="health"):
 ShellCommand = (
     RejectCard
     | RejectAll
+    | UndoReject
+    | DeferCard
+    | EditCard
+    | SetLevel
+    | RunDrill
     | ClosePosition
     | CloseLosers
     | MoveStop

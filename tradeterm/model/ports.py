@@ -221,8 +221,12 @@ class Advisor(Protocol):
     repeatable: bool
     """True when asking again after a crash gives the same answer."""
 
-    async def settle(self, question: ArbiterQuestion) -> ArbiterAnswer:
-        """Answer one question; raises nothing: an invalid answer has ``valid=False``."""
+    async def settle(self, question: Question) -> Answer:
+        """Answer one question; raises nothing: an invalid answer says so."""
+        ...
+
+    async def interrupted(self, question: Question, latency: int) -> Answer:
+        """The answer to one that was out when the program ended: none, at its reserved cost."""
         ...
 
     def begin(self) -> None:
@@ -253,6 +257,10 @@ class ModelCall(msgspec.Struct, frozen=True, gc=False):
     """It stays on this machine: a key is sent when there is one, and not asked for."""
     prices: tuple[Decimal | None, Decimal | None] = (None, None)
     """USD per million tokens in and out; None: the adapter's own table."""
+    answer_format: str = "text"
+    """How the model is held to the schema: json_schema, json_object or (by the prompt only) text."""
+    question: str = ""
+    """Id of what it is asked for; the model is not told."""
 
 
 class ModelReply(msgspec.Struct, frozen=True, gc=False):

@@ -303,6 +303,17 @@ class ConflictType(StrEnum):
     RISK_CHANGE = "risk_change"
 
 
+class Settle(StrEnum):
+    """Who settles a kind of conflict; from most to least careful."""
+
+    BLOCK = "block"
+    """Nobody: it ends the proposal."""
+    RULE = "rule"
+    """The rule arbiter, whatever models there are."""
+    LLM = "llm"
+    """The role's models, where there are any."""
+
+
 class ResolutionAction(StrEnum):
     """What an arbiter may answer."""
 
@@ -381,6 +392,25 @@ class PlanStatus(StrEnum):
     def is_terminal(self) -> bool:
         """Whether it is over."""
         return self not in (PlanStatus.OPEN, PlanStatus.PAUSED)
+
+
+class Drill(StrEnum):
+    """Failures that can be rehearsed in a simulated market."""
+
+    LLM_OUTAGE = "llm-outage"
+    """Nobody answers."""
+    LLM_GARBAGE = "llm-garbage"
+    """Answers that are none."""
+    STALE_DATA = "stale-data"
+    """The market falls silent."""
+    API_ERRORS = "api-errors"
+    """The exchange's link breaks again and again."""
+    JOURNAL_STALL = "journal-stall"
+    """The book of record cannot be written."""
+    CLOCK_SKEW = "clock-skew"
+    """Our clock and the exchange's disagree."""
+    BUDGET = "budget"
+    """What models may cost today is spent."""
 
 
 class CardState(StrEnum):

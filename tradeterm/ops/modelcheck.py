@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from tradeterm.adapters.advisors.formats import answer_format
 from tradeterm.adapters.advisors.litellm_models import LitellmModels
 from tradeterm.adapters.advisors.opening import ENV_FILE
 from tradeterm.model.ports import ModelCall, ModelReply
@@ -12,6 +13,12 @@ from tradeterm.model.vocabulary import TryOutcome
 from tradeterm.settings.llm import EndpointSettings, LlmSettings, RoleSettings
 
 PING: Final = (("user", 'Answer with the JSON object {"ok": true} and nothing else.'),)
+SCHEMA: Final = {
+    "type": "object",
+    "properties": {"ok": {"type": "boolean"}},
+    "required": ["ok"],
+    "additionalProperties": False,
+}
 #: One small object.
 TOKENS: Final = 50
 REMEDIES: Final = {
@@ -36,12 +43,14 @@ async def check_models(settings: LlmSettings) -> list[dict[str, Any]]:
     if unable:
         remedy = "install the packages of requirements.lock again"
         return [{"what": "litellm", "ok": False, "found": unable, "remedy": remedy}]
-    roles = {"arbiter": settings.roles.arbiter}
-    return [
-        await _check(models, name, role, endpoint)
-        for name, role in roles.items()
-        for endpoint in role.endpoints
-    ]
+    roles = {name: settings.role(name) for name in settings.role_names()}
+    found: list[dict[str, Any]] = []
+    if ruled := [name for name, role in roles.items() if not role.panel]:
+        told = f"no model: {', '.join(ruled)}"
+        found.append({"what": "rules", "ok": True, "found": told})
+    for name, role in roles.items():
+        found += [await _check(models, name, role, endpoint) for endpoint in role.endpoints]
+    return found
 
 
 async def _check(
@@ -54,9 +63,10 @@ async def _check(
         address=endpoint.address,
         key_name=endpoint.api_key_env,
         messages=PING,
-        schema={},
+        schema=SCHEMA,
         temperature=role.temperature,
         max_tokens=TOKENS,
+        answer_format=answer_format(endpoint),
         local=endpoint.is_local,
         prices=(endpoint.input_price, endpoint.output_price),
     )

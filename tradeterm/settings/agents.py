@@ -68,6 +68,8 @@ class TradingDecisionSettings(Section):
     """Percent of equity lost at the stop, fees left out: the size wished for."""
     leverage: Decimal = Field(ge=1, le=5)
     """Leverage wished for at full confidence; 1 at none."""
+    quorum: int = Field(ge=1, le=100)
+    """Percent of the models asked that must have answered validly, in time."""
 
     @model_validator(mode="after")
     def _ordered(self) -> TradingDecisionSettings:

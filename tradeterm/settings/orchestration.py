@@ -8,7 +8,14 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from tradeterm.model.vocabulary import AgentName, ConflictType, ResolutionAction, Topic
+from tradeterm.model.vocabulary import (
+    AgentName,
+    ConflictType,
+    Level,
+    ResolutionAction,
+    Settle,
+    Topic,
+)
 from tradeterm.settings.section import Section
 
 #: Topic → the task that publishes on it.
@@ -28,6 +35,10 @@ class TaskSettings(Section):
     interval: int = Field(ge=1)
     enabled: bool
     run_on_start: bool
+    after: tuple[AgentName, ...]
+    """Agents whose answer a run waits for while their models are being asked."""
+    timeout: float = Field(gt=0, le=300)
+    """A model that takes longer has not answered in time; its answer is kept and counts not."""
 
 
 class ApprovalSettings(Section):
@@ -52,8 +63,22 @@ class ConflictSettings(Section):
     """Percent of the size a verdict must cut for the operator to be asked."""
     wait_ttl: int = Field(ge=1)
     """Seconds a parked proposal stays alive."""
+    settle: dict[ConflictType, Settle]
+    """Who settles which; of a conflict of several types the most careful one decides."""
     fallback: dict[ConflictType, ResolutionAction]
     """When the advisor gave no valid answer."""
+
+
+class HoldSettings(Section):
+    """The level each condition holds, at least, while it lasts."""
+
+    stale_data: Level
+    budget: Level
+    """From ``llm.throttle`` of the day's budget on."""
+    clock: Level
+    """Beyond ``risk.max_clock_skew``."""
+    journal: Level
+    """Unwritable, or behind by more than ``risk.max_journal_lag``."""
 
 
 class DegradationSettings(Section):
@@ -65,6 +90,7 @@ class DegradationSettings(Section):
     """In a row, to recover by one level."""
     probe: int = Field(ge=1)
     """Market seconds between requests that drive nothing but recovery."""
+    holds: HoldSettings
 
     @model_validator(mode="after")
     def _ascending(self) -> DegradationSettings:
@@ -97,15 +123,25 @@ class OrchestrationSettings(Section):
         }
 
     @model_validator(mode="after")
+    def _acyclic(self) -> OrchestrationSettings:
+        order = list(AgentName)
+        for name, task in self.schedule.items():
+            for other in task.after:
+                if order.index(other) >= order.index(name):
+                    raise ValueError(
+                        f"schedule.{name}.after names {other}, which runs no earlier; "
+                        f"the order is {', '.join(order)}"
+                    )
+        return self
+
+    @model_validator(mode="after")
     def _complete(self) -> OrchestrationSettings:
         _all_named("schedule", [a.value for a in AgentName], [a.value for a in self.schedule])
         _all_named("ttl", [t.value for t in Topic], [t.value for t in self.ttl])
         _all_named("lookback", [a.value for a in ANALYSTS], [a.value for a in self.lookback])
-        _all_named(
-            "conflicts.fallback",
-            [c.value for c in ConflictType],
-            [c.value for c in self.conflicts.fallback],
-        )
+        kinds = [c.value for c in ConflictType]
+        _all_named("conflicts.fallback", kinds, [c.value for c in self.conflicts.fallback])
+        _all_named("conflicts.settle", kinds, [c.value for c in self.conflicts.settle])
         for topic, agent in PUBLISHERS.items():
             least = 2 * self.schedule[agent].interval
             if self.ttl[topic] < least:

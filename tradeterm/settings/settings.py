@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import model_validator
+
+from tradeterm.model.vocabulary import AgentName
 from tradeterm.settings.agents import AgentSettings
 from tradeterm.settings.console import ConsoleSettings
 from tradeterm.settings.execution import ExecutionSettings
@@ -31,6 +34,18 @@ class Settings(Section):
     live: LiveSettings
     console: ConsoleSettings
     recording: RecordingSettings
+
+    @model_validator(mode="after")
+    def _one_decides(self) -> Settings:
+        """A rule that runs on every bar cannot stand in for a model that runs by the clock."""
+        on_bar = self.agents.trading_decision.rule == "ema_cross"
+        if on_bar and self.llm.members(AgentName.TRADING.value):
+            raise ValueError(
+                "agents.trading_decision.rule is ema_cross, which decides on every bar, and "
+                "llm.roles.trading_decision has a model: write rule: consensus, or leave the "
+                "model empty"
+            )
+        return self
 
     def effective(self) -> dict[str, Any]:
         """The values in force as plain JSON data, exact: decimals are strings."""

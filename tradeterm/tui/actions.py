@@ -41,6 +41,13 @@ class Action:
     rank: int = 99
     """Place in the footer; those that do not fit are left out from the end."""
 
+    def possible(self, view: ConsoleView, focus: Focus) -> bool:
+        """Whether it makes sense now; who only watches looks, and may halt."""
+        if focus.watching and self.name not in ALWAYS:
+            looks = self.tier is Tier.VIEW and self.group not in _ORDERING
+            return looks and self.when(view, focus)
+        return self.when(view, focus)
+
     @property
     def shown(self) -> str:
         """The keys as people write them."""
@@ -350,6 +357,8 @@ ACTIONS: tuple[Action, ...] = (
 BY_NAME = {action.name: action for action in ACTIONS}
 #: Keys that work whatever is open: modal screens, filters, questions, a terminal too small.
 ALWAYS = frozenset({"halt"})
+#: Groups whose actions are carried out by the engine, though they add no risk.
+_ORDERING = frozenset({"Decide", "Trade", "Market"})
 
 
 def bindings() -> list[Binding]:
@@ -368,7 +377,7 @@ def bindings() -> list[Binding]:
 
 def possible(name: str, view: ConsoleView, focus: Focus) -> bool:
     """Whether the action makes sense now; impossible ones vanish."""
-    return BY_NAME[name].when(view, focus)
+    return BY_NAME[name].possible(view, focus)
 
 
 def footer(view: ConsoleView, focus: Focus) -> list[Action]:
@@ -378,4 +387,4 @@ def footer(view: ConsoleView, focus: Focus) -> list[Action]:
         (each for each in ACTIONS if each.label),
         key=lambda each: 0 if resume_first and each.name == "pause" else each.rank,
     )
-    return [each for each in ranked if each.when(view, focus)]
+    return [each for each in ranked if each.possible(view, focus)]

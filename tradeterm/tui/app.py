@@ -284,7 +284,8 @@ class TradetermApp(OrderKeys):
     async def action_quit(self) -> None:
         working = sum(order.status in WORKING for order in self.view.orders)
         pending = len([card for card in self.view.cards if card.state == "pending"])
-        if self.view.fault or not (self.view.positions or working or pending):
+        at_rest = not (self.view.positions or working or pending)
+        if self.session.watching or self.view.fault or at_rest:
             self.leave(0)
             return
         from tradeterm.tui.screens.confirm import QuitScreen
@@ -319,6 +320,6 @@ class TradetermApp(OrderKeys):
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         focus = self.focus_now()
         for action in actions.ACTIONS:
-            if action.when(self.view, focus) and action.name not in {"command_palette", "back"}:
+            if action.possible(self.view, focus) and action.name not in {"command_palette", "back"}:
                 title = f"{action.name.replace('_', ' ').capitalize()} ({action.shown})"
                 yield SystemCommand(title, action.help, partial(self.run_action, action.name))

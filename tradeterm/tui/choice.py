@@ -51,3 +51,5 @@ class Focus:
     order: OrderView | None = None
     row: str = ""
     """Id of the selected row of the focused pane; empty when it has none."""
+    watching: bool = False
+    """The engine is another process's: nothing can be ordered from here but a halt."""

@@ -254,6 +254,7 @@ class Console(App[int]):
             deck.conflicts.current(),
             deck.orders.current(),
             rows.selected if rows else "",
+            self.session.watching,
         )
 
     def guarded(self, name: str) -> bool:
@@ -423,7 +424,8 @@ class Console(App[int]):
         else:
             action = next((each for each in actions.ACTIONS if event.key in each.keys), None)
             if action and not self.deck.too_small:
-                self.say(f"{actions.key_text(event.key)}: not possible now ({action.help})")
+                why = "only watching" if self.session.watching else "not possible now"
+                self.say(f"{actions.key_text(event.key)}: {why} ({action.help})")
             elif event.is_printable:
                 self.say(f"{event.character} does nothing here · ? shows every key")
 

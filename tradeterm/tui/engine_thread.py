@@ -66,6 +66,11 @@ class EngineThread:
         return self._options
 
     @property
+    def watching(self) -> bool:
+        """It is ours."""
+        return False
+
+    @property
     def store(self) -> Path | None:
         """The book of record, once it is open."""
         return None if self._desk is None else self._desk.store.paths.db

@@ -30,6 +30,11 @@ class EngineSession(Protocol):
         ...
 
     @property
+    def watching(self) -> bool:
+        """Whether another process drives the engine: nothing can be ordered but a halt."""
+        ...
+
+    @property
     def store(self) -> Path | None:
         """The book of record, to be read; None until it is open."""
         ...

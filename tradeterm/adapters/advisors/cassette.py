@@ -1,7 +1,8 @@
 """Conversations with models on file: recorded as they happen, replayed strictly, no network.
 
-One JSON object a line, in order: an ``estimate`` (USD) for every request that was considered, and
-the ``reply`` for every one that was sent, failures included. Keys are in neither.
+One JSON object a line. An ``opening`` for every question that came up (may models be asked, who is
+cooling down), then for every request what was asked and, on a line of its own, what became of it:
+answers, refusals of the budget, faults and time-outs alike. Keys are nowhere in it.
 """
 
 from __future__ import annotations
@@ -9,31 +10,36 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Iterable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NoReturn
 
 import msgspec
 
+from tradeterm.adapters.advisors.gate import Attempt, Gate, Opening
 from tradeterm.errors import CassetteError
-from tradeterm.model.ports import ArbiterAnswer, ModelCall, ModelReply, Models
+from tradeterm.model.money import ZERO
+from tradeterm.model.ports import ModelCall
 
 
 class Line(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
-    """One line of a cassette."""
+    """One line of a cassette: an opening, a request, or what became of one."""
 
-    call: str
+    question: str
+    opening: Opening | None = None
+    call: str = ""
     """Fingerprint of everything that was asked."""
-    of: dict[str, str]
+    of: dict[str, str] = {}
     """What a person wants to know of the call when it does not fit."""
-    estimate: Decimal | None = None
-    reply: ModelReply | None = None
+    messages: tuple[tuple[str, str], ...] = ()
+    attempt: Attempt | None = None
 
 
 def fingerprint(call: ModelCall) -> str:
     """Of role, prompt, schema, model, parameters and messages; not of address or key."""
     told = [
-        call.role, call.prompt, call.model, call.temperature, call.max_tokens,
+        call.role, call.prompt, call.model, call.temperature, call.max_tokens, call.answer_format,
         dict(call.schema), [list(message) for message in call.messages],
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:32]
@@ -47,19 +53,17 @@ def _named(call: ModelCall) -> dict[str, str]:
         "model": call.model,
         "temperature": f"{call.temperature:g}",
         "max_tokens": str(call.max_tokens),
+        "answer_format": call.answer_format,
         "messages": words,
     }
 
 
-def lines_of(answer: ArbiterAnswer) -> int:
-    """How many lines of a cassette an answer took."""
-    return sum(1 + one.outcome.was_considered for one in answer.tries)
-
-
-class RecordingModels:
+class RecordingGate:
     """Passes everything on, and writes down what was asked and what came back."""
 
-    def __init__(self, inner: Models, path: Path, *, begin: bool) -> None:
+    repeatable = False
+
+    def __init__(self, inner: Gate, path: Path, *, begin: bool) -> None:
         """``begin``: this is a new run; raises CassetteError when the file holds another."""
         if begin and path.exists() and path.stat().st_size:
             raise CassetteError(
@@ -68,25 +72,31 @@ class RecordingModels:
         self._inner = inner
         self._path = path
 
+    async def open(self, question: str, role: str) -> Opening:
+        """As the gate is, written down."""
+        opening = await self._inner.open(question, role)
+        self._write(Line(question, opening))
+        return opening
+
+    async def attempt(self, call: ModelCall, seconds: float, spent: Decimal) -> Attempt:
+        """The gate's, written down: the request before it leaves."""
+        name = fingerprint(call)
+        self._write(Line(call.question, None, name, _named(call), call.messages))
+        attempt = await self._inner.attempt(call, seconds, spent)
+        self._write(Line(call.question, None, name, attempt=attempt))
+        return attempt
+
+    async def reservation(self, call: ModelCall) -> Decimal:
+        """The gate's."""
+        return await self._inner.reservation(call)
+
+    def today(self) -> str:
+        """The gate's."""
+        return self._inner.today()
+
     def begin(self) -> None:
-        """As the port does."""
+        """As the gate does."""
         self._inner.begin()
-
-    async def ready(self) -> str:
-        """As the port is."""
-        return await self._inner.ready()
-
-    def estimate(self, call: ModelCall) -> Decimal | None:
-        """The port's, written down."""
-        found = self._inner.estimate(call)
-        self._write(Line(fingerprint(call), _named(call), estimate=found))
-        return found
-
-    async def ask(self, call: ModelCall, seconds: float) -> ModelReply:
-        """The port's, written down."""
-        reply = await self._inner.ask(call, seconds)
-        self._write(Line(fingerprint(call), _named(call), reply=reply))
-        return reply
 
     def finish(self) -> None:
         """Everything is on file."""
@@ -103,64 +113,109 @@ def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-class CassetteModels:
-    """Answers from a recording, in order, and nothing that is not in it."""
+class CassetteGate:
+    """Answers from a recording and gives nothing that is not in it.
 
-    def __init__(self, path: Path, skip: int) -> None:
-        """``skip`` lines were replayed by earlier sessions of the run. Raises CassetteError."""
+    Members of a panel are asked side by side, so calls are found by what they ask, in any order;
+    each line serves once.
+    """
+
+    repeatable = True
+
+    def __init__(self, path: Path, answered: Iterable[str]) -> None:
+        """Questions ``answered`` by earlier sessions of the run are over. Raises CassetteError."""
         self._path = path
-        self._lines = _read(path)
-        self._at = skip
+        self._day = ""
+        self._openings: dict[str, tuple[int, Opening]] = {}
+        self._requests: dict[int, Line] = {}
+        """By line, those that were not asked for yet."""
+        self._attempts: dict[int, Attempt] = {}
+        """By the line of the request."""
+        over = frozenset(answered)
+        for number, line in enumerate(_read(path), start=1):
+            if line.question not in over:
+                self._take(number, line)
+
+    def _take(self, number: int, line: Line) -> None:
+        if line.opening is not None:
+            self._openings[line.question] = (number, line.opening)
+        elif line.attempt is None:
+            self._requests[number] = line
+        else:
+            mine = next(
+                (at for at, request in self._requests.items()
+                 if request.call == line.call and at not in self._attempts), None,
+            )  # fmt: skip
+            if mine is None:
+                self._refuse(number, "is an answer to a request that is not on file")
+            self._attempts[mine] = line.attempt
+
+    async def open(self, question: str, role: str) -> Opening:
+        """How things stood then."""
+        if question not in self._openings:
+            self._refuse(self._end(), f"{question} ({role}) is not recorded")
+        _, opening = self._openings.pop(question)
+        self._day = opening.day
+        return opening
+
+    async def attempt(self, call: ModelCall, seconds: float, spent: Decimal) -> Attempt:
+        """What became of it then; ``seconds`` were kept then."""
+        name = fingerprint(call)
+        number = next((at for at, line in self._requests.items() if line.call == name), None)
+        if number is None:
+            self._mismatch(call)
+        line = self._requests.pop(number)
+        if number not in self._attempts:
+            self._refuse(number, f"was never answered: {_words(line.of)}")
+        return self._attempts.pop(number)
+
+    async def reservation(self, call: ModelCall) -> Decimal:
+        """What is on file was settled."""
+        return ZERO
+
+    def today(self) -> str:
+        """The day of the recording."""
+        return self._day
 
     def begin(self) -> None:
         """Everything is in memory."""
 
-    async def ready(self) -> str:
-        """It always is."""
-        return ""
-
-    def estimate(self, call: ModelCall) -> Decimal | None:
-        """What was estimated then."""
-        return self._next(call, "an estimate").estimate
-
-    async def ask(self, call: ModelCall, seconds: float) -> ModelReply:
-        """What came back then; ``seconds`` were kept then."""
-        reply = self._next(call, "a reply").reply
-        if reply is None:
-            self._refuse("is an estimate; this run asks for a reply")
-        return reply
-
     def finish(self) -> None:
         """The run is over: raises CassetteError when something was never asked."""
-        left = len(self._lines) - self._at
-        if left > 0:
-            self._at += 1
-            of = ", ".join(self._lines[self._at - 1].of.values())
-            self._refuse(f"and {left - 1} more were never asked for ({of})")
+        left = {number: _words(line.of) for number, line in self._requests.items()}
+        left |= {number: question for question, (number, _) in self._openings.items()}
+        if left:
+            first = min(left)
+            more = f" and {len(left) - 1} more were" if len(left) > 1 else " was"
+            self._refuse(first, f"{left[first]}:{more} never asked for")
 
-    def _next(self, call: ModelCall, wanted: str) -> Line:
-        self._at += 1
-        if self._at > len(self._lines):
-            named = ", ".join(_named(call).values())
-            self._refuse(f"is not recorded: the run asks for {wanted} ({named})")
-        line = self._lines[self._at - 1]
-        if line.call != fingerprint(call):
-            asked = _named(call)
-            other = [
-                f"{name} {line.of.get(name, '-')} there, {value} asked"
-                for name, value in asked.items()
-                if line.of.get(name) != value
-            ]
-            self._refuse(f"is another call: {'; '.join(other) or 'another schema'}")
-        if wanted == "an estimate" and line.reply is not None:
-            self._refuse("is a reply; this run asks for an estimate")
-        return line
+    def _mismatch(self, call: ModelCall) -> NoReturn:
+        """Against the nearest: the request of the same question, or the first that is left."""
+        asked = _named(call)
+        of_it = [at for at, line in self._requests.items() if line.question == call.question]
+        if not self._requests:
+            self._refuse(self._end(), f"is not recorded: {call.question} asks {_words(asked)}")
+        number = of_it[0] if of_it else min(self._requests)
+        there = self._requests[number].of
+        other = [
+            f"{name} {there.get(name, '-')} there, {value} asked"
+            for name, value in asked.items()
+            if there.get(name) != value
+        ]
+        self._refuse(number, f"is another call: {'; '.join(other) or 'another schema'}")
 
-    def _refuse(self, why: str) -> NoReturn:
+    def _end(self) -> int:
+        return len(_read(self._path)) + 1
+
+    def _refuse(self, number: int, why: str) -> NoReturn:
         raise CassetteError(
-            f"{self._path}:{self._at}: {why}. The run is not the one that was recorded: use its "
+            f"{self._path}:{number}: {why}. The run is not the one that was recorded: use its "
             "settings and data, or record again with llm.provider=litellm"
         )
+
+
+def _words(of: dict[str, str]) -> str:
+    return ", ".join(of.values())
 
 
 def _read(path: Path) -> list[Line]:

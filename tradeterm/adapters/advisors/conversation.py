@@ -89,6 +89,17 @@ class Topic(Generic[T]):
             question=self.question,
         )
 
+    def judge(self, call: ModelCall, attempt: Attempt) -> tuple[T | None, ModelTry]:
+        """What came back, looked at and written down."""
+        reply, cost = attempt.reply, attempt.cost
+        if reply.outcome is not TryOutcome.VALID:
+            return None, _recorded(call, reply, reply.outcome, cost, reply.fault)
+        try:
+            found = self.check(reply.text)
+        except Unusable as error:
+            return None, _recorded(call, reply, TryOutcome.INVALID, cost, str(error))
+        return found, _recorded(call, reply, TryOutcome.VALID, cost, "")
+
 
 async def converse(
     gate: Gate, opening: Opening, topic: Topic[T], chain: Sequence[EndpointSettings]
@@ -102,7 +113,7 @@ async def converse(
         call = topic.call(step.endpoint, said, step.repair)
         spent = sum((one.cost for one in tries), ZERO)
         attempt = await gate.attempt(call, step.seconds, spent)
-        found, one = _judged(topic, call, attempt)
+        found, one = topic.judge(call, attempt)
         tries.append(one)
         if found is not None:
             return Heard(found, _author(call, attempt.reply), tuple(tries))
@@ -119,17 +130,6 @@ async def interrupted(
     fault = "the program ended while it was out"
     reply = ModelReply(TryOutcome.INTERRUPTED, "", 0)
     return (_recorded(call, reply, reply.outcome, await gate.reservation(call), fault),)
-
-
-def _judged(topic: Topic[T], call: ModelCall, attempt: Attempt) -> tuple[T | None, ModelTry]:
-    reply, cost = attempt.reply, attempt.cost
-    if reply.outcome is not TryOutcome.VALID:
-        return None, _recorded(call, reply, reply.outcome, cost, reply.fault)
-    try:
-        found = topic.check(reply.text)
-    except Unusable as error:
-        return None, _recorded(call, reply, TryOutcome.INVALID, cost, str(error))
-    return found, _recorded(call, reply, TryOutcome.VALID, cost, "")
 
 
 def _author(call: ModelCall, reply: ModelReply) -> str:

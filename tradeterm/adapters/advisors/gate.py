@@ -58,6 +58,10 @@ class Gate(Protocol):
         """The most that a request can have cost."""
         ...
 
+    def today(self) -> str:
+        """Wall-clock UTC day on which costs are booked."""
+        ...
+
     def begin(self) -> None:
         """Load what takes time, without waiting for it."""
         ...
@@ -89,7 +93,7 @@ class OpenGate:
     async def open(self, question: str, role: str) -> Opening:
         """As the budget and the cool-downs have it."""
         budget = self._budget
-        budget.turn(self._day())
+        budget.turn(self.today())
         unasked = budget.exhausted(role) or await self._models.ready()
         resting = self._cooldowns.resting(self._clock())
         return Opening(budget.day, unasked, budget.throttled(role), resting)
@@ -117,6 +121,10 @@ class OpenGate:
         if call.prices == (None, None) and await self._models.ready():
             return ZERO
         return self._estimate(call) or ZERO
+
+    def today(self) -> str:
+        """By the clock of this machine."""
+        return self._day()
 
     def begin(self) -> None:
         """Load the library."""

@@ -19,6 +19,7 @@ from pathlib import Path
 from time import perf_counter_ns
 from typing import Any, Final
 
+from tradeterm.adapters.advisors.formats import response_format
 from tradeterm.adapters.advisors.keys import find_key
 from tradeterm.adapters.advisors.wire import Guard, Wire, guarded
 from tradeterm.errors import ConfigError
@@ -29,12 +30,12 @@ from tradeterm.model.vocabulary import TryOutcome
 
 log = logging.getLogger(__name__)
 
-#: Providers that take ``response_format: json_object``. litellm's own table is not to be trusted.
-JSON_MODE: Final = frozenset({"openai", "deepseek", "openrouter"})
 #: Reached through its OpenAI-compatible door: litellm's own adapter sends unguarded requests.
 OLLAMA: Final = "ollama"
 #: Reached through the OpenAI SDK; the others through litellm's own handler.
 OPENAI: Final = "openai"
+#: Adds its own version to an address.
+ANTHROPIC: Final = "anthropic"
 MILLION: Final = Decimal(1_000_000)
 #: No tokenizer is right for every model: three bytes a token is more than any of them needs.
 BYTES_PER_TOKEN: Final = 3
@@ -154,14 +155,12 @@ async def _send(call: ModelCall, key: str | None, wire: Wire, seconds: float) ->
     provider, _, name = call.model.partition("/")
     if provider == OLLAMA:
         provider = OPENAI
-    options: dict[str, Any] = {}
-    if provider in JSON_MODE:
-        options["response_format"] = {"type": "json_object"}
+    options = response_format(call.answer_format, call.role, call.schema)
     async with guarded(wire) as guard, asyncio.timeout(seconds):
         return await litellm.acompletion(
             model=f"{provider}/{name}",
             messages=[{"role": role, "content": text} for role, text in call.messages],
-            api_base=call.address,
+            api_base=call.address.removesuffix("/v1") if provider == ANTHROPIC else call.address,
             api_key=key or "none",
             temperature=call.temperature,
             max_tokens=call.max_tokens,
@@ -218,6 +217,8 @@ def _failure(error: BaseException, wire: Wire, seconds: float) -> tuple[TryOutco
         return TryOutcome.CUT, "the connection broke inside the answer"
     if wire.status:
         return TryOutcome.FAILED, "the body is no answer of a model"
+    if wire.sent:
+        return TryOutcome.FAILED, "the connection was closed without an answer"
     return TryOutcome.UNREACHABLE, f"no connection ({type(error).__name__})"
 
 
@@ -286,7 +287,10 @@ def _body(wire: Wire) -> dict[str, Any]:
 
 def _unfinished(wire: Wire) -> bool:
     """Whether the provider does not say that the answer ended; litellm calls that normal."""
-    choices = _body(wire).get("choices")
+    body = _body(wire)
+    if "content" in body:  # Anthropic's dialect
+        return body.get("stop_reason") is None
+    choices = body.get("choices")
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
         return False
     return choices[0].get("finish_reason") is None

@@ -16,11 +16,11 @@ from tradeterm.adapters.advisors.conversation import (
     converse,
     interrupted,
 )
-from tradeterm.adapters.advisors.gate import Gate, Opening
-from tradeterm.adapters.advisors.opinions import agent_prompt, opinion
+from tradeterm.adapters.advisors.gate import Gate
 from tradeterm.adapters.advisors.prompting import arbiter_prompt
 from tradeterm.adapters.advisors.rules import RulesAdvisor
 from tradeterm.adapters.advisors.settlement import arbiter_answer
+from tradeterm.adapters.advisors.unanswered import RESTARTED, unasked, unsettled
 from tradeterm.model.opinions import Opinion
 from tradeterm.model.ports import (
     AgentAnswer,
@@ -32,11 +32,10 @@ from tradeterm.model.ports import (
     Question,
 )
 from tradeterm.model.text import clean
-from tradeterm.model.vocabulary import ResolutionAction, ResolvedBy, Route
+from tradeterm.model.vocabulary import ResolutionAction, Route
 from tradeterm.settings.llm import EndpointSettings, LlmSettings
 
 ARBITER: Final = "arbiter"
-RESTARTED: Final = "interrupted by a restart"
 Chains = Sequence[Sequence[EndpointSettings]]
 
 
@@ -68,8 +67,7 @@ class ModelAdvisor:
             return answer
         topic = self._settlement(question)
         tries = await interrupted(self._gate, topic, self._role.panel[0])
-        opening = await self._gate.open(question.id, ARBITER)
-        return replace(answer, tries=tries, prompt=topic.prompt.name, day=opening.day)
+        return replace(answer, tries=tries, prompt=topic.prompt.name, day=self._gate.today())
 
     def begin(self) -> None:
         """Load what takes time."""
@@ -138,26 +136,28 @@ class ModelAdvisor:
         opening = await self._gate.open(question.id, question.agent)
         if opening.unasked or not poll.chains:
             why = opening.unasked or "no model is configured"
-            return _unasked(question, why, opening.day)
+            return unasked(question, why, LEAST_LATENCY, opening.day)
         heard = await asyncio.gather(
             *(converse(self._gate, opening, poll.topic, chain) for chain in poll.chains)
         )
         if not any(one.was_sent for one in heard):
-            return _unasked(question, f"no model can be asked: {heard[0].fault}", opening.day)
-        return _answer(question, poll.topic, tuple(map(_vote, heard)), opening)
+            why = f"no model can be asked: {heard[0].fault}"
+            return unasked(question, why, LEAST_LATENCY, opening.day)
+        return _answer(question, poll.topic, tuple(map(_vote, heard)), opening.day)
 
     async def _interrupted_poll(self, question: AgentQuestion, latency: int) -> AgentAnswer:
         poll = self._poll(question)
         if question.route not in (Route.ADVISOR, Route.PROBE) or not poll.chains:
-            return replace(_unasked(question, RESTARTED, ""), latency=latency)
+            return unasked(question, RESTARTED, latency)
         votes = []
         for chain in poll.chains:
             tries = await interrupted(self._gate, poll.topic, chain)
             votes.append(MemberVote(chain[0].model, None, latency, tries, RESTARTED))
-        opening = await self._gate.open(question.id, question.agent)
-        return _answer(question, poll.topic, tuple(votes), opening)
+        return _answer(question, poll.topic, tuple(votes), self._gate.today())
 
     def _poll(self, question: AgentQuestion) -> _Poll:
+        from tradeterm.adapters.advisors.opinions import agent_prompt, opinion
+
         role = self._settings.role(question.agent)
         topic = Topic(
             question.id,
@@ -178,29 +178,12 @@ class _Poll:
     chains: Chains
 
 
-def unsettled(question: ArbiterQuestion, name: str, why: str, latency: int) -> ArbiterAnswer:
-    """No valid answer: orchestration.conflicts.fallback applies."""
-    return ArbiterAnswer(
-        question_id=question.id,
-        action=ResolutionAction.WAIT,
-        by=ResolvedBy.FALLBACK,
-        model=name,
-        confidence=0.0,
-        reasoning=why,
-        size_reduction=0.0,
-        leverage=None,
-        entry=None,
-        latency=latency,
-        valid=False,
-    )
-
-
 def _vote(heard: Heard[Opinion]) -> MemberVote:
     return MemberVote(heard.model, heard.found, heard.latency, heard.tries, heard.fault)
 
 
 def _answer(
-    question: AgentQuestion, topic: Topic[Opinion], votes: tuple[MemberVote, ...], opening: Opening
+    question: AgentQuestion, topic: Topic[Opinion], votes: tuple[MemberVote, ...], day: str
 ) -> AgentAnswer:
     return AgentAnswer(
         question_id=question.id,
@@ -208,17 +191,5 @@ def _answer(
         latency=max(vote.latency for vote in votes),
         votes=votes,
         prompt=topic.prompt.name,
-        day=opening.day,
-    )
-
-
-def _unasked(question: AgentQuestion, why: str, day: str) -> AgentAnswer:
-    return AgentAnswer(
-        question_id=question.id,
-        agent=question.agent,
-        latency=LEAST_LATENCY,
         day=day,
-        unasked=why,
     )
-
-

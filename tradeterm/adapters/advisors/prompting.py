@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
+
+from pydantic import BaseModel
 
 from tradeterm.adapters.advisors.settlement import Settlement
 from tradeterm.coordinator.briefing import facts
@@ -37,12 +40,42 @@ class Prompt:
 
 def arbiter_prompt(question: ArbiterQuestion) -> Prompt:
     """The arbiter's, about this question; it holds no date."""
-    schema = Settlement.model_json_schema()
-    told = json.dumps(facts(question), ensure_ascii=False, indent=1)
-    system = _template(ARBITER).replace("{schema}", json.dumps(schema))
+    return prompt_of(ARBITER, Settlement, facts(question))
+
+
+def prompt_of(name: str, kind: type[BaseModel], told: Mapping[str, Any]) -> Prompt:
+    """The template ``name`` with the schema of ``kind``, and what is ``told`` as delimited data."""
+    schema = schema_of(kind)
+    system = _template(name).replace("{schema}", _compact(schema))
     # Inside the delimiters no text of ours or others can close them.
-    user = f"<facts>\n{told.replace('<', '‹').replace('>', '›')}\n</facts>"
-    return Prompt(ARBITER, schema, (("system", system), ("user", user)))
+    user = f"<facts>\n{_compact(told).replace('<', '‹').replace('>', '›')}\n</facts>"
+    return Prompt(name, schema, (("system", system), ("user", user)))
+
+
+def schema_of(kind: type[BaseModel]) -> dict[str, Any]:
+    """What the type takes, without the titles and defaults that only cost tokens."""
+    found: dict[str, Any] = _trimmed(kind.model_json_schema())
+    return found
+
+
+def _trimmed(node: Any) -> Any:
+    if isinstance(node, list):
+        return [_trimmed(inner) for inner in node]
+    if not isinstance(node, dict):
+        return node
+    names = node.get("properties")
+    kept = {
+        key: _trimmed(inner)
+        for key, inner in node.items()
+        if key not in ("title", "default", "properties") and not (key == "description" and names)
+    }
+    if names is not None:
+        kept["properties"] = {name: _trimmed(inner) for name, inner in names.items()}
+    return kept
+
+
+def _compact(told: Any) -> str:
+    return json.dumps(told, ensure_ascii=False, separators=(",", ":"))
 
 
 def repairing(messages: Messages, said: str, fault: str) -> Messages:

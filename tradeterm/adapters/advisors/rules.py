@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tradeterm.model.ports import ArbiterAnswer, ArbiterQuestion
+from tradeterm.adapters.advisors.unanswered import interrupted, unasked
+from tradeterm.model.ports import (
+    AgentQuestion,
+    Answer,
+    ArbiterAnswer,
+    ArbiterQuestion,
+    Question,
+)
 from tradeterm.model.timing import SECOND
 from tradeterm.model.vocabulary import (
     AgentName,
@@ -57,9 +64,15 @@ class RulesAdvisor:
         """Thinks for ``latency`` seconds of market time."""
         self._latency = int(settings.latency * SECOND)
 
-    async def settle(self, question: ArbiterQuestion) -> ArbiterAnswer:
-        """Answer by rule."""
+    async def settle(self, question: Question) -> Answer:
+        """Answer by rule; an agent's rules are its own."""
+        if isinstance(question, AgentQuestion):
+            return unasked(question, "no model is configured", self._latency)
         return self.answer(question)
+
+    async def interrupted(self, question: Question, latency: int) -> Answer:
+        """Rules are never out; for the port's sake."""
+        return interrupted(question, self.name, latency)
 
     def begin(self) -> None:
         """Nothing is to be loaded."""

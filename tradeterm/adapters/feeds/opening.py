@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tradeterm.errors import UsageError
 from tradeterm.model.market import Feed
+from tradeterm.settings.live import LiveSettings
 from tradeterm.settings.market import MarketSettings
 
 
@@ -13,14 +14,15 @@ def open_feed(
     spec: str,
     settings: MarketSettings,
     *,
+    live: LiveSettings | None = None,
     seed: int | None = None,
     symbols: tuple[str, ...] | None = None,
     on_bad: str = "skip",
 ) -> Feed:
-    """The feed that ``sim`` or ``replay:PATH`` names.
+    """The feed that ``sim``, ``live`` or ``replay:PATH`` names. Nothing is contacted yet.
 
-    ``seed`` None means the configured one; ``symbols`` None means the configured ones (sim) or
-    all in the files (replay); ``on_bad`` is ``skip`` or ``refuse``. Raises UsageError, ConfigError
+    ``seed`` None means the configured one; ``symbols`` None means the configured ones (sim, live)
+    or all in the files (replay); ``live`` is needed for a live market only; ``on_bad`` is ``skip`` or ``refuse``. Raises UsageError, ConfigError
     or DataError.
     """
     if on_bad not in {"skip", "refuse"}:
@@ -31,6 +33,10 @@ def open_feed(
 
         chosen = settings.simulation.seed if seed is None else seed
         return SimulatedFeed(settings, seed=chosen, symbols=symbols or settings.symbols)
+    if kind == "live" and not rest and live is not None:
+        from tradeterm.adapters.feeds.live.feed import LiveFeed
+
+        return LiveFeed(live, settings, symbols or settings.symbols)
     if kind == "replay" and rest:
         from tradeterm.adapters.feeds.replay import ReplayFeed
         from tradeterm.adapters.tape.recorded import open_recorded
@@ -39,4 +45,7 @@ def open_feed(
         return recorded or ReplayFeed(
             Path(rest), settings, symbols=symbols, on_bad="refuse" if on_bad == "refuse" else "skip"
         )
-    raise UsageError(f"--feed {spec!r} is not known; write sim, or replay:PATH of a file or folder")
+    raise UsageError(
+        f"--feed {spec!r} is not known; write sim, live, or replay:PATH of a file or "
+        "folder"
+    )

@@ -23,7 +23,9 @@ def open_plain(path: Path, offset: int = 0) -> BinaryIO:
             import zstandard
 
             raw = path.open("rb")
-            reader = zstandard.ZstdDecompressor().stream_reader(raw, closefd=True)
+            reader = zstandard.ZstdDecompressor().stream_reader(
+                raw, read_across_frames=True, closefd=True
+            )
             stream = cast(BinaryIO, io.BufferedReader(cast(io.RawIOBase, reader), _READ))
         else:
             stream = path.open("rb")

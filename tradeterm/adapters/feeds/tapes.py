@@ -12,8 +12,21 @@ import msgspec
 from tradeterm.adapters.feeds.plain import open_plain, unpack_errors, unreadable
 from tradeterm.adapters.feeds.rows import BadRows, OnBad
 from tradeterm.adapters.feeds.sources import SourceMark, Steps
+from tradeterm.adapters.tape.lines import (
+    CandleLine,
+    DeltaLine,
+    NewsLine,
+    NoticeLine,
+    PastLine,
+    PulseLine,
+    SnapLine,
+    TradeLine,
+    decode_line,
+    event_of,
+)
 from tradeterm.errors import DataError
 from tradeterm.model.market import BookDelta, BookSnapshot, Candle, Levels, MarketEvent, Trade
+from tradeterm.model.text import clean
 from tradeterm.model.timing import SECOND
 
 #: Lines read at a time, and lines looked at beforehand for symbols and steps.
@@ -22,37 +35,6 @@ _SYMBOL: Final = re.compile(r"[A-Z0-9]{2,10}/[A-Z0-9]{2,10}")
 _INF: Final = float("inf")
 #: Stands for the rest of a packed file that cannot be unpacked.
 _CUT: Final = b"\0"
-
-
-class _Line(msgspec.Struct, tag_field="t", gc=False):
-    ts: int
-    s: str
-
-
-class _Snap(_Line, tag="snap", gc=False):
-    b: tuple[tuple[float, float], ...]
-    a: tuple[tuple[float, float], ...]
-
-
-class _Delta(_Line, tag="delta", gc=False):
-    b: tuple[tuple[float, float], ...] = ()
-    a: tuple[tuple[float, float], ...] = ()
-
-
-class _Trade(_Line, tag="trade", gc=False):
-    p: float
-    q: float
-    side: str
-    id: str = ""
-
-
-class _Candle(_Line, tag="candle", gc=False):
-    tf: int
-    o: float
-    h: float
-    l: float  # noqa: E741  (the tape's own key)
-    c: float
-    v: float
 
 
 class _Head(msgspec.Struct, gc=False):
@@ -70,7 +52,6 @@ class _Head(msgspec.Struct, gc=False):
     a: list[tuple[str | float, str | float]] = []
 
 
-_LINES: Final = msgspec.json.Decoder(_Snap | _Delta | _Trade | _Candle, strict=False)
 _HEADS: Final = msgspec.json.Decoder(_Head)
 
 
@@ -180,32 +161,49 @@ class TapeSource:
     def _event(self, line: bytes) -> MarketEvent | None:
         if line.isspace():
             return None
-        row = _LINES.decode(line)
+        row = decode_line(line)
         symbol, ts, last = row.s, row.ts, self._last
+        if isinstance(row, NewsLine | NoticeLine | PulseLine):
+            return self._aside(row)
         if symbol not in self._symbols:
             if symbol not in self.steps:
                 raise _BadLine(f"symbol {symbol!r} does not occur in the tape's beginning")
             return None
         if ts < last.get("", 1):
             raise _BadLine(f"time goes back from {last.get('', 0)} to {ts}")
-        if isinstance(row, _Trade):
+        if isinstance(row, TradeLine):
             if not (0.0 < row.p < _INF and 0.0 < row.q < _INF):
                 raise _BadLine(f"price {row.p} or size {row.q} is not a positive number")
             if row.side not in {"buy", "sell"}:
                 raise _BadLine(f"side {row.side!r} is neither buy nor sell")
             event: MarketEvent = Trade(ts, symbol, row.p, row.q, row.side, row.id)
-        elif isinstance(row, _Delta):
+        elif isinstance(row, DeltaLine):
             _check_levels(row.b)
             _check_levels(row.a)
             event = BookDelta(ts, symbol, row.b, row.a)
-        elif isinstance(row, _Snap):
+        elif isinstance(row, SnapLine):
             event = _snapshot(row)
+        elif isinstance(row, PastLine):
+            event = event_of(row)
         else:
             event = self._candle(row)
         last[""] = ts
         return event
 
-    def _candle(self, row: _Candle) -> Candle:
+    def _aside(self, row: NewsLine | NoticeLine | PulseLine) -> MarketEvent | None:
+        """What is no price; of a symbol that was not chosen only what concerns all of them."""
+        if row.ts < self._last.get("", 1):
+            raise _BadLine(f"time goes back from {self._last.get('', 0)} to {row.ts}")
+        if row.s and row.s not in self._symbols:
+            return None
+        self._last[""] = row.ts
+        if isinstance(row, NewsLine):
+            row.text, row.source = clean(row.text), clean(row.source)
+        elif isinstance(row, NoticeLine):
+            row.text, row.code = clean(row.text), clean(row.code)
+        return event_of(row)
+
+    def _candle(self, row: CandleLine) -> Candle:
         values = (row.o, row.h, row.l, row.c)
         if not all(0.0 < value < _INF for value in values) or not 0.0 <= row.v < _INF:
             raise _BadLine("a price is not a positive number, or the volume is negative")
@@ -245,7 +243,7 @@ class TapeSource:
 
 def decimals(value: str | float) -> int:
     """Decimals a number is written with, trailing zeros not counted."""
-    text = value if isinstance(value, str) else f"{value:.10f}"
+    text = value if isinstance(value, str) and "e" not in value else f"{float(value):.10f}"
     _, point, rest = text.partition(".")
     return len(rest.rstrip("0")) if point and rest.isdigit() else 0
 
@@ -256,7 +254,7 @@ def _check_levels(levels: Levels) -> None:
             raise _BadLine(f"level {price} × {size} is not a positive price and a size")
 
 
-def _snapshot(row: _Snap) -> BookSnapshot:
+def _snapshot(row: SnapLine) -> BookSnapshot:
     _check_levels(row.b)
     _check_levels(row.a)
     bids = tuple(sorted(row.b, reverse=True))

@@ -327,8 +327,8 @@ class Reader:
         return found[::-1]
 
     def all_answers(self) -> list[StoredRow]:
-        """The arbiter's answers of every run in the file, oldest first."""
-        return self._rows("WHERE kind = 'answer' ORDER BY seq")
+        """Answers of models and arbiters, of every run in the file, oldest first."""
+        return self._rows("WHERE kind IN ('answer', 'agent_answer') ORDER BY seq")
 
     def rows_after(self, seq: int, until: int | None = None) -> Iterator[StoredRow]:
         """Rows ``seq`` + 1 … ``until`` (default: the end of the run), page by page."""

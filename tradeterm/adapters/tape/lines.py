@@ -18,6 +18,8 @@ from tradeterm.model.market import (
     Levels,
     MarketEvent,
     News,
+    Past,
+    Pulse,
     Trade,
 )
 
@@ -72,6 +74,7 @@ class NewsLine(Line, tag="news", gc=False):
     source: str
     text: str
     assets: tuple[str, ...] = ()
+    id: str = ""
 
 
 class NoticeLine(Line, tag="notice", gc=False):
@@ -81,7 +84,19 @@ class NoticeLine(Line, tag="notice", gc=False):
     text: str
 
 
-AnyLine = SnapLine | DeltaLine | TradeLine | CandleLine | NewsLine | NoticeLine
+class PulseLine(Line, tag="pulse", gc=False):
+    """The connection was alive."""
+
+
+class PastLine(Line, tag="past", gc=False):
+    """Warm-up: ``[close, tf, "o", "h", "l", "c", "v"]`` of each candle, by timeframe."""
+
+    candles: tuple[tuple[int, int, float, float, float, float, float], ...]
+
+
+AnyLine = (
+    SnapLine | DeltaLine | TradeLine | CandleLine | NewsLine | NoticeLine | PulseLine | PastLine
+)
 decode_line = msgspec.json.Decoder(AnyLine, strict=False).decode
 _split = msgspec.json.Decoder(AnyLine, strict=False).decode_lines
 
@@ -112,16 +127,24 @@ def line(event: MarketEvent) -> bytes:
             f'"c":"{event.close!r}","v":"{event.volume!r}"}}\n'
         ).encode()
     if isinstance(event, News):
-        return _encode(NewsLine(event.ts, "", event.source, event.text, event.assets)) + b"\n"
+        told = NewsLine(event.ts, "", event.source, event.text, event.assets, event.id)
+        return _encode(told) + b"\n"
+    if isinstance(event, Pulse):
+        return _encode(PulseLine(event.ts, event.symbol)) + b"\n"
+    if isinstance(event, Past):
+        candles = ",".join([_candle(candle) for candle in event.candles])
+        return (
+            f'{{"ts":{event.ts},"s":{_quoted(event.symbol)},"t":"past","candles":[{candles}]}}\n'
+        ).encode()
     return _encode(NoticeLine(event.ts, event.symbol, event.code, event.text)) + b"\n"
 
 
 def decode(lines: bytes) -> list[MarketEvent]:
     """The events of lines that ``encode`` wrote; raises msgspec.DecodeError for any other."""
-    return [event(row) for row in _split(lines)]
+    return [event_of(row) for row in _split(lines)]
 
 
-def event(row: AnyLine) -> MarketEvent:
+def event_of(row: AnyLine) -> MarketEvent:
     """What a line says, unjudged."""
     if isinstance(row, DeltaLine):
         return BookDelta(row.ts, row.s, row.b, row.a)
@@ -132,8 +155,20 @@ def event(row: AnyLine) -> MarketEvent:
     if isinstance(row, CandleLine):
         return Candle(row.ts, row.s, row.tf, row.o, row.h, row.l, row.c, row.v)
     if isinstance(row, NewsLine):
-        return News(row.ts, row.source, row.text, row.assets)
+        return News(row.ts, row.source, row.text, row.assets, row.id)
+    if isinstance(row, PulseLine):
+        return Pulse(row.ts, row.s)
+    if isinstance(row, PastLine):
+        candles = tuple([Candle(close, row.s, *figures) for close, *figures in row.candles])
+        return Past(row.ts, row.s, candles)
     return FeedNotice(row.ts, row.s, row.code, row.text)
+
+
+def _candle(candle: Candle) -> str:
+    return (
+        f'[{candle.ts},{candle.timeframe},"{candle.open!r}","{candle.high!r}","{candle.low!r}",'
+        f'"{candle.close!r}","{candle.volume!r}"]'
+    )
 
 
 def _levels(levels: Levels) -> str:

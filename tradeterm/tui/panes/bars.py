@@ -68,7 +68,7 @@ def status_groups(status: StatusView, width: int) -> list[Line]:
         return [(("PAPER", "accent+bold"),), state, *unknown]
     roomy = width >= 100
     groups = [
-        (("PAPER ", "accent+bold"), *_market(status, roomy)),
+        (("PAPER ", "accent+bold"), *_watching(status), *_market(status, roomy)),
         state,
         ((status.level, ROLES.get(status.level, "text") + "+bold"),),
         *_money(status, roomy),
@@ -88,6 +88,10 @@ def status_groups(status: StatusView, width: int) -> list[Line]:
     if status.alarms:
         groups.append(((f"{status.alarms} alarms", "error"),))
     return groups
+
+
+def _watching(status: StatusView) -> Line:
+    return (("WATCHING ", "warn+bold"),) if status.watched else ()
 
 
 def _market(status: StatusView, roomy: bool) -> Line:
@@ -137,7 +141,10 @@ class Banner(Bar):
         return view.fault
 
     def inside(self, width: int, height: int) -> list[Line]:
-        text = f" ENGINE FAULT  {self.view.fault}  – nothing trades any more; q quits"
+        if self.view.status.watched:
+            text = f" NO PICTURE  {self.view.fault}"
+        else:
+            text = f" ENGINE FAULT  {self.view.fault}  – nothing trades any more; q quits"
         return [grounded(((clip(text, width), "white+bold"),), "alarm", width)]
 
 

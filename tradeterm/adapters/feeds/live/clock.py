@@ -2,8 +2,8 @@
 
 A message stamped by the exchange was on its way for some time, so what it says of our clock is an
 upper bound: received − stamped = skew + latency. The smallest of a minute is the best of them. An
-answer to "what time is it" brackets the skew from both sides: sent − told ≤ skew ≤ got − told,
-and beats any stamp while it is fresh.
+answer to "what time is it" brackets the skew from both sides (sent − told ≤ skew ≤ got − told,
+wider by what the exchange rounds off); while it is fresh no stamp is believed beyond it.
 """
 
 from __future__ import annotations
@@ -43,9 +43,10 @@ class SkewGauge:
             self._least.popleft()
 
     def asked(self, sent: int, got: int, told: int) -> None:
-        """The exchange said what time it is."""
+        """The exchange said what time it is; a whole second was rounded down (Kraken)."""
         self._now = max(self._now, got)
-        self._bracket = got, sent - told, got - told
+        rounded = 0 if told % SECOND else SECOND
+        self._bracket = got, sent - told - rounded, got - told
 
     def skew(self, now: int = 0) -> float | None:
         """Seconds our clock is ahead (behind: negative); None while nothing has said so.
@@ -53,9 +54,9 @@ class SkewGauge:
         ``now`` (ns, our clock) lets what is old be forgotten although nothing new has come.
         """
         now = max(now, self._now)
-        if self._bracket is not None and now - self._bracket[0] <= FRESH:
-            _, low, high = self._bracket
-            return (low + high) / 2 / SECOND
         oldest = (now - WINDOW) // _STEP
         recent = [late for second, late in self._least if second >= oldest]
-        return min(recent) / SECOND if recent else None
+        if self._bracket is None or now - self._bracket[0] > FRESH:
+            return min(recent) / SECOND if recent else None
+        _, low, high = self._bracket
+        return min(max(min(recent, default=0), low), high) / SECOND

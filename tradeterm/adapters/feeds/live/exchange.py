@@ -41,6 +41,8 @@ def open_exchange(name: str, settings: LiveSettings) -> Any:
         "timeout": int(settings.timeout * 1000),
         "newUpdates": True,
     })  # fmt: skip
+    # One request less before the book: markets say all that is needed of their currencies.
+    exchange.has = {**exchange.has, "fetchCurrencies": False}
     _point(exchange, settings.endpoints)
     session.allow(_addresses(exchange.urls["api"], exchange.hostname))
     return exchange

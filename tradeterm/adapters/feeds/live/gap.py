@@ -52,9 +52,7 @@ class Backfill(msgspec.Struct, frozen=True):
     lost: str = ""
 
 
-async def fetch_gap(
-    exchange: History, symbols: Iterable[str], since: int, until: int
-) -> Backfill:
+async def fetch_gap(exchange: History, symbols: Iterable[str], since: int, until: int) -> Backfill:
     """What happened after ``since`` up to ``until`` (ns); it raises nothing."""
     found: list[Trade | Candle] = []
     lost: list[str] = []
@@ -70,9 +68,7 @@ async def fetch_gap(
 async def _fetch(
     exchange: History, symbol: str, since: int, until: int
 ) -> tuple[list[Trade | Candle], str]:
-    timeframe = next(
-        (t for t in TIMEFRAMES if (until - since) <= t * SECOND * MOST_BARS), 0
-    )
+    timeframe = next((t for t in TIMEFRAMES if (until - since) <= t * SECOND * MOST_BARS), 0)
     if not timeframe:
         return [], f"the gap is longer than {MOST_BARS} days"
     try:
@@ -141,7 +137,7 @@ def _merged(
                 inside.append(trades[taken])
             taken += 1
         # What of the first bar lies before the gap was heard; only its later part is missing.
-        heard_part = begun < since
+        heard_part = begun <= since
         if _whole(inside, bar.volume) or (heard_part and inside and _reaches(inside, bar)):
             events += inside
         elif bar.volume > 0:

@@ -30,6 +30,8 @@ class GuardedSession:
         """``largest`` MiB of one body; ``seconds`` for one whole request."""
         self.hosts: frozenset[str] = frozenset()
         """``host:port`` of everything that may be contacted; nothing until ``allow``."""
+        self.headers: dict[str, str] = {}
+        """ccxt adds these to every request."""
         self._largest = int(largest * MEBIBYTE)
         self._seconds = seconds
         self._session: aiohttp.ClientSession | None = None

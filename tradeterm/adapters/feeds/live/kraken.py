@@ -1,0 +1,190 @@
+"""Kraken's websocket v2, read from the text of its messages so that the checksum can be checked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+from tradeterm.adapters.feeds.live.book import OutOfStep, WireBook
+from tradeterm.adapters.feeds.live.sink import Sink
+from tradeterm.errors import ExchangeError
+from tradeterm.model.text import clean
+from tradeterm.model.vocabulary import FeedSource
+
+#: Book depths that may be subscribed to.
+DEPTHS: Final = (10, 25, 100, 500, 1000)
+#: Seconds between two requests for the same symbol's snapshot.
+PATIENCE: Final = 2.0
+#: Snapshots in a row that did not come, or did not fit, after which the connection is given up.
+TRIES: Final = 3
+
+
+class _Level(msgspec.Struct, gc=False):
+    price: msgspec.Raw
+    qty: msgspec.Raw
+
+
+class _Book(msgspec.Struct, gc=False):
+    symbol: str
+    bids: list[_Level] = []
+    asks: list[_Level] = []
+    checksum: int | None = None
+    timestamp: str = ""
+
+
+class _Trade(msgspec.Struct, gc=False):
+    symbol: str
+    side: str
+    price: float
+    qty: float
+    trade_id: int
+    timestamp: str
+
+
+class _Message(msgspec.Struct, gc=False):
+    channel: str = ""
+    type: str = ""
+    data: msgspec.Raw = msgspec.Raw(b"[]")
+    method: str = ""
+    success: bool = True
+    error: str = ""
+
+
+_MESSAGE: Final = msgspec.json.Decoder(_Message)
+_BOOKS: Final = msgspec.json.Decoder(list[_Book])
+_TRADES: Final = msgspec.json.Decoder(list[_Trade])
+
+
+class _Awaited:
+    """A snapshot that was asked for."""
+
+    __slots__ = ("since", "tries")
+
+    def __init__(self, since: float, tries: int) -> None:
+        self.since = since
+        self.tries = tries
+
+
+class KrakenWire:
+    """Subscriptions, books and trades of some symbols on one websocket."""
+
+    ADDRESS: Final = "publicV2"
+    """Which of ccxt's websocket addresses."""
+
+    def __init__(self, symbols: Sequence[str], depth: int, sink: Sink, timeout: float) -> None:
+        self._symbols = tuple(symbols)
+        self._sink = sink
+        self._timeout = timeout
+        self._depth = next((known for known in DEPTHS if known >= depth), DEPTHS[-1])
+        self._books = {symbol: WireBook(symbol, self._depth) for symbol in symbols}
+        self._awaited: dict[str, _Awaited] = {}
+        self._asked = 0
+
+    def opening(self, now: float) -> list[str]:
+        """What to send first; ``now`` in the loop's seconds."""
+        for symbol, book in self._books.items():
+            book.reset()
+            self._awaited[symbol] = _Awaited(now, 1)
+        return [
+            self._request("subscribe", "trade", self._symbols, snapshot=True),
+            self._request("subscribe", "book", self._symbols, depth=self._depth, snapshot=True),
+        ]
+
+    def due(self, now: float) -> Iterator[str]:
+        """What to send by now; raises ExchangeError when a book does not come at all."""
+        for symbol, awaited in self._awaited.items():
+            if now - awaited.since < (PATIENCE if awaited.since < 0 else self._timeout):
+                continue
+            if awaited.tries >= TRIES:
+                raise ExchangeError(f"no usable book of {symbol} after {TRIES} snapshots")
+            awaited.since, awaited.tries = now, awaited.tries + 1
+            yield from self._again(symbol)
+
+    def _again(self, symbol: str) -> Iterator[str]:
+        yield self._request("unsubscribe", "book", (symbol,), depth=self._depth)
+        yield self._request("subscribe", "book", (symbol,), depth=self._depth, snapshot=True)
+
+    def _request(
+        self, method: str, channel: str, symbols: Sequence[str], **params: object
+    ) -> str:
+        self._asked += 1
+        body = {"channel": channel, "symbol": list(symbols), **params}
+        return json.dumps({"method": method, "params": body, "req_id": self._asked})
+
+    # -- reading ---------------------------------------------------------------------------
+
+    def take(self, text: str) -> bool:
+        """Read one message; False when it is none of ours. Never raises for what is in it."""
+        try:
+            message = _MESSAGE.decode(text)
+            if message.channel == "book":
+                for data in _BOOKS.decode(message.data):
+                    self._book(data, whole=message.type == "snapshot")
+            elif message.channel == "trade":
+                for trade in _TRADES.decode(message.data):
+                    self._trade(trade, old=message.type == "snapshot")
+            elif message.method == "subscribe" and not message.success:
+                raise ExchangeError(f"subscription refused: {clean(message.error)}")
+            else:
+                return False
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            self._unreadable(text, str(error))
+        return True
+
+    def _unreadable(self, text: str, why: str) -> None:
+        """A message that is not what the documentation says: its symbols' books start again."""
+        named = [symbol for symbol in self._symbols if f'"{symbol}"' in text] or self._symbols
+        for symbol in named:
+            self._sink.reject(symbol, f"E-SCHEMA {clean(why, 80)}: {clean(text, 80)}")
+            if '"book"' in text:
+                self._lost(symbol, "a message could not be read")
+
+    def _book(self, data: _Book, *, whole: bool) -> None:
+        book = self._books.get(data.symbol)
+        if book is None or not (whole or book.ready):
+            return  # changes of a book that is being fetched anew
+        bids = [(bytes(level.price), bytes(level.qty)) for level in data.bids]
+        asks = [(bytes(level.price), bytes(level.qty)) for level in data.asks]
+        try:
+            if whole:
+                told = book.snapshot(bids, asks, data.checksum)
+                self._awaited.pop(data.symbol, None)
+                self._sink.snapshot(data.symbol, *told, FeedSource.WEBSOCKET)
+            else:
+                self._sink.changes(data.symbol, *book.update(bids, asks, data.checksum))
+        except (OutOfStep, ValueError) as error:
+            self._lost(data.symbol, str(error))
+            return
+        if data.timestamp:
+            self._sink.stamped(_nanoseconds(data.timestamp))
+
+    def _lost(self, symbol: str, why: str) -> None:
+        book = self._books[symbol]
+        book.reset()
+        self._sink.lose(symbol, why)
+        known = self._awaited.get(symbol)
+        # Asked for at the next look: a mismatch in every message is not a request per message.
+        self._awaited[symbol] = _Awaited(-PATIENCE, known.tries if known else 0)
+
+    def _trade(self, trade: _Trade, *, old: bool) -> None:
+        if trade.symbol not in self._books:
+            return
+        when = _nanoseconds(trade.timestamp)
+        newest = self._sink.newest.get(trade.symbol, 0)
+        if old and (not newest or when <= newest):
+            return  # the last fifty before we came; those we missed are new
+        self._sink.trade(
+            trade.symbol, trade.price, trade.qty, trade.side, str(trade.trade_id), when
+        )
+        if not old:
+            self._sink.stamped(when)
+
+
+def _nanoseconds(text: str) -> int:
+    """From RFC 3339; raises ValueError."""
+    moment = datetime.fromisoformat(text)
+    return int(moment.timestamp()) * 1_000_000_000 + moment.microsecond * 1_000

@@ -1,0 +1,301 @@
+"""Keeps a live market coming: connects, notices, connects again, fetches what was missed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Final, Protocol
+
+from msgspec.structs import replace
+
+from tradeterm.adapters.feeds.live.clock import SkewGauge
+from tradeterm.adapters.feeds.live.exchange import load_instruments, reason
+from tradeterm.adapters.feeds.live.gap import fetch_gap
+from tradeterm.adapters.feeds.live.inbox import Inbox
+from tradeterm.adapters.feeds.live.kraken import KrakenWire
+from tradeterm.adapters.feeds.live.moments import MarketClock
+from tradeterm.adapters.feeds.live.polling import poll
+from tradeterm.adapters.feeds.live.sink import Sink
+from tradeterm.adapters.feeds.live.warmup import fetch_past
+from tradeterm.adapters.feeds.live.watching import WatchedStream
+from tradeterm.adapters.feeds.live.wired import WiredStream
+from tradeterm.errors import ExchangeError
+from tradeterm.model.instruments import Instrument
+from tradeterm.model.market import GAP, GAP_LOST, GAP_OVER, Candle, FeedNotice, Trade
+from tradeterm.model.timing import MILLISECOND, SECOND
+from tradeterm.settings.live import LiveSettings
+from tradeterm.settings.market import MarketSettings
+
+log = logging.getLogger(__name__)
+
+#: Seconds a connection has to stand before it counts as back: a flapping one is one alarm.
+SETTLED: Final = 10.0
+#: Seconds between two looks at our clocks; a longer pause than STALL was a suspend or a stop.
+TICK: Final = 0.5
+STALL: Final = 2.0
+#: Seconds between two questions about the exchange's clock.
+ASK_TIME: Final = 60.0
+#: Seconds that bars of the past may take before the live ones go on without them.
+PAST_SECONDS: Final = 120.0
+
+
+class Stream(Protocol):
+    """One connection to the exchange."""
+
+    async def run(self, opened: Callable[[], None]) -> None:
+        """Connect, call ``opened``, then read; raises ExchangeError when it is over."""
+        ...
+
+    def give_up(self, why: str) -> None:
+        """End it soon."""
+        ...
+
+
+class Link:
+    """Everything that goes on on the market's thread; ``run`` until it is cancelled."""
+
+    def __init__(
+        self,
+        exchange: Any,
+        symbols: Sequence[str],
+        sink: Sink,
+        inbox: Inbox,
+        clock: MarketClock,
+        gauge: SkewGauge,
+        settings: LiveSettings,
+        market: MarketSettings,
+    ) -> None:
+        self._exchange = exchange
+        self._symbols = tuple(symbols)
+        self._sink = sink
+        self._inbox = inbox
+        self._clock = clock
+        self._gauge = gauge
+        self._settings = settings
+        self._market = market
+        self._stream = self._make_stream()
+        self._since = 0
+        """Receive time after which something may have been missed; 0: nothing was."""
+        self._told_down = False
+        self._failures = 0
+        self._tries = 0
+        self._up = 0.0
+        """Loop time at which the connection stood; 0 while it does not."""
+        self._polling: asyncio.Task[None] | None = None
+        self._filling: asyncio.Task[None] | None = None
+        self._instruments: dict[str, Instrument] = {}
+
+    def _make_stream(self) -> Stream:
+        if self._exchange.id == "kraken":
+            wire = KrakenWire(
+                self._symbols, self._settings.depth, self._sink, self._settings.timeout
+            )
+            return WiredStream(self._exchange, wire, self._sink, self._settings)
+        return WatchedStream(self._exchange, self._symbols, self._sink, self._settings)
+
+    async def run(self, since: int, instruments: dict[str, Instrument]) -> None:
+        """``since``: receive time of the last thing an earlier session heard; 0 for a new run."""
+        self._since, self._instruments = since, instruments
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._stay_connected())
+                group.create_task(self._watch_clocks())
+                group.create_task(self._ask_time())
+                group.create_task(self._watch_instruments())
+                group.create_task(self._recall())
+                if since:
+                    group.create_task(self._thaw_at_last())
+        finally:
+            for task in (self._polling, self._filling):
+                if task is not None:
+                    task.cancel()
+
+    # -- connection ------------------------------------------------------------------------
+
+    async def _stay_connected(self) -> None:
+        import ccxt
+
+        loop = asyncio.get_running_loop()
+        while True:
+            began = loop.time()
+            self._tries += 1
+            try:
+                await self._stream.run(self._opened)
+            except (ExchangeError, ccxt.BaseError, OSError, TimeoutError) as error:
+                why = reason(error)
+            else:
+                why = "ended"
+            self._closed(why, loop.time())
+            # Jitter only adds: never two tries within the first pause (FAULTS N01).
+            pause = min(
+                self._settings.reconnect.longest,
+                self._settings.reconnect.first * 2 ** min(self._failures - 1, 10),
+            )
+            pause *= 1 + random.random() / 2
+            await asyncio.sleep(max(0.0, began + pause - loop.time()))
+
+    def _opened(self) -> None:
+        """The websocket stands; what was missed is told before what it says."""
+        self._up = asyncio.get_running_loop().time()
+        if self._since:
+            self._inbox.hold()
+            since, self._since = self._since, 0
+            self._filling = asyncio.create_task(self._fill(since))
+        if self._polling is not None:
+            self._polling.cancel()
+            self._polling = None
+        if self._tries > 1:
+            for health in self._sink.health.values():
+                health.reconnects += 1
+
+    def _closed(self, why: str, now: float) -> None:
+        lasted = now - self._up if self._up else 0.0
+        self._failures = 1 if lasted > SETTLED else self._failures + 1
+        self._up = 0.0
+        self._since = self._since or self._sink.heard
+        if self._filling is not None:
+            self._filling.cancel()
+        self._sink.down()
+        log.warning("%s: %s (try %d)", self._exchange.id, why, self._failures)
+        if not self._told_down:
+            self._told_down = True
+            self._sink.notice("link_down", f"{self._exchange.id}: {why}; trying again")
+        if self._failures >= self._settings.poll_after and self._polling is None:
+            self._sink.notice(
+                "polling",
+                f"{self._exchange.id}: the websocket does not stand; prices are asked for "
+                f"every {self._settings.poll_interval:g} s",
+            )
+            self._polling = asyncio.create_task(
+                poll(self._exchange, self._symbols, self._sink, self._settings)
+            )
+
+    def _settle(self, now: float) -> None:
+        """A connection that stands for a while is back."""
+        if self._told_down and self._up and now - self._up > SETTLED:
+            self._told_down = False
+            self._sink.notice(
+                "link_up", f"{self._exchange.id}: back, after {self._failures} failed connections"
+            )
+
+    # -- what was missed -------------------------------------------------------------------
+
+    async def _fill(self, since: int) -> None:
+        """Tell what the market did since then, then let the present in."""
+        try:
+            await self._tell_past(since)
+        finally:
+            self._inbox.thaw()
+
+    async def _tell_past(self, since: int) -> None:
+        until = self._clock.now()
+        limit = self._settings.timeout * len(self._symbols)
+        try:
+            found = await asyncio.wait_for(
+                fetch_gap(self._exchange, self._symbols, since, until), limit
+            )
+            events, lost = found.events, found.lost
+        except TimeoutError:
+            events, lost = (), f"not answered within {limit:g} s"
+        why = f"{(until - since) / SECOND:.0f} s away"
+        put = self._inbox.put_past
+        put(lambda ts: FeedNotice(ts, "", GAP, why), since)
+        for event in events:
+            put(partial(_stamped, event), event.ts)
+            self._sink.remember(event)
+        if lost:
+            put(lambda ts: FeedNotice(ts, "", GAP_LOST, lost), until)
+        put(lambda ts: FeedNotice(ts, "", GAP_OVER, ""), until)
+
+    async def _thaw_at_last(self) -> None:
+        """An exchange that cannot be reached must not stop the operator's clock for ever."""
+        await asyncio.sleep(self._settings.timeout)
+        if self._filling is None:
+            self._inbox.thaw()
+
+    async def _recall(self) -> None:
+        """Candles from before the first event, so that indicators are ready at once."""
+        await self._sink.began.wait()
+        for symbol in self._symbols:
+            try:
+                past = await asyncio.wait_for(
+                    fetch_past(self._exchange, symbol, self._market, self._clock.now()),
+                    PAST_SECONDS,
+                )
+            except (ExchangeError, TimeoutError) as error:
+                self._sink.notice("no_past", f"no earlier candles: {reason(error)}", symbol)
+                continue
+            self._inbox.put(past)
+
+    # -- looking after things --------------------------------------------------------------
+
+    async def _watch_clocks(self) -> None:
+        loop = asyncio.get_running_loop()
+        strayed = self._clock.strayed()
+        while True:
+            before = loop.time()
+            await asyncio.sleep(TICK)
+            now = loop.time()
+            slept, paused = self._clock.slept(), now - before - TICK
+            if max(slept, paused) > STALL:
+                text = f"this machine stood still for {max(slept, paused):.1f} s"
+                self._sink.notice("slept", text)
+                self._stream.give_up(text)
+            jump = self._clock.strayed() - strayed
+            if abs(jump) > 1.0:
+                strayed += jump
+                self._sink.notice(
+                    "clock_step", f"the wall clock was set by {jump:+.1f} s; market time goes on"
+                )
+            self._settle(now)
+
+    async def _ask_time(self) -> None:
+        import ccxt
+
+        if not self._exchange.has.get("fetchTime"):
+            return
+        while True:
+            sent = self._clock.now()
+            try:
+                told = await asyncio.wait_for(self._exchange.fetch_time(), self._settings.timeout)
+            except (ccxt.BaseError, ExchangeError, TimeoutError) as error:
+                log.info("%s does not tell the time: %s", self._exchange.id, reason(error))
+            else:
+                self._gauge.asked(sent, self._clock.now(), int(told) * MILLISECOND)
+            await asyncio.sleep(ASK_TIME)
+
+    async def _watch_instruments(self) -> None:
+        """Steps and minimums may change while we run (FAULTS X13)."""
+        while True:
+            await asyncio.sleep(self._settings.instruments_interval)
+            try:
+                now = await load_instruments(self._exchange, self._symbols, self._market)
+            except ExchangeError as error:
+                log.warning("%s", error)
+                continue
+            for symbol in self._symbols:
+                self._compare(symbol, self._instruments.get(symbol), now.get(symbol))
+            self._instruments = now
+
+    def _compare(self, symbol: str, before: Instrument | None, now: Instrument | None) -> None:
+        if before == now:
+            return
+        if now is None:
+            self._sink.notice("instrument", "no longer traded there", symbol)
+            self._sink.lose(symbol, "the exchange no longer trades it")
+        elif before is None:
+            self._sink.notice("instrument", "traded again", symbol)
+        else:
+            changed = [
+                f"{field} {getattr(before, field)} → {getattr(now, field)}"
+                for field in ("tick", "lot", "min_size", "min_notional")
+                if getattr(before, field) != getattr(now, field)
+            ]
+            self._sink.notice("instrument", ", ".join(changed), symbol)
+
+
+def _stamped(event: Trade | Candle, ts: int) -> Trade | Candle:
+    return replace(event, ts=ts)

@@ -1,0 +1,47 @@
+"""The fallback, shown as such: books and trades asked for every few seconds."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from tradeterm.adapters.feeds.live.exchange import reason
+from tradeterm.adapters.feeds.live.sink import Sink
+from tradeterm.adapters.feeds.live.watching import Mirror, pour_trade
+from tradeterm.errors import ExchangeError
+from tradeterm.model.timing import MILLISECOND
+from tradeterm.model.vocabulary import FeedSource
+from tradeterm.settings.live import LiveSettings
+
+
+async def poll(
+    exchange: Any, symbols: Sequence[str], sink: Sink, settings: LiveSettings
+) -> None:
+    """Ask for every symbol in turn until cancelled; what fails is counted and asked again."""
+    while True:
+        for symbol in symbols:
+            await _ask(exchange, symbol, sink, settings)
+        await asyncio.sleep(settings.poll_interval)
+
+
+async def _ask(exchange: Any, symbol: str, sink: Sink, settings: LiveSettings) -> None:
+    import ccxt
+
+    since = sink.newest.get(symbol)
+    try:
+        async with asyncio.timeout(settings.timeout):
+            book = await exchange.fetch_order_book(symbol, settings.depth)
+            told = Mirror(settings.depth).take(book)
+            # Only what is later than the last one is new; before any, old prints are no news.
+            trades = (
+                await exchange.fetch_trades(symbol, since // MILLISECOND) if since else []
+            )
+    except (ccxt.BaseError, ExchangeError, ValueError, TimeoutError) as error:
+        sink.reject(symbol, f"poll: {reason(error)}")
+        return
+    sink.alive()
+    sink.snapshot(symbol, *told, FeedSource.POLLING)
+    for trade in trades:
+        if int(trade.get("timestamp") or 0) * MILLISECOND > (since or 0):
+            pour_trade(sink, symbol, trade)

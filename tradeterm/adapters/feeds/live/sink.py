@@ -1,0 +1,142 @@
+"""Where every stream of a live market pours what it read: checked, counted, on its way in."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from tradeterm.adapters.feeds.live.clock import SkewGauge
+from tradeterm.adapters.feeds.live.health import SymbolHealth
+from tradeterm.adapters.feeds.live.inbox import Inbox
+from tradeterm.model.market import (
+    BookDelta,
+    BookSnapshot,
+    Candle,
+    FeedNotice,
+    Levels,
+    Pulse,
+    Trade,
+)
+from tradeterm.model.timing import SECOND
+from tradeterm.model.vocabulary import FeedSource
+
+#: Trades of one symbol that are remembered so that none is told twice.
+REMEMBERED: Final = 2_000
+#: Rejections of one symbol that are told one by one; the counter goes on.
+TOLD: Final = 5
+#: The exchange's stamps of one message in so many are compared with our clock.
+COMPARED: Final = 16
+_INF: Final = float("inf")
+
+
+class Sink:
+    """Used on the market's thread only; ``health`` may be read anywhere."""
+
+    def __init__(
+        self, symbols: Sequence[str], inbox: Inbox, clock: Callable[[], int], gauge: SkewGauge
+    ) -> None:
+        self.health = {symbol: SymbolHealth(symbol) for symbol in symbols}
+        self.heard = 0
+        """Receive time of the connection's last message, heartbeats included."""
+        self.newest: dict[str, int] = {}
+        """Symbol → the exchange's stamp of its newest trade."""
+        self.began = asyncio.Event()
+        """Some book has arrived."""
+        self._inbox = inbox
+        self._clock = clock
+        self._gauge = gauge
+        self._ids: dict[str, deque[str]] = {s: deque(maxlen=REMEMBERED) for s in symbols}
+        self._known: dict[str, set[str]] = {s: set() for s in symbols}
+        self._pulse = 0
+        self._stamps = 0
+
+    # -- what the market says --------------------------------------------------------------
+
+    def alive(self) -> None:
+        """A message came, whatever was in it; one that says nothing new moves the clock."""
+        self.heard = now = self._clock()
+        if now - self._pulse > SECOND:
+            self._pulse = now
+            self._inbox.put(Pulse)
+
+    def snapshot(self, symbol: str, bids: Levels, asks: Levels, source: FeedSource) -> None:
+        """A whole book, best first."""
+        self._touch(symbol, source)
+        self.began.set()
+        self._inbox.put(lambda ts: BookSnapshot(ts, symbol, bids, asks))
+
+    def changes(self, symbol: str, bids: Levels, asks: Levels) -> None:
+        """Changed levels; 0 removes."""
+        self._touch(symbol, FeedSource.WEBSOCKET)
+        self._inbox.put(lambda ts: BookDelta(ts, symbol, bids, asks))
+
+    def trade(
+        self, symbol: str, price: float, size: float, side: str, trade_id: str, when: int
+    ) -> None:
+        """A print; ``when`` is the exchange's stamp (ns). Twice the same is told once."""
+        if not (0.0 < price < _INF and 0.0 < size < _INF) or side not in {"buy", "sell"}:
+            self.reject(symbol, f"trade {trade_id}: {side} {size:.12g} at {price:.12g}")
+            return
+        if not self._is_new(symbol, trade_id):
+            return
+        self.newest[symbol] = max(self.newest.get(symbol, 0), when)
+        self.health[symbol].heard = self.heard
+        self._inbox.put(lambda ts: Trade(ts, symbol, price, size, side, trade_id))
+
+    def remember(self, event: Trade | Candle) -> None:
+        """Something missed that has been told another way: its trades are not told again."""
+        symbol = event.symbol
+        self.newest[symbol] = max(self.newest.get(symbol, 0), event.ts)
+        if isinstance(event, Trade):
+            self._is_new(symbol, event.id)
+
+    def stamped(self, when: int) -> None:
+        """The exchange stamped a message just received so (ns)."""
+        self._stamps += 1
+        if self._stamps % COMPARED == 1:
+            self._gauge.stamped(when, self._clock())
+
+    def _is_new(self, symbol: str, trade_id: str) -> bool:
+        known, ids = self._known[symbol], self._ids[symbol]
+        if trade_id in known:
+            return False
+        if trade_id:
+            if len(ids) == REMEMBERED:
+                known.discard(ids[0])
+            ids.append(trade_id)
+            known.add(trade_id)
+        return True
+
+    # -- what went wrong -------------------------------------------------------------------
+
+    def notice(self, code: str, text: str, symbol: str = "") -> None:
+        """Words for the operator, journaled."""
+        self._inbox.put(lambda ts: FeedNotice(ts, symbol, code, text))
+
+    def reject(self, symbol: str, text: str) -> None:
+        """Something was refused: counted, the first few of a symbol told."""
+        health = self.health[symbol]
+        health.rejected += 1
+        if health.rejected <= TOLD:
+            more = "; further ones are counted only" if health.rejected == TOLD else ""
+            self.notice("rejected", f"{text}{more}", symbol)
+
+    def lose(self, symbol: str, why: str) -> None:
+        """The book cannot be trusted: nothing trades on it until its next snapshot."""
+        health = self.health[symbol]
+        health.resyncs += 1
+        self._inbox.put(lambda ts: BookSnapshot(ts, symbol, (), ()))
+        if health.resyncs <= TOLD:
+            more = "; further ones are counted only" if health.resyncs == TOLD else ""
+            self.notice("resync", f"book fetched anew: {why}{more}", symbol)
+
+    def down(self) -> None:
+        """Nothing reaches us."""
+        for health in self.health.values():
+            health.source = FeedSource.DOWN
+
+    def _touch(self, symbol: str, source: FeedSource) -> None:
+        health = self.health[symbol]
+        health.heard, health.source = self.heard, source

@@ -1,0 +1,337 @@
+"""The counterfactual ledger: what every proposed entry would have come to, done or not done.
+
+A ghost is opened where a proposal ends and costs nothing until then. It is followed on closed bars
+by a timer, a few times an hour, and only while there are any: the outcome is the same however
+rarely one looks, because a look walks all bars since the last one. Nothing here touches the
+account, the venue or a later decision; the rows are for ``lab/scores.py`` and ``explain``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from tradeterm.engine.books import Books
+from tradeterm.engine.core import Core
+from tradeterm.engine.timers import NEVER
+from tradeterm.execution.hindsight import Bar, Hindsight
+from tradeterm.execution.latency import delay
+from tradeterm.market.symbol import BARS, SymbolMarket
+from tradeterm.model.ghosts import HORIZONS, Ghost, GhostEnd, GhostMark
+from tradeterm.model.money import exact
+from tradeterm.model.orders import OrderRequest, Position
+from tradeterm.model.proposals import Proposal, TradeIntent
+from tradeterm.model.timing import HOUR, MINUTE, SECOND
+from tradeterm.model.vocabulary import (
+    AccountBook,
+    ExitReason,
+    Liquidity,
+    OrderType,
+    ProposalEnd,
+    Purpose,
+)
+
+GHOST_TIMER: Final = "ghosts"
+#: How often bars are looked at: nanoseconds, and on a market of bars at least so many of them.
+LOOK: Final = 15 * MINUTE
+LOOK_BARS: Final = 48
+#: Followed at once; what comes on top is left out, and counted by whoever reads the rows.
+MOST: Final = 300
+UNFILLED: Final = "unfilled"
+
+
+class Followed(msgspec.Struct):
+    """A ghost under way."""
+
+    ghost: Ghost
+    enters: int
+    """When its order reaches the market."""
+    taker: Decimal
+    """Its fee, a fraction of notional: that of the moment it was opened."""
+    position: Position | None = None
+    seen: int = 0
+    """Stamp of the last bar looked at."""
+    blind: int = 0
+    """A bar that began before this holds time from before the entry."""
+    last: float = 0.0
+    """Close of the last bar looked at."""
+    rolls: int = NEVER
+    """When it next pays for what it borrows."""
+    marks: int = 0
+    """Horizons noted."""
+
+
+class GhostsState(msgspec.Struct):
+    """For a snapshot."""
+
+    followed: list[Followed]
+    look: int
+
+
+class _Bars:
+    """The bars of a symbol later than a stamp, as columns."""
+
+    def __init__(self, m: SymbolMarket, seen: int) -> None:
+        window, self.span = m.window, m.base * SECOND
+        most = min(max(0, window.last_ts - seen) // self.span + 1, window.count)
+        stamps = window.stamps(most)
+        self.stamps = stamps[int(np.searchsorted(stamps, seen, side="right")) :]
+        first = window.count - len(self.stamps)
+        self.opens, self.highs = window.open[first:], window.high[first:]
+        self.lows, self.closes = window.low[first:], window.close[first:]
+
+    def bar(self, index: int, blind: int) -> Bar:
+        """One of them; of one that began before ``blind`` its close alone."""
+        bar = Bar(
+            int(self.stamps[index]), float(self.opens[index]), float(self.highs[index]),
+            float(self.lows[index]), float(self.closes[index]),
+        )  # fmt: skip
+        return bar.closing() if bar.ts - self.span < blind else bar
+
+    def candidates(self, position: Position) -> npt.NDArray[np.intp]:
+        """Where the range touches stop or target."""
+        sign = position.side.sign
+        worst, best = (self.lows, self.highs) if sign > 0 else (self.highs, self.lows)
+        touched = (worst - float(position.stop)) * sign <= 0
+        if position.target is not None:
+            touched |= (best - float(position.target)) * sign >= 0
+        return np.flatnonzero(touched)
+
+    def close_at(self, ts: int) -> float | None:
+        """Close of the last bar at or before ``ts``."""
+        index = int(np.searchsorted(self.stamps, ts, side="right")) - 1
+        return float(self.closes[index]) if index >= 0 else None
+
+
+class Ghosts:
+    """Opens, enters, follows and closes them."""
+
+    def __init__(self, core: Core, books: Books) -> None:
+        self._core = core
+        self._books = books
+        currency = core.settings.market.account.currency
+        self._hindsights = {
+            symbol: Hindsight(core.settings.execution, instrument, currency)
+            for symbol, instrument in core.instruments.items()
+        }
+        self._followed: dict[str, Followed] = {}
+        self._look = NEVER
+        """When bars are looked at next."""
+
+    @property
+    def followed(self) -> int:
+        """How many are under way."""
+        return len(self._followed)
+
+    # -- opening ---------------------------------------------------------------------------
+
+    def ended(
+        self, proposal: Proposal, end: ProposalEnd, parent: str, last: TradeIntent | None = None
+    ) -> None:
+        """A proposal ended; ``last`` is its last form: what was or would have been sent."""
+        wish = proposal.intent
+        if wish is None or len(self._followed) >= MOST:
+            return
+        ghost = self._ghost(proposal, wish, end, parent, last)
+        if ghost is None:
+            return
+        core = self._core
+        wait = delay(core.settings.execution.latency, core.seed, "ghost", ghost.id)
+        taker = self._books.execution.fees.share(Liquidity.TAKER, core.now)
+        one = self._followed[ghost.id] = Followed(ghost, core.now + wait, taker)
+        core.journal.write("ghost_opened", ghost.id, parent, ghost)
+        if core.market.symbol(ghost.symbol).mode == BARS:
+            self._enter(one)  # no price comes between two bars: it may as well arrive now
+        self._plan()
+
+    def _ghost(
+        self, proposal: Proposal, wish: TradeIntent, end: ProposalEnd, parent: str,
+        last: TradeIntent | None,
+    ) -> Ghost | None:  # fmt: skip
+        """None for what nobody could follow: no price, no stop on the right side, no size."""
+        core, symbol = self._core, proposal.symbol
+        instrument = core.instruments.get(symbol)
+        stop = wish.stop if wish.stop is not None or last is None else last.stop
+        if instrument is None or stop is None or symbol not in core.market.symbols:
+            return None
+        mid, size = self._books.portfolio.mid(symbol), instrument.size(wish.size)
+        if mid is None or size <= 0 or stop <= 0 or not wish.leverage > 0:
+            return None
+        if (wish.entry - stop) * wish.side.sign <= 0 or not self._priced(instrument.quote):
+            return None
+        if end is ProposalEnd.SENT and last is not None and last.size < size:
+            end = ProposalEnd.CUT
+        return Ghost(
+            id=core.journal.new_id("ghost"), ts=core.now, parent=parent, proposal=proposal.id,
+            signal=proposal.parent, proposed=proposal.ts, symbol=symbol, side=wish.side,
+            agent=proposal.agent, end=end, asked=size, offered=None if last is None else last.size,
+            price=wish.entry, mid=mid, stop=stop, target=wish.target,
+            leverage=wish.leverage, confidence=wish.confidence,
+            limit=core.settings.execution.time_exit,
+        )  # fmt: skip
+
+    def _priced(self, asset: str) -> bool:
+        """Whether the account currency's price of an asset is known; once it is, it stays so."""
+        priced_by = self._books.portfolio.priced_by(asset)
+        return priced_by is None or self._core.market.symbol(priced_by).mid() is not None
+
+    # -- time ------------------------------------------------------------------------------
+
+    def due(self) -> None:
+        """Enter whose order arrives, and look at the bars when it is time to."""
+        now = self._core.now
+        for one in list(self._followed.values()):
+            if one.position is None and one.enters <= now:
+                self._enter(one)
+        if now >= self._look:
+            self._look = NEVER
+            for one in list(self._followed.values()):
+                if one.position is not None:
+                    self._follow(one, one.position)
+        self._plan()
+
+    def _plan(self) -> None:
+        """One timer: the next arrival or the next look."""
+        timers, followed = self._core.timers, self._followed
+        if not followed:
+            self._look = NEVER
+            timers.cancel(GHOST_TIMER)
+            return
+        if self._look == NEVER:
+            step = self._step()
+            self._look = (self._core.now // step + 1) * step
+        arrivals = [one.enters for one in followed.values() if one.position is None]
+        timers.set(GHOST_TIMER, min([self._look, *arrivals]))
+
+    def _step(self) -> int:
+        market = self._core.market
+        symbols = dict.fromkeys(one.ghost.symbol for one in self._followed.values())
+        bars = [m.base for m in map(market.symbol, symbols) if m.mode == BARS]
+        return max(LOOK, LOOK_BARS * max(bars, default=0) * SECOND)
+
+    # -- entry -----------------------------------------------------------------------------
+
+    def _enter(self, one: Followed) -> None:
+        ghost, core = one.ghost, self._core
+        m, hindsight = core.market.symbol(ghost.symbol), self._hindsights[ghost.symbol]
+        side = ghost.side.entry
+        quoted = hindsight.quoted(m.book, m.price, side, ghost.asked)
+        request = OrderRequest(
+            id=ghost.id, symbol=ghost.symbol, side=side, type=OrderType.MARKET, size=ghost.asked,
+            purpose=Purpose.ENTRY, book=AccountBook.MARGIN, parent=ghost.parent,
+            position_id=ghost.id, leverage=ghost.leverage, stop=ghost.stop, target=ghost.target,
+            agent=ghost.agent,
+        )  # fmt: skip
+        rate = self._rate(ghost.symbol, core.now)
+        position = hindsight.opened(request, quoted, one.enters, one.taker, rate)
+        if position is None:
+            self._end(one, GhostEnd(
+                UNFILLED, one.enters, one.enters, Decimal(0), ghost.price, None, Decimal(0),
+                Decimal(0), Decimal(0),
+            ))  # fmt: skip
+            return
+        one.position = position
+        one.seen, one.blind, one.last = m.window.last_ts, m.ts, m.price
+        one.rolls = position.opened + core.settings.execution.margin.interval * SECOND
+
+    def _rate(self, symbol: str, ts: int) -> Decimal:
+        """Quote → account currency at ``ts``."""
+        quote, portfolio = self._core.instruments[symbol].quote, self._books.portfolio
+        priced_by = portfolio.priced_by(quote)
+        if priced_by is None or ts >= self._core.now:
+            return portfolio.rate(quote)
+        close = _Bars(self._core.market.symbol(priced_by), 0).close_at(ts)
+        return portfolio.rate(quote) if close is None else exact(close)
+
+    # -- following -------------------------------------------------------------------------
+
+    def _follow(self, one: Followed, position: Position) -> None:
+        """Walk the bars since the last look: what falls due on the way, and the exit."""
+        ghost, now = one.ghost, self._core.now
+        hindsight = self._hindsights[ghost.symbol]
+        bars = _Bars(self._core.market.symbol(ghost.symbol), one.seen)
+        struck, until = None, now + 1
+        for index in bars.candidates(position):
+            bar = bars.bar(int(index), one.blind)
+            if (struck := hindsight.struck(position, bar)) is not None:
+                until = bar.ts
+                break
+        if self._pass_dates(one, position, bars, until):
+            return
+        if struck is not None:
+            assert one.position is not None, "nothing closed it on the way"
+            self._leave(one, one.position, *struck, until)
+        elif len(bars.stamps):
+            one.seen, one.last = int(bars.stamps[-1]), float(bars.closes[-1])
+
+    def _pass_dates(self, one: Followed, position: Position, bars: _Bars, until: int) -> bool:
+        """Rollovers, horizons and the time limit before ``until``; whether it left."""
+        hindsight = self._hindsights[one.ghost.symbol]
+        limit = position.opened + one.ghost.limit * SECOND
+        while True:
+            horizon = NEVER
+            if one.marks < len(HORIZONS):
+                horizon = position.opened + HORIZONS[one.marks] * HOUR
+            due = min(one.rolls, horizon, limit)
+            if due >= until:
+                return False
+            close = bars.close_at(due)
+            price = exact(one.last if close is None else close)
+            rate = self._rate(one.ghost.symbol, due)
+            if due == one.rolls:
+                one.position = position = hindsight.rolled(position, price, rate, due)
+                one.rolls += self._core.settings.execution.margin.interval * SECOND
+            elif due == horizon:
+                self._mark(one, position, hindsight.slipped(price, position.side.exit), due)
+            else:
+                price = hindsight.slipped(price, position.side.exit)
+                self._leave(one, position, price, ExitReason.TIME, due)
+                return True
+
+    def _mark(self, one: Followed, position: Position, price: Decimal, due: int) -> None:
+        """Note what leaving now would bring."""
+        left = self._left(one, position, price, ExitReason.TIME, due)
+        hours = HORIZONS[one.marks]
+        one.marks += 1
+        mark = GhostMark(hours, due, price, left.pnl, _notional(position))
+        self._core.journal.write("ghost_marked", one.ghost.id, one.ghost.parent, mark)
+
+    def _leave(
+        self, one: Followed, position: Position, price: Decimal, reason: ExitReason, ts: int
+    ) -> None:
+        left = self._left(one, position, price, reason, ts)
+        self._end(one, GhostEnd(
+            reason.value, position.opened, ts, position.size, position.entry, price, left.pnl,
+            left.fees + left.carry, _notional(position),
+        ))  # fmt: skip
+
+    def _left(
+        self, one: Followed, position: Position, price: Decimal, reason: ExitReason, ts: int
+    ) -> Position:
+        symbol = one.ghost.symbol
+        rate = self._rate(symbol, ts)
+        return self._hindsights[symbol].left(position, price, reason, ts, one.taker, rate)
+
+    def _end(self, one: Followed, end: GhostEnd) -> None:
+        del self._followed[one.ghost.id]
+        self._core.journal.write("ghost_closed", one.ghost.id, one.ghost.parent, end)
+
+    # -- snapshot --------------------------------------------------------------------------
+
+    def dump(self) -> GhostsState:
+        followed: Sequence[Followed] = list(self._followed.values())
+        return GhostsState([msgspec.structs.replace(one) for one in followed], self._look)
+
+    def load(self, state: GhostsState) -> None:
+        self._followed = {one.ghost.id: msgspec.structs.replace(one) for one in state.followed}
+        self._look = state.look
+
+
+def _notional(position: Position) -> Decimal:
+    """Of its entry, in account currency."""
+    return position.collateral * position.leverage

@@ -1,0 +1,84 @@
+"""Prices at regular moments, journaled: what opinions and plain holding are measured by afterwards.
+
+A row holds the closes of every symbol at quarters of an hour: one while prices stream, as many as
+half the window holds (a day's at most) on a market of bars, where they are read off afterwards.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from tradeterm.engine.core import Core
+from tradeterm.market.symbol import BARS, SymbolMarket
+from tradeterm.model.ghosts import PriceMarks as Row
+from tradeterm.model.timing import DAY, MINUTE, SECOND
+
+PRICES_TIMER: Final = "prices"
+STEP: Final = 15 * MINUTE
+#: The longest a row may wait.
+ROW: Final = DAY
+
+
+class PriceMarksState(msgspec.Struct, frozen=True):
+    """For a snapshot."""
+
+    done: int
+
+
+class PriceMarks:
+    """Writes the row when its time has come."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._done = 0
+        """The last moment that was noted."""
+
+    def begin(self, start: int) -> None:
+        """From the first quarter of an hour on."""
+        self._done = start // STEP * STEP
+        self._core.timers.set(PRICES_TIMER, self._done + STEP)
+
+    def due(self) -> None:
+        """Note every moment since the last row."""
+        core = self._core
+        symbols = {name: core.market.symbol(name) for name in core.market.symbols}
+        bars = [m.base * SECOND for m in symbols.values() if m.mode == BARS]
+        step = max([STEP, *bars])
+        step += -step % STEP
+        stamps = range(self._done + step, core.now + 1, step)
+        if stamps:
+            prices = {name: _closes(m, stamps, step) for name, m in symbols.items()}
+            self._done = stamps[-1]
+            if any(price is not None for each in prices.values() for price in each):
+                row = Row(step, stamps[0], prices)
+                core.journal.write("prices", core.journal.new_id("prices"), "", row)
+        core.timers.set(PRICES_TIMER, (core.now // (wait := self._wait(bars)) + 1) * wait)
+
+    def _wait(self, bars: list[int]) -> int:
+        """Nanoseconds between two rows."""
+        if not bars:
+            return STEP
+        half = self._core.settings.market.window // 2
+        return max(STEP, *bars, min(ROW, min(bars) * half // STEP * STEP))
+
+    def dump(self) -> PriceMarksState:
+        return PriceMarksState(self._done)
+
+    def load(self, state: PriceMarksState) -> None:
+        self._done = state.done
+
+
+def _closes(m: SymbolMarket, stamps: range, step: int) -> tuple[float | None, ...]:
+    """Close of the last bar at each stamp; None where that is older than a step."""
+    window = m.window
+    ends, closes = window.stamps(window.count), window.close
+    if not len(ends):
+        return (None,) * len(stamps)
+    moments = np.array(stamps, dtype=np.int64)
+    found = np.searchsorted(ends, moments, side="right") - 1
+    fresh = (found >= 0) & (moments - ends[found] < step)
+    prices = zip(closes[found].tolist(), fresh.tolist(), strict=True)
+    return tuple([price if known else None for price, known in prices])

@@ -1,0 +1,40 @@
+"""What a feed says besides prices: news, signs of life, candles of the past, complaints."""
+
+from __future__ import annotations
+
+from tradeterm.engine.analysis import Analysis
+from tradeterm.engine.core import Core
+from tradeterm.model.market import FeedNotice, News, Past, Pulse
+
+
+class Telling:
+    """Passes it on: to the analysts, the market, the operator."""
+
+    def __init__(self, core: Core, analysis: Analysis, inputs: dict[str, int]) -> None:
+        """``inputs`` counts what was taken, by kind."""
+        self._core = core
+        self._analysis = analysis
+        self._inputs = inputs
+
+    def news(self, event: News) -> None:
+        self._inputs["news"] += 1
+        self._analysis.on_news(event)
+
+    def pulse(self, event: Pulse) -> None:
+        self._inputs["pulse"] += 1
+        self._core.market.on_pulse(event)
+
+    def past(self, event: Past) -> None:
+        self._inputs["past"] += 1
+        self._core.market.on_past(event)
+
+    def notices(self) -> None:
+        """What the market itself refused."""
+        for notice in self._core.market.take_notices():
+            self.say(notice)
+
+    def say(self, notice: FeedNotice) -> None:
+        """Count it and tell the operator."""
+        self._core.counters.notice(notice.code, notice.symbol, notice.text)
+        text = f"{notice.symbol}: {notice.text}" if notice.symbol else notice.text
+        self._core.alert(f"F-{notice.code}", "warning", text)

@@ -1,0 +1,1 @@
+"""What a run depends on: the machine, the files, the environment, the hosts; each with its remedy."""
