@@ -1,9 +1,11 @@
-"""Waiting for an answer that takes real time, without keeping anybody else waiting."""
+"""Waiting for answers that take real time, without keeping anybody else waiting."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+
+from msgspec.structs import replace
 
 from tradeterm.model.ports import Advisor, Answer, Question
 
@@ -30,3 +32,45 @@ async def answered(
         return request.result()
     finally:
         request.cancel()
+
+
+class Background:
+    """Questions that are out while the market goes on; each answer enters when it comes."""
+
+    def __init__(
+        self, advisor: Advisor, moment: Callable[[], int], enter: Callable[[Answer], None]
+    ) -> None:
+        """``moment`` is market time (ns), later than all that has been stamped so far."""
+        self._advisor = advisor
+        self._moment = moment
+        self._enter = enter
+        self._out: set[asyncio.Task[None]] = set()
+        self._failure: BaseException | None = None
+
+    def ask(self, questions: Iterable[Question]) -> None:
+        """Ask all of them at once; returns at once."""
+        for question in questions:
+            task = asyncio.create_task(self._ask(question))
+            self._out.add(task)
+            task.add_done_callback(self._done)
+
+    async def _ask(self, question: Question) -> None:
+        answer = await self._advisor.settle(question)
+        # It takes as long as it took, not as long as it says.
+        self._enter(replace(answer, latency=self._moment() - question.ts))
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._out.discard(task)
+        if not task.cancelled():
+            self._failure = self._failure or task.exception()
+
+    def check(self) -> None:
+        """Raise what ended a question without an answer: a cassette that does not fit, a fault."""
+        if self._failure is not None:
+            raise self._failure
+
+    async def stop(self) -> None:
+        """Whatever is still out is interrupted; a restart says so."""
+        for task in self._out:
+            task.cancel()
+        await asyncio.gather(*self._out, return_exceptions=True)

@@ -18,6 +18,7 @@ import click
 from tradeterm import __version__
 from tradeterm.diagnosing import diagnosing_commands
 from tradeterm.errors import TradetermError, UsageError
+from tradeterm.gathering import gathering_commands
 from tradeterm.inspecting import inspecting_commands
 from tradeterm.listing import listing_commands
 from tradeterm.logs import start_logging
@@ -25,6 +26,7 @@ from tradeterm.model.text import visible
 from tradeterm.ordering import ordering_commands
 from tradeterm.replaying import replaying_commands
 from tradeterm.reporting import reporting_commands
+from tradeterm.scoring import scoring_commands
 from tradeterm.showing import open_console, showing_commands
 from tradeterm.vetting import vetting_commands
 
@@ -106,6 +108,9 @@ def _run_options(command: Callable[..., Any]) -> Callable[..., Any]:
             show_default=True,
             type=click.Choice(["debug", "info", "warning", "error"]),
         ),
+        click.option(
+            "--or-watch", is_flag=True, help="Look on when another process has the file already."
+        ),
         click.option("--headless", is_flag=True, help="Run without a screen."),
         click.option(
             "--approve",
@@ -146,24 +151,30 @@ def run(**options: Any) -> int:
 
 for _command in (
     *diagnosing_commands(),
+    *gathering_commands(),
     *inspecting_commands(),
     *listing_commands(),
     *ordering_commands(),
     *replaying_commands(),
     *reporting_commands(),
+    *scoring_commands(),
     *showing_commands(),
     *vetting_commands(),
 ):
     cli.add_command(_command)
 
 
-def _start(*, headless: bool, as_json: bool, log_level: str, **options: Any) -> int:
+def _start(
+    *, headless: bool, as_json: bool, log_level: str, or_watch: bool, **options: Any
+) -> int:
     start_logging(log_level)
     if headless:
         return asyncio.run(_headless(_request(headless=True, **options), as_json=as_json))
     if as_json or options["approve"] != "none":
         raise UsageError("--json and --approve need --headless: the console's keys approve")
-    return open_console(lambda: _request(headless=False, **options))
+    return open_console(
+        lambda: _request(headless=False, **options), options["db"], or_watch=or_watch
+    )
 
 
 def _request(

@@ -15,6 +15,7 @@ from uuid import uuid4
 
 import msgspec
 
+from tradeterm.adapters.advisors.drilled import DrilledAdvisor
 from tradeterm.adapters.advisors.rules import RulesAdvisor
 from tradeterm.adapters.feeds.opening import open_feed
 from tradeterm.adapters.store.journal import Store
@@ -22,7 +23,8 @@ from tradeterm.adapters.store.paths import locate
 from tradeterm.adapters.store.reader import Reader
 from tradeterm.adapters.store.recovery import Recovered
 from tradeterm.adapters.store.rows import Slice, Snapshot
-from tradeterm.adapters.tape.recording import RecordingFeed, recorder
+from tradeterm.adapters.tape.opening import recorder
+from tradeterm.adapters.tape.recording import RecordingFeed
 from tradeterm.control import ControlServer, socket_path
 from tradeterm.driver import Driver
 from tradeterm.engine.afterword import afterword
@@ -39,7 +41,9 @@ from tradeterm.model.commands import Command, CommandResult
 from tradeterm.model.market import Feed
 from tradeterm.model.ports import Advisor
 from tradeterm.model.timing import iso
+from tradeterm.model.vocabulary import MarketMode
 from tradeterm.pacing import Pacer
+from tradeterm.persistence import absorb
 from tradeterm.rerun import Rerun
 from tradeterm.sessions import (
     RUN_ROW,
@@ -91,11 +95,12 @@ class Desk:
         Raises ConfigError, DataError, StoreError and its kin, UsageError.
         """
         feed = _open_feed(request)
-        until = until_time(request.until, feed.start)
+        live = feed.mode == MarketMode.LIVE.value
+        until_time(request.until, 0 if live else feed.start)
         approver(request.approve)  # a mistake in it shows before anything is created
         store = await Store.open(request.db)
         try:
-            return await cls._assemble(request, feed, store, until, publish, complain)
+            return await cls._assemble(request, feed, store, publish, complain)
         except BaseException:
             feed.close()
             await store.close()
@@ -107,7 +112,6 @@ class Desk:
         request: RunRequest,
         feed: Feed,
         store: Store,
-        until: int | None,
         publish: Callable[[ConsoleView], None] | None,
         complain: Callable[[str], None] | None,
     ) -> Desk:
@@ -116,15 +120,17 @@ class Desk:
             refuse_another(recovered, feed, request)
         if recovered is None:
             run_id = uuid4().hex[:12]
+            await _prepared(feed)
             feed = _recorded(feed, store, run_id, request, begin=True)
             engine = new_engine(request, feed)
-            advisor = _advisor(request.settings.llm, store, begin=True)
+            advisor = _advisor(engine, request.settings.llm, store, begin=True)
             await _begin(store, engine, feed, request, run_id)
         else:
             run_id = str(recovered.started["run"])
             feed = _recorded(feed, store, run_id, request, begin=False)
             engine = await _continue(recovered, feed, request, store)
-            advisor = _advisor(request.settings.llm, store, begin=False)
+            advisor = _advisor(engine, request.settings.llm, store, begin=False)
+        until = until_time(request.until, feed.start)
         driver = Driver(
             engine,
             feed,
@@ -150,7 +156,7 @@ class Desk:
         account = self.request.settings.market.account
         configured = self.request.settings.market.instruments
         for symbol in self.engine.core.market.symbols:
-            if symbol not in configured:
+            if symbol not in configured and self.feed.mode != MarketMode.LIVE.value:
                 steps = self.engine.core.instruments[symbol]
                 self.notices.append(
                     f"{symbol} is not in config/market.yaml: tick {steps.tick}, lot {steps.lot} "
@@ -270,12 +276,24 @@ def finished_summary(request: RunRequest) -> dict[str, Any] | None:
 # -- pieces ----------------------------------------------------------------------------------
 
 
-def _advisor(settings: LlmSettings, store: Store, *, begin: bool) -> Advisor:
-    if settings.provider == "rules":
-        return RulesAdvisor(settings)
-    from tradeterm.adapters.advisors.opening import open_advisor
+def _advisor(engine: Engine, settings: LlmSettings, store: Store, *, begin: bool) -> Advisor:
+    advisor: Advisor = RulesAdvisor(settings)
+    if settings.provider != "rules":
+        from tradeterm.adapters.advisors.opening import open_advisor
 
-    return open_advisor(settings, store.paths.db, begin=begin)
+        advisor = open_advisor(settings, store.paths.db, begin=begin)
+    if engine.core.mode is not MarketMode.SIM:
+        return advisor
+    return DrilledAdvisor(advisor, settings, engine.drilling.active)
+
+
+async def _prepared(feed: Feed) -> None:
+    """What a live market has to be asked before a run can begin on it."""
+    if feed.mode == MarketMode.LIVE.value:
+        from tradeterm.adapters.feeds.live.feed import LiveFeed
+
+        if isinstance(feed, LiveFeed):
+            await feed.prepare()
 
 
 def _open_feed(request: RunRequest) -> Feed:
@@ -283,6 +301,7 @@ def _open_feed(request: RunRequest) -> Feed:
         request.feed,
         request.settings.market,
         live=request.settings.live,
+        sentiment=request.settings.agents.sentiment_analysis,
         seed=request.seed,
         symbols=request.symbols,
         on_bad=request.on_bad,
@@ -329,7 +348,7 @@ async def _continue(recovered: Recovered, feed: Feed, request: RunRequest, store
     recorded = recorded_settings(session)
     old = new_engine(request, feed, recorded, session["approve"])
     # Models are never asked again: what they were asked and did not answer was interrupted.
-    advisor = _advisor(recorded.llm, store, begin=False)
+    advisor = _advisor(old, recorded.llm, store, begin=False)
     rerun = Rerun(old, feed, advisor, RUN_ROW)
     await rerun.catch_up(recovered)
     engine = old
@@ -345,10 +364,13 @@ async def _continue(recovered: Recovered, feed: Feed, request: RunRequest, store
         str(recovered.started["run"]),
         {**session_body(request), "rechecked": rerun.rechecked},
     )
+    emergency = absorb(engine, store)
     engine.reconciliation.look("")
     # The snapshot makes what comes next independent of the settings that led here, and a process
     # that never lives long enough to write one still gets ahead.
     snapshot = Snapshot(engine.inputs, engine.dump(), msgspec.msgpack.encode(rerun.mark))
     await store.append(Slice([resumed, *rerun.new_rows, *engine.take_rows()], snapshot))
+    if emergency is not None:
+        emergency.clear()
     log.info("continued after row %d: %d rows re-checked", recovered.last_seq, rerun.rechecked)
     return engine

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from operator import attrgetter
 from pathlib import Path
 from time import perf_counter
 
@@ -21,22 +19,24 @@ from msgspec.structs import replace
 
 from tradeterm.adapters.store.journal import Store
 from tradeterm.adapters.store.rows import Slice, Snapshot
+from tradeterm.adapters.tape.live_recording import LiveRecording
 from tradeterm.adapters.tape.recording import RecordingFeed
-from tradeterm.awaiting import answered
+from tradeterm.awaiting import Background, answered
 from tradeterm.engine.engine import Engine
 from tradeterm.engine.picture import PacingFacts, build_view
 from tradeterm.engine.view import ConsoleView
 from tradeterm.haltfile import remove_first
+from tradeterm.health import HealthWatch
+from tradeterm.inflow import Inflow, LiveInflow, PacedInflow
 from tradeterm.model.commands import Command, CommandResult, Halt, Resume
-from tradeterm.model.market import Feed, MarketEvent
+from tradeterm.model.market import Feed
 from tradeterm.model.messages import Row
-from tradeterm.model.ports import Advisor
+from tradeterm.model.ports import Advisor, Answer
 from tradeterm.model.vocabulary import RunState
 from tradeterm.pacing import Pacer
 from tradeterm.persistence import Persistence
 
 SLICE_SECONDS = 0.005
-CHUNK = 256
 OUTSTANDING = 2
 SNAPSHOT_SECONDS = 5.0
 VIEW_SECONDS = 0.08
@@ -44,8 +44,6 @@ HALT_FILE_SECONDS = 0.05
 #: How long after the last look of another process pictures are still made for it.
 WATCHED_SECONDS = 5.0
 INBOX = 64
-
-_timestamp = attrgetter("ts")
 
 
 @dataclass(slots=True)
@@ -82,24 +80,28 @@ class Driver:
         self.engine = engine
         self.seconds = 0.0
         """Time spent in the engine by this process."""
-        self.finished = False
         self._feed = feed
         self._tape = feed if isinstance(feed, RecordingFeed) else None
-        self._disk = Persistence(store, self._tape, self._show_fault, complain)
+        self._wake = asyncio.Event()
+        live = isinstance(feed, LiveRecording)
+        self._disk = Persistence(store, self._tape, self._show_fault, complain, live=live)
         self.advisor = advisor
         self._pacer = pacer
-        self._until = until
+        self.inflow = self._inflow(engine, feed, until)
+        self._background = Background(advisor, self.inflow.moment, self._answered)
+        self.health = HealthWatch(
+            engine.core.settings.risk,
+            feed.clock_skew if isinstance(feed, LiveRecording) else _no_clock,
+            self._disk.lag,
+            live=live,
+        )
         self._halt_file = halt_file
         self._publish = publish
         self._pace_cards = pace_cards
         engine.core.journal.attended = pace_cards
-        self._batch: Sequence[MarketEvent] = []
-        self._index = 0
-        self._ended = False
         self._inbox: deque[tuple[Command, asyncio.Future[CommandResult]]] = deque()
         self._results: list[tuple[asyncio.Future[CommandResult], CommandResult]] = []
         self._outstanding: deque[_Pending] = deque()
-        self._wake = asyncio.Event()
         self._stopping = False
         self._started = perf_counter()
         self._snapshot_due = self._started + SNAPSHOT_SECONDS
@@ -110,6 +112,21 @@ class Driver:
         self._version = 0
         self._shown = ConsoleView()
         self._watched_until = 0.0
+
+    def _inflow(self, engine: Engine, feed: Feed, until: int | None) -> Inflow:
+        if isinstance(feed, LiveRecording):
+            loop = asyncio.get_running_loop()
+
+            def wake() -> None:
+                loop.call_soon_threadsafe(self._wake.set)
+
+            return LiveInflow(engine, feed, wake, until)
+        return PacedInflow(engine, feed, self._pacer, until)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run has reached its end."""
+        return self.inflow.finished
 
     # -- from outside (engine loop only) ---------------------------------------------------
 
@@ -154,10 +171,13 @@ class Driver:
 
     async def run(self) -> None:
         """Drive until the end; every slice is durable when this returns."""
-        self._pacer.anchor(self.engine.now or self._feed.start)
+        self.inflow.begin()
         while not self._stopping and not self.finished:
             started = perf_counter()
             self._look_for_halt_file(started)
+            if (report := self.health.look(started)) is not None:
+                self.submit(report)
+            self._background.check()
             self._take_commands()
             busy = self._advance(started + SLICE_SECONDS)
             while self.engine.effects and not self._stopping:
@@ -173,7 +193,9 @@ class Driver:
                 await asyncio.sleep(0)  # let the write begin: disk and engine work side by side
         self._take_commands()  # what was ordered before the end is carried out, and answered
         await self._carry_out_effects()
+        await self._background.stop()
         await self.flush(snapshot=True)
+        self._disk.close()
 
     def _look_for_halt_file(self, now: float) -> None:
         if now < self._halt_file_due:
@@ -188,85 +210,14 @@ class Driver:
     def _take_commands(self) -> None:
         while self._inbox:
             command, future = self._inbox.popleft()
-            reached = self._reached()
-            limit = self._next_event_time()
-            now = self.engine.now if reached is None else max(self.engine.now, reached)
-            if limit is not None:
-                now = max(self.engine.now, min(now, limit - 1))
-            result = self.engine.command(command, now + 1)
+            result = self.engine.command(command, self.inflow.moment())
             self._results.append((future, result))
             self._dirty = True
 
-    def _next_event_time(self) -> int | None:
-        """When the next event is due: no timer or command may pass it. None at the feed's end."""
-        if self._index >= len(self._batch) and not self._refill():
-            return None
-        return self._batch[self._index].ts
-
     def _advance(self, deadline: float) -> bool:
-        """Run the engine up to the pacer's time; False when there is nothing to do now."""
-        engine = self.engine
-        reached = self._pacer.now()
-        busy = False
-        while perf_counter() < deadline and not (engine.effects or engine.slice_full):
-            if self._index >= len(self._batch) and not self._refill():
-                self._finish()
-                return False
-            limit = self._limit(reached)
-            if limit <= self._index:
-                break
-            stop = min(limit, self._index + CHUNK)
-            self._index = engine.run(self._batch, self._index, stop)
-            busy = True
-        if self._run_idle_timers(reached):
-            busy = True
+        busy = self.inflow.advance(deadline)
         self._dirty |= busy
         return busy
-
-    def _run_idle_timers(self, reached: int | None) -> bool:
-        """Timers that are due although no event has come since."""
-        if reached is None or self.engine.effects:
-            return False
-        limit = self._next_event_time()
-        if limit is None:
-            return False  # the feed is over, and with it the time: ``_finish`` does the rest
-        now = min(reached, limit - 1)
-        if self._until is not None:
-            now = min(now, self._until)
-        return self.engine.advance(now)
-
-    def _limit(self, reached: int | None) -> int:
-        """Index of the first event that must not run yet."""
-        end = len(self._batch)
-        bound = self._until if reached is None else reached
-        if bound is None:
-            return end
-        if self._until is not None:
-            bound = min(bound, self._until)
-        if self._batch[-1].ts <= bound:
-            return end
-        limit = bisect_right(self._batch, bound, self._index, end, key=_timestamp)
-        if (
-            limit == self._index
-            and self._until is not None
-            and (self._batch[limit].ts > self._until)
-            and (reached is None or reached >= self._until)
-        ):
-            self._finish()
-        return limit
-
-    def _refill(self) -> bool:
-        if self._ended:
-            return False
-        self._batch, self._index = self._feed.take(), 0
-        self._ended = not self._batch
-        return not self._ended
-
-    def _finish(self) -> None:
-        """The feed has ended or ``until`` is reached: run what is still due by then."""
-        end = self._until if self._until is not None and not self._ended else self.engine.now
-        self.engine.advance(end)
-        self.finished = not self.engine.effects and self.engine.next_due > end
 
     async def _carry_out_effects(self) -> None:
         """Ask the advisor; the market waits for the answer, which enters at its latency."""
@@ -276,6 +227,9 @@ class Driver:
                 self.engine.answer(await self.advisor.settle(question))
             elif self._stopping:
                 return  # nothing that costs money leaves now; the question is in the snapshot
+            elif not self.inflow.waits:
+                await self.flush()
+                self._background.ask(self.engine.send_out())
             else:
                 await self.flush()  # journal before effect
                 began = perf_counter()
@@ -289,6 +243,11 @@ class Driver:
                 self.engine.answer(answer)
             self._dirty = True
 
+    def _answered(self, answer: Answer) -> None:
+        """A question that was out while the market went on."""
+        self.engine.answer(answer)
+        self._wake.set()
+
     async def _attend(self) -> bool:
         """While a question is out the market is held, the operator is not; False to stop."""
         self._look_for_halt_file(perf_counter())
@@ -299,13 +258,9 @@ class Driver:
 
     async def _rest(self) -> None:
         """Sleep until the next event is due, a command comes, or the halt file is to be seen."""
-        wait = HALT_FILE_SECONDS
-        next_time = self._next_event_time()
-        if next_time is not None:
-            due = min(next_time, self.engine.next_due)
-            wait = min(wait, max(self._pacer.seconds_until(due), 0.001))
+        wait = min(HALT_FILE_SECONDS, self.inflow.seconds_until_next())
         self._wake.clear()
-        if self._inbox or self._stopping:
+        if self._inbox or self._stopping or self.inflow.arrived():
             return
         try:
             await asyncio.wait_for(self._wake.wait(), wait)
@@ -331,8 +286,12 @@ class Driver:
         rows = self.engine.take_rows()
         view = self._build_view(now)
         results, self._results = self._results, []
+        if self._disk.ahead:
+            self._disk.keep_exits(self.engine, rows)
+            self._show_unwritten(view, results)
+            view, results = None, []
         if rows or (self._tape is not None and self._tape.due(now)):
-            snapshot = bool(rows) and now >= self._snapshot_due
+            snapshot = bool(rows) and now >= self._snapshot_due and not self._disk.ahead
             write = self._write(rows, snapshot)
             if snapshot:
                 self._snapshot_due = perf_counter() + SNAPSHOT_SECONDS
@@ -340,11 +299,24 @@ class Driver:
         elif view is not None or results:
             self._outstanding.append(_Pending(None, view, results, now))
         while self._outstanding and (
-            len(self._outstanding) >= OUTSTANDING
+            (len(self._outstanding) >= OUTSTANDING and not self._disk.ahead)
             or self._is_done(self._outstanding[0])
-            or self._disk.fault  # the market is held until everything is on disk
+            or self._disk.holds  # the market is held until everything is on disk
         ):
             await self._acknowledge()
+
+    def _show_unwritten(
+        self,
+        view: ConsoleView | None,
+        results: list[tuple[asyncio.Future[CommandResult], CommandResult]],
+    ) -> None:
+        """A live market goes on without the journal; whatever is shown says so."""
+        if view is not None:
+            self._show(replace(view, fault=self._disk.fault))
+        for future, result in results:
+            if not future.done():
+                text = f"{result.text} (not in the journal yet)"
+                future.set_result(CommandResult(result.accepted, text))
 
     @staticmethod
     def _is_done(pending: _Pending) -> bool:
@@ -388,7 +360,8 @@ class Driver:
 
     def _build_view(self, now: float, *, force: bool = False) -> ConsoleView | None:
         unseen = self._publish is None and now > self._watched_until
-        if unseen or not (force or (self._dirty and now >= self._view_due)):
+        stale = now >= self._view_due and (self._dirty or not self.inflow.waits)  # ages grow
+        if unseen or not (force or stale):
             return None
         self._view_due = now + VIEW_SECONDS
         self._dirty = False
@@ -399,22 +372,14 @@ class Driver:
             PacingFacts(
                 speed=self._pacer.speed,
                 waiting=self._pacer.waiting,
-                market_time=self._market_time(),
+                market_time=self.inflow.market_time(),
                 uptime=now - self._started,
                 store_lag=now - waiting_since,
                 day=time.strftime("%Y-%m-%d", time.gmtime()),
+                feed=self.inflow.lines(),
             ),
             self._version,
         )
-
-    def _market_time(self) -> int:
-        """The paced clock between two events, so that countdowns and ages keep moving."""
-        reached = self._reached()
-        return self.engine.now if reached is None else max(self.engine.now, reached)
-
-    def _reached(self) -> int | None:
-        """The pacer's time; while a question is out the market stands."""
-        return self.engine.now if self.engine.effects else self._pacer.now()
 
     def picture(self) -> ConsoleView:
         """The newest durable picture; asking for it keeps pictures coming for a while."""
@@ -430,3 +395,7 @@ class Driver:
         """Put a fault on the last durable picture: nothing newer may be shown as done."""
         self._version += 1
         self._show(replace(self._shown, version=self._version, fault=text))
+
+
+def _no_clock() -> None:
+    """Nothing that an exchange's clock could be compared with."""

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tradeterm.errors import StoreAbsent, UsageError
-from tradeterm.model.vocabulary import Breaker
+from tradeterm.model.drills import Drill
+from tradeterm.model.vocabulary import Breaker, Level
 from tradeterm.printing import db_option, json_option, say
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class Subject(click.ParamType[str]):
 POSITION = Subject("open position", lambda reader: [row["id"] for row in reader.positions()])
 ORDER = Subject("working order", lambda reader: [row["id"] for row in reader.orders()])
 PLAN = Subject("open plan", lambda reader: [row["id"] for row in reader.plans()])
+CARD = Subject("waiting card", lambda reader: [row["id"] for row in reader.cards("pending")])
 DIFFERENCE = Subject("open difference", lambda reader: [r["id"] for r in reader.differences()])
 
 
@@ -103,6 +105,27 @@ class Order:
     """What ``--yes`` has to confirm; empty when nothing has to be."""
 
 
+def _seconds(text: str) -> int:
+    """``90s``, ``15m``, ``1h30m``; raises UsageError."""
+    from tradeterm.model.timing import SECOND, parse_duration
+
+    return parse_duration(text) // SECOND
+
+
+class Duration(click.ParamType[int]):
+    """Seconds, written as a duration; 0 is none."""
+
+    name = "duration"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        """Refuses what is no duration."""
+        if isinstance(value, int):
+            return value
+        return 0 if value in {"0", "0s"} else _seconds(value)
+
+
 ORDERS = (
     Order(
         "halt",
@@ -118,6 +141,28 @@ ORDERS = (
           sure="allows new exposure again"),
     Order("flatten", "Flatten", "Close every position at market, cancel entries, halt.",
           sure="closes everything at market and halts"),
+    Order("reject", "RejectCard", "Refuse a waiting card: no trade.",
+          [_word("card_id", CARD, "CARD")]),
+    Order("reject-all", "RejectAll", "Refuse every waiting card."),
+    Order("undo-reject", "UndoReject",
+          "Let what was refused last wait again; an approval still has to follow."),
+    Order("defer", "DeferCard", "Leave a card to its deadline: nothing waits for it any longer.",
+          [_word("card_id", CARD, "CARD")]),
+    Order("edit", "EditCard", "Put a more careful order on a card; its approval is another key.", [
+        _word("card_id", CARD, "CARD"),
+        click.Option(["--size"], type=Amount(), help="Smaller, in base currency."),
+        click.Option(["--leverage"], type=Amount(), help="Less."),
+        click.Option(["--stop"], type=Amount(), help="Nearer to the entry, in quote currency."),
+    ]),
+    Order("level", "SetLevel",
+          "Be at least this careful; looser forgives failures, never conditions that last.",
+          [_word("level", click.Choice([str(one) for one in Level]), "|".join(Level))],
+          sure="may allow again what failures forbade"),
+    Order("drill", "RunDrill",
+          "Rehearse a failure in a simulated market; the level follows as from a real one.",
+          [_word("drill", click.Choice([str(one) for one in Drill]), "|".join(Drill)),
+           click.Option(["--for", "seconds"], type=Duration(), default="10m", show_default=True,
+                        metavar="DURATION", help="Of market time; 0 ends the drill.")]),
     Order("close", "ClosePosition", "Close a position, or part of it, at market or at a limit.", [
         _position(),
         click.Option(["--size"], type=Amount(), help=_SIZE.format("all of it")),
@@ -162,13 +207,16 @@ def _shell_command(order: Order) -> click.Command:
     @db_option
     @json_option
     def give(db: Path | None, as_json: bool, yes: bool = True, **words: Any) -> int:
+        import msgspec
+
         from tradeterm.model import commands
 
         if not yes:
             raise UsageError(f"{order.name} {order.sure}; say `tradeterm {order.name} --yes`")
         _refuse_nonsense(order.name, words)
         _refuse_unknown(db, order, words)
-        return _order(db, getattr(commands, order.command)(**words, actor="shell"), as_json)
+        kind = getattr(commands, order.command)
+        return _order(db, msgspec.convert({**words, "actor": "shell"}, kind), as_json)
 
     made = click.command(order.name, help=order.help)(give)
     made.params[:0] = order.words
@@ -183,6 +231,8 @@ def _refuse_nonsense(name: str, words: dict[str, Any]) -> None:
     """What no position or order could make sense of."""
     if name == "close" and words["post_only"] and words["limit"] is None:
         raise UsageError("--post-only needs --limit: a market order always takes")
+    if name == "edit" and not any(words[word] for word in ("size", "leverage", "stop")):
+        raise UsageError("edit what? write --size, --leverage or --stop")
     if name == "amend" and words["size"] is None and words["limit"] is None:
         raise UsageError("amend what? write --size, --limit or both")
 

@@ -74,7 +74,7 @@ def _recorded(run: str | None, db: Path | None) -> Iterator[Reader]:
     if run is not None and Path(run).is_file():
         if db is not None:
             raise UsageError(f"{run} is a book of record; leave --db out")
-        run, db = None, Path(run)
+        db, run = Path(run), None
     with Reader(db) as newest:
         known = {str(Reader.run_info(each)["started"]["run"]): each.run for each in _runs(newest)}
         if not known:

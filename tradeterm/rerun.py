@@ -20,6 +20,7 @@ from tradeterm.model.commands import RecordedCommand
 from tradeterm.model.market import Feed, FeedMark
 from tradeterm.model.messages import Row
 from tradeterm.model.ports import Advisor, AgentAnswer, Answer, Question
+from tradeterm.model.vocabulary import MarketMode
 from tradeterm.sessions import restore
 
 ANSWER_KINDS = frozenset({"answer", "agent_answer"})
@@ -65,7 +66,7 @@ class Rerun:
             self.mark = msgspec.msgpack.decode(snapshot.feed, type=FeedMark)
             self._feed.seek(self.mark)
         position = await self._replay()
-        if position is not None:
+        if position is not None or self._feed.mode == MarketMode.LIVE.value:
             self.mark = self._feed.mark(self._engine.market_inputs)
             self._feed.seek(self.mark)
 
@@ -97,7 +98,7 @@ class Rerun:
                 engine.command(_command(row.body), row.ts)
             else:
                 taken = await self._take_events()
-                if taken is None:
+                if taken is None and not self._time_goes_on():
                     break
             self._compare()
         if self._expected:
@@ -109,7 +110,8 @@ class Rerun:
         engine = self._engine
         batch = self._feed.take()
         if not batch:
-            engine.advance(self._expected[0].ts if self._expected else engine.now)
+            if not self._expected:
+                engine.advance(engine.now)
             return None
         index = 0
         while index < len(batch) and (self._expected or engine.effects):
@@ -124,6 +126,10 @@ class Rerun:
                 index = engine.run(batch, index, index + 1)
             self._compare()
         return index
+
+    def _time_goes_on(self) -> bool:
+        """Behind the last event (a live market fell silent) time alone may bring the next row."""
+        return bool(self._expected) and self._engine.advance(self._expected[0].ts)
 
     async def _answer_question(self) -> None:
         question = self._engine.effects[0]

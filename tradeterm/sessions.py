@@ -82,8 +82,11 @@ def until_time(text: str | None, start: int) -> int | None:
 def instruments(settings: Settings, feed: Feed) -> dict[str, Instrument]:
     derived = {instrument.symbol: instrument for instrument in feed.derived()}
     found: dict[str, Instrument] = {}
+    live = feed.mode == MarketMode.LIVE.value  # then the exchange itself has told its steps
     for symbol in feed.symbols:
-        instrument = settings.market.instrument(symbol) or derived.get(symbol)
+        configured = settings.market.instrument(symbol)
+        told = derived.get(symbol)
+        instrument = told or configured if live else configured or told
         if instrument is None:
             raise UsageError(
                 f"{symbol} has no instrument: add it to config/market.yaml under instruments"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -24,14 +25,19 @@ if TYPE_CHECKING:
 
 def showing_commands() -> list[click.Command]:
     """Everything this module adds to the command line."""
-    return [watch]
+    return [watch, serve]
 
 
-def open_console(prepare: Callable[[], RunRequest]) -> int:
-    """The console with an engine of its own; the exit code."""
+def open_console(prepare: Callable[[], RunRequest], db: Path | None, *, or_watch: bool) -> int:
+    """The console with an engine of its own; the exit code.
+
+    ``or_watch``: look on instead while another process drives the one in ``db``.
+    """
     _require_terminal()
     from tradeterm.tui.engine_thread import EngineThread
 
+    if or_watch and (path := _driven(db)) is not None:
+        return _watched(path)
     return _shown(EngineThread(prepare, lambda request: _options(request.settings.console)))
 
 
@@ -41,17 +47,51 @@ def watch(db: Path | None) -> int:
     """Look on at a run that another process drives: the same screen; only H (halt) does anything."""
     start_logging("info")
     _require_terminal()
+    path = _driven(db)
+    if path is None:
+        where = "" if db is None else f" --db {db}"
+        raise StoreAbsent(f"nobody runs that file; `tradeterm{where}` starts it")
+    return _watched(path)
+
+
+def _driven(db: Path | None) -> Path | None:
+    """The book of record, when a process answers for it."""
     from tradeterm.adapters.store.paths import locate
     from tradeterm.control import ask
-    from tradeterm.tui.onlooker import Onlooker
 
     path = locate(db).db
-    if ask(path, "status") is None:
-        raise StoreAbsent(f"nobody runs {path}; start it with `tradeterm --db {path}`")
+    return None if ask(path, "status") is None else path
+
+
+def _watched(path: Path) -> int:
+    from tradeterm.tui.onlooker import Onlooker
+
     return _shown(Onlooker(path, _read_options))
 
 
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.option("--port", type=click.IntRange(1024, 65535), default=8765, show_default=True)
+@click.argument("run_options", nargs=-1, type=click.UNPROCESSED)
+def serve(port: int, run_options: tuple[str, ...]) -> int:
+    """The console in a browser on this machine; what follows are options of `tradeterm run`.
+
+    Prints an address with a token. The first page drives the engine, further pages look on.
+    """
+    start_logging("info")
+    from tradeterm.ops.webserver import HOST, GuardedServer
+
+    try:
+        with socket.create_server((HOST, port)):
+            pass
+    except OSError as error:
+        raise UsageError(f"--port {port}: {error.strerror}; choose another one") from error
+    GuardedServer(run_options, port, click.echo).serve()
+    return 0
+
+
 def _require_terminal() -> None:
+    if os.environ.get("TEXTUAL_DRIVER"):
+        return  # textual-serve brings a terminal of its own
     streams = (sys.stdin, sys.stdout, sys.stderr)  # Textual draws on stderr
     if not all(s.isatty() for s in streams) or os.environ.get("TERM") == "dumb":
         raise UsageError("the console needs a terminal; use `tradeterm run --headless`")

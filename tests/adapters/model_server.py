@@ -74,7 +74,8 @@ def settle(**changes: Any) -> Act:
 
 
 DIALECT: ContextVar[str] = ContextVar("dialect", default="openai")
-"""Of the request that is being answered."""
+"""Of the request that is being answered; the next one is its body."""
+REQUEST: ContextVar[dict[str, Any]] = ContextVar("request")
 
 
 def head(**headers: str) -> bytes:
@@ -160,6 +161,7 @@ class ModelServer:
             body = await reader.readexactly(int(sizes[0])) if sizes else b"{}"
             self.headers.append(top)
             self.asked.append(json.loads(body))
+            REQUEST.set(self.asked[-1])
             DIALECT.set("anthropic" if "/v1/messages" in top.split("\r\n")[0] else "openai")
             self.arrived.set()
             act = self.script.pop(0) if len(self.script) > 1 else self.script[0]

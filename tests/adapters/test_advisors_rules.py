@@ -21,7 +21,7 @@ from tests.coordinator.scenes import (
 from tradeterm.adapters.advisors.rules import RULES, RulesAdvisor
 from tradeterm.coordinator.evidence import Evidence
 from tradeterm.model.account import AccountView
-from tradeterm.model.ports import ArbiterQuestion
+from tradeterm.model.ports import ArbiterAnswer, ArbiterQuestion
 from tradeterm.model.vocabulary import (
     Bias,
     ConflictType,
@@ -137,5 +137,6 @@ async def test_it_is_repeatable_and_its_answers_stay_inside_the_bounds(confidenc
     question = ask(CHOPPY, confidence)
     first, second = await ADVISOR.settle(question), await ADVISOR.settle(question)
     assert first == second
+    assert isinstance(first, ArbiterAnswer)
     assert coordinator().resolve(question, first, NOW).by is ResolvedBy.RULES
     assert ADVISOR.repeatable

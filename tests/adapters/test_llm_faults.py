@@ -77,6 +77,12 @@ def advisor(chosen: LlmSettings) -> ModelAdvisor:
     return ModelAdvisor(chosen, gate(Budget(chosen)))
 
 
+async def settled(asking: ModelAdvisor) -> ArbiterAnswer:
+    answer = await asking.settle(question())
+    assert isinstance(answer, ArbiterAnswer)
+    return answer
+
+
 async def consult(
     act: Act, *more: str, second: Act | None = None, provider: str = "openai"
 ) -> ArbiterAnswer:
@@ -193,7 +199,7 @@ async def test_the_model_that_answered_is_on_record() -> None:
 
 async def test_a_wrong_answer_may_be_repaired_once() -> None:
     with ModelServer.running(say("{}"), settle()) as server:
-        answer = await advisor(settings([server.base])).settle(question())
+        answer = await settled(advisor(settings([server.base])))
     assert [one.outcome for one in answer.tries] == [O.INVALID, O.VALID]
     *_, wrong, request = server.asked[1]["messages"]
     assert wrong == {"role": "assistant", "content": "{}"}
@@ -202,7 +208,7 @@ async def test_a_wrong_answer_may_be_repaired_once() -> None:
 
 async def test_the_prompt_holds_facts_and_no_date() -> None:
     with ModelServer.running(settle()) as server:
-        await advisor(settings([server.base])).settle(question())
+        await settled(advisor(settings([server.base])))
     told = " ".join(message["content"] for message in server.asked[0]["messages"])
     assert '"symbol":"BTC/USDT"' in told
     assert "202" not in told.replace("2020-12", "")  # no year (a JSON schema names its draft)
@@ -212,7 +218,7 @@ async def test_the_prompt_holds_facts_and_no_date() -> None:
 async def test_nobody_listens() -> None:
     with ModelServer.running(settle()) as gone:
         base = gone.base
-    answer = await advisor(settings([base])).settle(question())
+    answer = await settled(advisor(settings([base])))
     assert [one.outcome for one in answer.tries] == [O.UNREACHABLE]
     assert answer.by is ResolvedBy.RULES
     assert answer.tries[0].cost == 0
@@ -221,8 +227,8 @@ async def test_nobody_listens() -> None:
 async def test_an_address_that_failed_is_left_alone() -> None:
     with ModelServer.running(http(b"", 500)) as bad, ModelServer.running(settle()) as good:
         asking = advisor(settings([bad.base, good.base], "llm.cooldown=60"))
-        await asking.settle(question())
-        answer = await asking.settle(question())
+        await settled(asking)
+        answer = await settled(asking)
     assert len(bad.asked) == 1
     assert [one.model for one in answer.tries] == ["openai/second"]
 
@@ -233,7 +239,7 @@ async def test_near_the_end_of_the_budget_there_is_one_try() -> None:
     budget.turn(time.strftime("%Y-%m-%d", time.gmtime()))
     budget.spent["arbiter"] = chosen.daily_cap / 2
     asking = ModelAdvisor(chosen, gate(budget))
-    answer = await asking.settle(question())
+    answer = await settled(asking)
     assert len(answer.tries) == 1
 
 
@@ -243,7 +249,7 @@ async def test_a_key_goes_nowhere_but_into_the_request(
     """Not even when the server repeats it."""
     monkeypatch.setenv("TEST_LLM_KEY", "sk-very-secret-0123456789")
     with ModelServer.running(say("your key is sk-very-secret-0123456789")) as server:
-        answer = await advisor(settings([server.base])).settle(question())
+        answer = await settled(advisor(settings([server.base])))
     assert "sk-very-secret-0123456789" in server.headers[0]
     assert "secret" not in repr(answer)
     assert "secret" not in caplog.text

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import logging
-import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
 
+import keyring
 import pytest
+from keyring.backend import KeyringBackend
+from keyring.errors import KeyringError
 
+from tradeterm.adapters.advisors import keys
 from tradeterm.adapters.advisors.keys import find_key
 from tradeterm.errors import ConfigError
 from tradeterm.logs import RedactingFormatter, Redactor
@@ -42,16 +47,57 @@ def test_a_file_that_others_can_read_is_refused_with_the_remedy(tmp_path: Path) 
     assert find_key("ANOTHER_KEY", {}, file) is None
 
 
-def test_then_the_keyring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    keyring = ModuleType("keyring")
-    keyring.get_password = lambda service, name: f"{service}/{name}"  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "keyring", keyring)
-    assert find_key(NAME, {}, tmp_path / ".env") == f"tradeterm/{NAME}"
+Plug = Callable[[Callable[[str], "str | None"]], None]
 
 
-def test_a_keyring_that_fails_is_no_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "keyring", ModuleType("keyring"))
+class Ring(KeyringBackend):
+    """A store of the system, in memory."""
+
+    priority = 1
+
+    def __init__(self, act: Callable[[str], str | None]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._act = act
+
+    def get_password(self, service: str, username: str) -> str | None:
+        assert service == "tradeterm"
+        return self._act(username)
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        raise NotImplementedError
+
+
+@pytest.fixture
+def ring() -> Iterator[Plug]:
+    before = keyring.get_keyring()
+    yield lambda act: keyring.set_keyring(Ring(act))
+    keyring.set_keyring(before)
+
+
+def test_then_the_keyring(tmp_path: Path, ring: Plug) -> None:
+    ring(lambda name: f"kept-{name}")
+    assert find_key(NAME, {}, tmp_path / ".env") == f"kept-{NAME}"
+    assert find_key(NAME, {NAME: "from-environment"}, tmp_path / ".env") == "from-environment"
+
+
+def test_a_keyring_that_fails_is_no_key(tmp_path: Path, ring: Plug) -> None:
+    def broken(name: str) -> str:
+        raise KeyringError("locked")
+
+    ring(broken)
     assert find_key(NAME, {}, tmp_path / ".env") is None
+
+
+def test_a_keyring_that_waits_for_a_person_is_not_waited_for(
+    tmp_path: Path, ring: Plug, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keys, "KEYRING_SECONDS", 0.05)
+    over = threading.Event()
+    ring(lambda name: str(over.wait(30)))
+    begun = time.monotonic()
+    assert find_key(NAME, {}, tmp_path / ".env") is None
+    assert time.monotonic() - begun < 5
+    over.set()
 
 
 def test_a_key_with_strange_characters_is_refused(tmp_path: Path) -> None:

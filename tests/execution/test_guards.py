@@ -183,5 +183,5 @@ def test_an_order_whose_fate_is_unknown_still_counts_as_an_entry() -> None:
     world.book(BTC, ((64999.0, 1.0),), ((65000.0, 1.0),))
     request = world.enter(BTC, LONG, "0.1", "64000", leverage=5)
     lost = OrderUncertain(world.now, request.id, "no answer")
-    world.take(world.execution.adopt_report(lost, world.now))
+    world.take(world.execution.adopt_reports([lost], world.now))
     assert [order.id for order in world.view().entries] == [request.id]

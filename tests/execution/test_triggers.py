@@ -355,7 +355,7 @@ def test_an_unknown_order_stays_pending_and_counts_until_something_is_heard_of_i
     world.book(BTC, ((64999.0, 1.0),), ((65000.0, 1.0),))
     request = world.enter(BTC, LONG, "0.01", "64000")
     lost = OrderUncertain(world.now, request.id, "no answer within 3 s")
-    world.take(world.execution.adopt_report(lost, world.now))
+    world.take(world.execution.adopt_reports([lost], world.now))
     order = world.last(request.id)
     assert (order.status, order.unknown) == (OrderStatus.PENDING, "no answer within 3 s")
     assert [entry.id for entry in world.view().entries] == [request.id]
@@ -373,4 +373,4 @@ def test_reports_of_an_amendment_nobody_asked_for_are_ignored() -> None:
     request = limit(world, "64900")
     world.wait(1)
     report = OrderAmended(world.now, request.id, 3, D("0.02"), D("1"))
-    assert world.execution.adopt_report(report, world.now) == []
+    assert world.execution.adopt_reports([report], world.now) == []

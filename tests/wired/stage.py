@@ -149,6 +149,11 @@ class Record:
         with Reader(self.db) as reader:
             return reader.cards()
 
+    def votes(self) -> list[dict[str, Any]]:
+        """What each model said in an agent's place, oldest first."""
+        with Reader(self.db) as reader:
+            return reader.votes()
+
     def card_states(self) -> list[tuple[str, str]]:
         return [(card["state"], card["reason"]) for card in self.cards()]
 

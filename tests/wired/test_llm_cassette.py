@@ -59,7 +59,9 @@ async def test_an_answer_that_is_not_recorded_is_not_made_up(stage: Stage) -> No
 
 async def test_what_is_left_over_is_named(stage: Stage) -> None:
     _, again = await recorded(stage)
-    with pytest.raises(CassetteError, match=r"answers.ndjson:1: question-1: and 2 more were never asked for"):
+    with pytest.raises(
+        CassetteError, match=r"answers.ndjson:1: question-1: and 2 more were never asked for"
+    ):
         await stage.play(*again, until="10m", db=elsewhere(stage))
 
 

@@ -135,7 +135,7 @@ async def test_a_plan_goes_on_after_a_stop_in_the_middle(stage: Stage, until: st
 async def test_a_plan_goes_on_after_a_crash(
     stage: Stage, writes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tradeterm.driver.CHUNK", 16)
+    monkeypatch.setattr("tradeterm.inflow.CHUNK", 16)
     monkeypatch.setattr("tradeterm.driver.Driver._slice_may_grow", lambda _: False)
     allocated(stage, *SLOTS)
     whole = await stage.play()

@@ -43,9 +43,10 @@ def same(one: Record, other: Record) -> None:
 def small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sixteen events a slice, however fast the machine: its clock ticks when it is looked at."""
     ticks = itertools.count()
-    monkeypatch.setattr("tradeterm.driver.perf_counter", lambda: next(ticks) / 10_000)
+    for room in ("driver", "inflow"):
+        monkeypatch.setattr(f"tradeterm.{room}.perf_counter", lambda: next(ticks) / 10_000)
     monkeypatch.setattr("tradeterm.driver.SLICE_SECONDS", 0.00015)
-    monkeypatch.setattr("tradeterm.driver.CHUNK", 16)
+    monkeypatch.setattr("tradeterm.inflow.CHUNK", 16)
     monkeypatch.setattr("tradeterm.driver.Driver._slice_may_grow", lambda _: False)
 
 
@@ -97,7 +98,7 @@ async def test_no_timer_passes_events_that_were_not_taken_yet(
     """A slice may end with the batch, while the clock is already far ahead of the next one."""
     full = await play(sim(tmp_path, "full", until="2h"))
     monkeypatch.setattr("tradeterm.driver.SLICE_SECONDS", 0.0001)
-    monkeypatch.setattr("tradeterm.driver.CHUNK", 64)
+    monkeypatch.setattr("tradeterm.inflow.CHUNK", 64)
     hasty = (await play(sim(tmp_path, "hasty", until="2h", speed=1e6))).sound()
     assert hasty.summary["state_hash"] == full.summary["state_hash"]
     assert hasty.trading() == full.trading()
@@ -109,7 +110,9 @@ async def test_time_ends_with_the_feed(tmp_path: Path, monkeypatch: pytest.Monke
     rows = (f"{1_748_736_000 + 60 * n},100,101,99,100,5" for n in range(512))
     file.write_text("\n".join(["timestamp,open,high,low,close,volume", *rows, ""]))
     full = await play(request(f"replay:{file}", tmp_path / "full.db"))
-    monkeypatch.setattr("tradeterm.driver.perf_counter", itertools.count(0.0, 0.004).__next__)
+    ticks = itertools.count(0.0, 0.004)
+    for room in ("driver", "inflow"):
+        monkeypatch.setattr(f"tradeterm.{room}.perf_counter", ticks.__next__)
     hasty = (await play(request(f"replay:{file}", tmp_path / "hasty.db", speed=1e9))).sound()
     assert hasty.summary["market_time"] == full.summary["market_time"]
     assert hasty.summary["state_hash"] == full.summary["state_hash"]
@@ -306,7 +309,7 @@ async def test_commands_and_answers_are_taken_from_the_journal(stage: Stage) -> 
     stage.tape.hold(RISE * 60, 30 * 60, 60_010.0)
     asked = stage.request(EVERY, approve="all")
     desk = await Desk.open(asked)
-    desk.driver._until = stage.tape.lines[600]["ts"]
+    desk.driver.inflow.until = stage.tape.lines[600]["ts"]
     await desk.run()
     for command in (Pause(), Resume(), CancelEntries()):
         desk.engine.command(command, desk.engine.now + 1)

@@ -28,6 +28,8 @@ class Ballot(msgspec.Struct, frozen=True):
     why: str = ""
     valid: int = 0
     """Answers that were valid and in time."""
+    asked: bool = True
+    """Whether anybody was."""
 
 
 def counted(

@@ -32,6 +32,7 @@ class CardsState(msgspec.Struct):
 
     pending: list[Card]
     decided: list[Card]
+    refused: list[str]
 
 
 class Decision(msgspec.Struct, frozen=True, gc=False):
@@ -43,13 +44,15 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
 
 
 class CardKeeper:
-    """Opens, decides and ends cards. A card changes state exactly once."""
+    """Opens, decides and ends cards. What was ended stays so, but for a refusal taken back."""
 
     def __init__(self, settings: ApprovalSettings) -> None:
         """Expiry and drift come from ``settings``."""
         self._settings = settings
         self._pending: dict[str, Card] = {}
         self.decided: deque[Card] = deque(maxlen=DECIDED_KEPT)
+        self._refused: list[str] = []
+        """What was refused last, one card or all at once: the only thing that can be undone."""
         self.next_due = NEVER
         """Market time of the next expiry."""
 
@@ -142,18 +145,56 @@ class CardKeeper:
             True, self._end(card, CardState.APPROVED, now, actor, ""), f"{card_id} approved"
         )
 
-    def reject(self, card_id: str, now: int, actor: str) -> Decision:
-        """No trade."""
+    def reject(self, card_id: str, now: int, actor: str, also: bool = False) -> Decision:
+        """No trade; ``also``: together with the one before, as one refusal."""
         card = self._pending.get(card_id)
         if card is None:
             return self._unknown(card_id)
         ended = self._end(card, CardState.REJECTED, now, actor, "rejected")
+        self._refused = [*(self._refused if also else ()), card_id]
         return Decision(True, ended, f"{card_id} rejected: no trade")
 
-    def _unknown(self, card_id: str) -> Decision:
+    def undo_reject(self, now: int) -> list[Card]:
+        """The last refusal is taken back, once, for every card whose time is not over."""
+        ids, self._refused = set(self._refused), []
+        back = [c for c in self.decided if c.id in ids and c.state is CardState.REJECTED]
+        back = [card for card in back if now < card.expires]
+        gone = {card.id for card in back}
+        kept = [card for card in self.decided if card.id not in gone]
+        self.decided = deque(kept, maxlen=DECIDED_KEPT)
+        again = [
+            replace(c, state=CardState.PENDING, decided=0, decided_by="", reason="") for c in back
+        ]
+        waiting = sorted((*self._pending.values(), *again), key=lambda card: card.ts)
+        self._pending = {card.id: card for card in waiting}
+        self._schedule()
+        return again
+
+    def defer(self, card_id: str) -> Card | None:
+        """It is left to its deadline; None when it does not wait."""
+        card = self._pending.get(card_id)
+        return None if card is None else self._put(replace(card, deferred=True))
+
+    def amend(self, card: Card, intent: TradeIntent, verdict: Verdict) -> Card:
+        """Another order on a waiting card: other content, its own verdict, the same deadline."""
+        return self._put(
+            replace(
+                card, intent=intent, verdict=verdict, drift_limit=self._drift(intent),
+                content_hash=content_of(card.proposal, intent),
+            )
+        )  # fmt: skip
+
+    def _put(self, card: Card) -> Card:
+        self._pending[card.id] = card
+        return card
+
+    def missing(self, card_id: str) -> str:
+        """Why a card can't be acted on, in words."""
         known = next((c for c in self.decided if c.id == card_id), None)
-        text = f"no card {card_id}" if known is None else f"{card_id} is already {known.state}"
-        return Decision(False, None, text)
+        return f"no card {card_id}" if known is None else f"{card_id} is already {known.state}"
+
+    def _unknown(self, card_id: str) -> Decision:
+        return Decision(False, None, self.missing(card_id))
 
     # -- ends without a key ----------------------------------------------------------------
 
@@ -196,11 +237,12 @@ class CardKeeper:
     # -- snapshot --------------------------------------------------------------------------
 
     def dump(self) -> CardsState:
-        return CardsState(list(self._pending.values()), list(self.decided))
+        return CardsState(list(self._pending.values()), list(self.decided), list(self._refused))
 
     def load(self, state: CardsState) -> None:
         self._pending = {card.id: card for card in state.pending}
         self.decided = deque(state.decided, maxlen=DECIDED_KEPT)
+        self._refused = list(state.refused)
         self._schedule()
 
 

@@ -29,7 +29,13 @@ from tradeterm.model.proposals import (
     TradeIntent,
     Verdict,
 )
-from tradeterm.model.vocabulary import AgentName, ConflictType, ResolvedBy
+from tradeterm.model.settling import Settle
+from tradeterm.model.vocabulary import (
+    AgentName,
+    ConflictType,
+    ResolutionAction,
+    ResolvedBy,
+)
 from tradeterm.settings.orchestration import OrchestrationSettings
 
 #: Age of an analyst that was not heard.
@@ -205,6 +211,15 @@ class Coordinator:
             return resolution
         return replace(resolution, misquoted=misquoted(answer, question))
 
+    def blocked(self, conflict: Conflict, now: int) -> Resolution:
+        """The end of a proposal whose kind of conflict the settings let nobody settle."""
+        settle = self._settings.conflicts.settle
+        named = ", ".join(kind.value for kind in conflict.types if settle[kind] is Settle.BLOCK)
+        return Resolution(
+            self._ids("resolution"), now, conflict.id, ResolutionAction.ABORT, ResolvedBy.RULES,
+            "settings", 1.0, f"orchestration.conflicts.settle: {named} is blocked",
+        )  # fmt: skip
+
     def judge(self, question: ArbiterQuestion, answer: ArbiterAnswer) -> None:
         """Whether asking worked feeds the level; where no model was to be asked, nothing did.
 
@@ -286,9 +301,25 @@ class Coordinator:
         """Approve the exact order seen, if price and risk of now still allow it unchanged."""
         return self._cards.approve(card_id, content_hash, now, actor, verdict, mid)
 
-    def reject(self, card_id: str, now: int, actor: str) -> Decision:
-        """No trade."""
-        return self._cards.reject(card_id, now, actor)
+    def reject(self, card_id: str, now: int, actor: str, also: bool = False) -> Decision:
+        """No trade; ``also``: as one refusal with the one before."""
+        return self._cards.reject(card_id, now, actor, also)
+
+    def undo_reject(self, now: int) -> list[Card]:
+        """The cards of the last refusal wait again, where their time is not over."""
+        return self._cards.undo_reject(now)
+
+    def defer(self, card_id: str) -> Card | None:
+        """The card is left to its deadline; None when it does not wait."""
+        return self._cards.defer(card_id)
+
+    def amend_card(self, card: Card, intent: TradeIntent, verdict: Verdict) -> Card:
+        """Another order on a waiting card."""
+        return self._cards.amend(card, intent, verdict)
+
+    def no_card(self, card_id: str) -> str:
+        """Why a card can't be acted on, in words."""
+        return self._cards.missing(card_id)
 
     def void(self, card_id: str, now: int, by: str, reason: str) -> Card | None:
         """End one card whose order is no longer possible."""

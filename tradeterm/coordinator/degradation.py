@@ -144,6 +144,8 @@ class Degradation:
 
         ``ends``: what has to happen, in words.
         """
+        if level is Level.NORMAL:
+            return self.release(cause)
         self._held[cause] = level
         if ends:
             self._ends[cause] = ends

@@ -190,8 +190,9 @@ class Analysis:
     # -- inputs ----------------------------------------------------------------------------
 
     def on_news(self, news: News) -> None:
-        """Keep a headline for the sentiment agent."""
-        self._news.append(news)
+        """Keep a headline for the sentiment agent, unless it is there already."""
+        if not (news.id and any(known.id == news.id for known in self._news)):
+            self._news.append(news)
 
     def on_closed(self, candles: Sequence[Candle]) -> bool:
         """Bars closed; the bar-driven decision rule, when chosen, runs at once.
@@ -307,14 +308,17 @@ class Analysis:
             self._core.counters.agents[task.key].why = ballot.why
             if self._enabled[task.name]:
                 self._speak(task, question, ballot, answer_id)
-        for name, symbol in self._consulting.released():
-            if self._enabled[name]:
-                self._run(self._tasks[name], symbol)
+        while free := self._consulting.released():
+            for name, symbol in free:
+                if self._enabled[name]:
+                    self._run(self._tasks[name], symbol)
 
     def _speak(self, task: _Task, question: AgentQuestion, ballot: Ballot, answer_id: str) -> None:
         counts, symbol, said = self._core.counters.agents[task.key], question.symbol, ballot.opinion
         if said is None:
-            self._run_rules(task, symbol, ballot.why, answer_id)
+            if self._run_rules(task, symbol, ballot.why, answer_id):
+                counts.invalid += ballot.asked
+                counts.rule += not ballot.asked
             return
         context = self._context(task, symbol)
         output = self._tried(task, symbol, lambda: self._roster.spoken(task.name, context, said))

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from tradeterm.engine.timers import Timers
-from tradeterm.model.commands import ApproveCard, Command, RejectCard
+from tradeterm.model.commands import ApproveCard, Command, DeferCard, EditCard, RejectCard
 from tradeterm.model.proposals import Card
 from tradeterm.model.timing import SECOND
 
@@ -54,16 +56,13 @@ class Approver:
         if kind == "approve":
             return _approve(rest, cards, "headless --approve all")
         command = self._script[int(rest)][1]
-        if not isinstance(command, ApproveCard | RejectCard):
+        if not isinstance(command, ApproveCard | RejectCard | DeferCard | EditCard):
             return command
-        card_id = command.card_id
-        if card_id == "oldest":
-            card_id = cards[0].id if cards else "none"
-        if isinstance(command, RejectCard):
-            return RejectCard(card_id=card_id, actor=command.actor)
-        if not command.content_hash:
-            return _approve(card_id, cards, command.actor)
-        return ApproveCard(card_id=card_id, content_hash=command.content_hash, actor=command.actor)
+        if command.card_id == "oldest":
+            command = replace(command, card_id=cards[0].id if cards else "none")
+        if isinstance(command, ApproveCard) and not command.content_hash:
+            return _approve(command.card_id, cards, command.actor)
+        return command
 
 
 def _approve(card_id: str, cards: Sequence[Card], actor: str) -> ApproveCard:

@@ -13,6 +13,8 @@ from tradeterm.coordinator.degradation import Permission, Source
 from tradeterm.engine.core import Core
 from tradeterm.engine.degrading import Degrading
 from tradeterm.model.ports import Answer, ArbiterAnswer, ArbiterQuestion
+from tradeterm.model.proposals import Conflict, Consensus, Proposal
+from tradeterm.model.settling import Settle
 from tradeterm.model.timing import SECOND
 from tradeterm.model.vocabulary import ConflictType, Route, TryOutcome
 from tradeterm.portfolio.portfolio import Portfolio
@@ -50,6 +52,8 @@ class Asking:
         self._degrading = degrading
         self._questions: dict[str, ArbiterQuestion] = {}
         self._newest: ArbiterQuestion | None = None
+        self.rehearsing = False
+        """Whether a drill has models fail: probes show it even while nothing else asks."""
         self.ask_agent: Callable[[], bool] = _nobody
         """Probes with an agent's question while no conflict ever came up; set by the agents."""
 
@@ -82,7 +86,12 @@ class Asking:
         return tuple(sorted(question.proposal.consensus.heard, key=draw))
 
     def _route(self, question: ArbiterQuestion) -> Route:
-        """DESIGN §6: LIMITED asks models about regimes only, EMERGENCY about nothing."""
+        """DESIGN §6: LIMITED asks models about regimes only, EMERGENCY about nothing.
+
+        What the settings leave to the rules no level gives to a model.
+        """
+        if self.settled_by(question.conflict) is Settle.RULE:
+            return Route.RULES
         permits = self._coordinator.degradation.permits
         if permits(Permission.LLM):
             return Route.ADVISOR
@@ -90,6 +99,12 @@ class Asking:
             return Route.RULES
         types = frozenset(question.conflict.types)
         return Route.ADVISOR if types and types <= _REGIME else Route.WAIT
+
+    def settled_by(self, conflict: Conflict) -> Settle:
+        """Who may settle it: of its types the most careful one decides."""
+        settle = self._core.settings.orchestration.conflicts.settle
+        kinds = {settle[kind] for kind in conflict.types}
+        return next((one for one in Settle if one in kinds), Settle.LLM)
 
     def take(self, answer: ArbiterAnswer, answer_id: str) -> ArbiterQuestion | None:
         """Book what it cost; the question it settles, or None: a probe's, or one that has ended."""
@@ -124,7 +139,8 @@ class Asking:
     def plan_probe(self) -> None:
         """While failures keep the level down, ask again now and then."""
         timers = self._core.timers
-        if not (self._models and self._coordinator.degradation.is_lowered(Source.LLM)):
+        lowered = self._coordinator.degradation.is_lowered(Source.LLM)
+        if not (lowered or self._degrading.budget_holds or self.rehearsing):
             timers.cancel(PROBE_TIMER)
         elif timers.due(PROBE_TIMER) is None:
             pause = self._core.settings.orchestration.degradation.probe
@@ -132,17 +148,30 @@ class Asking:
 
     def probe(self) -> None:
         """The newest question once more; the answer drives nothing but recovery."""
-        core = self._core
-        if self._newest is None:
-            self.ask_agent()
-        elif not self._questions:
-            probe = replace(
-                self._newest, id=core.journal.new_id("question"), ts=core.now, route=Route.PROBE
-            )
-            core.journal.write("question", probe.id, probe.conflict.id, probe)
-            self._questions[probe.id] = probe
-            core.effects.append(probe)
+        newest = self._newest
+        if newest is not None:
+            if not self._questions:
+                self._send_probe(newest, newest.conflict.id)
+        elif not self.ask_agent() and self.rehearsing and not self._questions:
+            self._send_probe(self._imagined(), "")
         self.plan_probe()
+
+    def _send_probe(self, question: ArbiterQuestion, parent: str) -> None:
+        core = self._core
+        probe = replace(
+            question, id=core.journal.new_id("question"), ts=core.now, route=Route.PROBE
+        )
+        core.journal.write("question", probe.id, parent, probe)
+        self._questions[probe.id] = probe
+        core.effects.append(probe)
+
+    def _imagined(self) -> ArbiterQuestion:
+        """What a drill asks where no conflict ever came up: about nothing at all."""
+        now, symbol = self._core.now, self._core.market.symbols[0]
+        nobody = Consensus(0.0, 1.0, {})
+        proposal = Proposal("", now, now, "", (), "", None, symbol, (), nobody)
+        conflict = Conflict("", now, "", symbol, (), 0.0, ("a drill: does anybody answer?",))
+        return ArbiterQuestion("", now, proposal, conflict, None, 0.0, 0.0, -1.0, -1.0, -1.0)
 
     # -- snapshot --------------------------------------------------------------------------
 

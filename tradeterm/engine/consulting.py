@@ -58,11 +58,19 @@ class Consulting:
             return False
         if self._asked(name, symbol):
             return True
-        if not any(self._asked(other, symbol) for other in self._schedule[name].after):
+        if not self._awaits(name, symbol):
             return False
         if (name, symbol) not in self._waiting:
             self._waiting.append((name, symbol))
         return True
+
+    def _awaits(self, name: AgentName, symbol: str) -> bool:
+        """Whether somebody it depends on has not spoken yet."""
+        return any(
+            self._asked(other, symbol)
+            or any(who is other and symbol in (what, "*") for who, what in self._waiting)
+            for other in self._schedule[name].after
+        )
 
     def _asked(self, name: AgentName, symbol: str) -> bool:
         """A run for the whole portfolio (``*``) depends on every symbol."""
@@ -144,7 +152,7 @@ class Consulting:
 
     def _ballot(self, question: AgentQuestion, answer: AgentAnswer) -> Ballot:
         if answer.unasked:
-            return Ballot(None, "", answer.unasked)
+            return Ballot(None, "", answer.unasked, asked=False)
         quorum = self._core.settings.agents.trading_decision.quorum
         asked = question.members or self._members[question.agent]
         return counted(question, answer.votes, asked, quorum)
@@ -171,11 +179,7 @@ class Consulting:
         """Runs that need not wait any longer, in the order they came."""
         if not self._waiting:
             return []
-        free = [
-            (name, symbol)
-            for name, symbol in self._waiting
-            if not any(self._asked(other, symbol) for other in self._schedule[name].after)
-        ]
+        free = [one for one in self._waiting if not self._awaits(*one)]
         self._waiting = [one for one in self._waiting if one not in free]
         return free
 

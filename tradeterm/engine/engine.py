@@ -15,6 +15,7 @@ from tradeterm.engine.books import Books
 from tradeterm.engine.breaking import BREAKER_TIMER, Breaking
 from tradeterm.engine.core import Core
 from tradeterm.engine.degrading import LINK_TIMER
+from tradeterm.engine.drilling import DRILL_TIMER, Drilling
 from tradeterm.engine.fidelity import FIDELITY_TIMER, Fidelity
 from tradeterm.engine.gap import CODES as GAP_CODES
 from tradeterm.engine.gap import Gap, GapEvent
@@ -24,7 +25,7 @@ from tradeterm.engine.pricemarks import PRICES_TIMER, PriceMarks
 from tradeterm.engine.quiet import Quiet
 from tradeterm.engine.reconciliation import RECONCILE_TIMER, Reconciliation
 from tradeterm.engine.state import EngineState, hashed, take_over, written
-from tradeterm.engine.telling import Telling
+from tradeterm.engine.telling import INPUTS, Telling
 from tradeterm.engine.trading import Trading
 from tradeterm.market.market import Market
 from tradeterm.model.commands import Command, CommandResult
@@ -86,22 +87,18 @@ class Engine:
         self._market = market
         self._next_timer = 0
         self._run_next: Callable[[int], None] = self._run_named
-        self._inputs = dict.fromkeys(
-            (
-                "trade", "snapshot", "delta", "candle", "news", "notice", "command", "answer",
-                "pulse", "past",
-            ),
-            0,
-        )  # fmt: skip
-        self._telling = Telling(core, self.analysis, self._inputs)
+        self._inputs = dict.fromkeys(INPUTS, 0)
+        self._telling = Telling(core, self.analysis, self.trading.degrading, self._inputs)
         self._answers = Answers(core, self._inputs, self._answered)
         self.gap = Gap(core, self.books, self._inputs)
+        self.drilling = Drilling(core, self.trading, self.operator, self._inputs, self._take_turns)
         self._timed: dict[str, Callable[[], None]] = {
             BREAKER_TIMER: self.breaking.timer,
             GHOST_TIMER: self.trading.ghosts.due,
             PRICES_TIMER: self.pricemarks.due,
             RECONCILE_TIMER: self.reconciliation.timer,
             PROBE_TIMER: self.trading.asking.probe,
+            DRILL_TIMER: self.drilling.timer,
             "plan": self.trading.rebalancing.plans.due,
             "hodl": self.trading.hodling.buy,
             "mark": self.books.minute_timer,
@@ -168,8 +165,8 @@ class Engine:
 
     @property
     def awaits_operator(self) -> bool:
-        """Whether a card is pending."""
-        return bool(self.trading.pending_cards())
+        """Whether a card waits that was not left to its deadline."""
+        return any(not card.deferred for card in self.trading.pending_cards())
 
     def take_rows(self) -> list[Row]:
         """The rows of the slice that ends here."""
@@ -354,7 +351,8 @@ class Engine:
 
     def _take_turns(self) -> None:
         """While a gap is open its market acts on orders alone, and no timer but theirs runs."""
-        self._handlers.update(self._settling if self.gap.open else self._usual)
+        deaf = self.drilling.deaf if self.drilling.silent else {}
+        self._handlers.update(self._usual | deaf | (self._settling if self.gap.open else {}))
         self._plan()
 
     def _settle(self, event: GapEvent) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tradeterm.engine.engine import Engine
+from tradeterm.engine.gap import Away
 from tradeterm.engine.watching import watch_only
 from tradeterm.model.money import plain
 from tradeterm.model.timing import iso
@@ -36,7 +37,23 @@ def standing_facts(engine: Engine, run: str) -> dict[str, Any]:
             if (mid := account.mid(symbol)) is not None
         },
         "watch_only": watch_only(core),
+        "clock_skew": None if core.health is None else core.health.clock_skew,
+        "journal_fault": "" if core.health is None else core.health.fault,
+        "away": _away(engine.gap.away),
         "market_time": iso(engine.now),
         "data_age": round(min(known), 3) if known else None,
         "state_hash": engine.state_hash(),
+    }
+
+
+def _away(away: Away | None) -> dict[str, Any] | None:
+    """What the market did while nobody looked, the last time."""
+    if away is None:
+        return None
+    return {
+        "since": iso(away.since),
+        "until": iso(away.until) if away.until else None,
+        "events": away.events,
+        "fills": away.fills,
+        "lines": list(away.lines),
     }

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from tradeterm.engine.absorbing import Absorbing
 from tradeterm.engine.amending import Amending
 from tradeterm.engine.analysis import Analysis
 from tradeterm.engine.books import Books
 from tradeterm.engine.breaking import Breaking
 from tradeterm.engine.core import Core
+from tradeterm.engine.deciding import Deciding
 from tradeterm.engine.protecting import Protecting
 from tradeterm.engine.reconciliation import Reconciliation
 from tradeterm.engine.trading import Trading
 from tradeterm.engine.welfare import Welfare
 from tradeterm.model.commands import (
+    AbsorbExit,
     AdoptDifference,
     AmendOrder,
     ApproveCard,
@@ -23,6 +26,8 @@ from tradeterm.model.commands import (
     CancelPlan,
     Command,
     CommandResult,
+    DeferCard,
+    EditCard,
     EnableTask,
     Flatten,
     ForceRun,
@@ -34,6 +39,8 @@ from tradeterm.model.commands import (
     ReportHealth,
     ResetBreaker,
     Resume,
+    SetLevel,
+    UndoReject,
 )
 from tradeterm.model.vocabulary import AgentName, ExitReason, Priority, Purpose, RunState, Topic
 
@@ -58,10 +65,15 @@ class Operator:
         self._trading = trading
         self._analysis = analysis
         self._breaking = breaking
+        self._welfare = Welfare(core, books)
+        deciding = Deciding(core, trading)
         self._handlers: dict[type[Command], _Handler] = {
             ApproveCard: self._approve,
             RejectCard: self._reject,
             RejectAll: self._reject_all,
+            UndoReject: deciding.undo_reject,
+            DeferCard: deciding.defer,
+            EditCard: deciding.edit,
             CancelOrder: self._cancel,
             CancelEntries: self._cancel_entries,
             CancelPlan: self._cancel_plan,
@@ -74,10 +86,16 @@ class Operator:
             EnableTask: self._enable_task,
             Reconcile: reconciliation.reconcile,
             AdoptDifference: reconciliation.adopt,
-            ReportHealth: Welfare(core, books).report,
+            ReportHealth: self.report_health,
+            SetLevel: self._level,
+            AbsorbExit: Absorbing(core, books).absorb,
             AmendOrder: Amending(core, books, trading.judging).amend,
             **Protecting(core, books).handlers,
         }
+
+    def handles(self, kind: type[Command], handler: _Handler) -> None:
+        """Another part takes commands of this kind."""
+        self._handlers[kind] = handler
 
     def carry_out(self, command: Command, kind: str = "command") -> CommandResult:
         """Journal and execute one command; ``kind`` is ``policy`` when no person gave it."""
@@ -108,8 +126,8 @@ class Operator:
 
     def _reject_all(self, command: RejectAll, command_id: str) -> CommandResult:
         cards = self._trading.pending_cards()
-        for card in cards:
-            self._trading.reject(card.id, command.actor, command_id)
+        for place, card in enumerate(cards):
+            self._trading.reject(card.id, command.actor, command_id, also=place > 0)
         return CommandResult(bool(cards), f"{len(cards)} card(s) rejected")
 
     def _cancel(self, command: CancelOrder, command_id: str) -> CommandResult:
@@ -178,6 +196,17 @@ class Operator:
                 closing += 1
         self._core.flattening = True  # from now on late arrivals are closed, not those above
         return CommandResult(True, f"closing {closing} position(s), halted")
+
+    def report_health(self, command: ReportHealth, command_id: str) -> CommandResult:
+        """What clock and journal are like; beyond their limits they hold the level."""
+        result = self._welfare.report(command, command_id)
+        self._trading.degrading.judge_health()
+        return result
+
+    def _level(self, command: SetLevel, command_id: str) -> CommandResult:
+        result = self._trading.degrading.wish(command.level, command_id)
+        self._trading.asking.plan_probe()
+        return result
 
     def _force_run(self, command: ForceRun, command_id: str) -> CommandResult:
         agent = _agent(command.task)

@@ -14,6 +14,7 @@ from tradeterm.engine.view import (
     CardView,
     ChartView,
     ConsoleView,
+    FeedLine,
     OrderView,
     PositionView,
     RuleView,
@@ -54,6 +55,7 @@ class PacingFacts:
     store_lag: float
     day: str = ""
     """The wall clock's UTC day: what models may cost is counted by it."""
+    feed: tuple[FeedLine, ...] = ()
 
 
 def build_view(engine: Engine, pacing: PacingFacts, version: int) -> ConsoleView:
@@ -138,6 +140,7 @@ def _status(engine: Engine, account: AccountView, pacing: PacingFacts) -> Status
         uptime=pacing.uptime,
         alarms=core.events.alarms,
         store_lag=pacing.store_lag,
+        feed=pacing.feed,
     )
 
 

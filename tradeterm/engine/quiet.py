@@ -34,9 +34,9 @@ from tradeterm.engine.analysis import TRADING_NAME, Analysis
 from tradeterm.engine.books import MARK_TIMER, Books
 from tradeterm.engine.breaking import Breaking
 from tradeterm.engine.core import Core
+from tradeterm.engine.degrading import WATCH_TIMER
 from tradeterm.engine.reconciliation import RECONCILE_TIMER, Reconciliation
 from tradeterm.engine.timers import NEVER
-from tradeterm.engine.degrading import WATCH_TIMER
 from tradeterm.engine.trading import Trading
 from tradeterm.market.bars import Bars
 from tradeterm.market.indicators import Ema

@@ -231,7 +231,7 @@ class Reconciliation:
             self._core.now, difference.subject, OrderStatus.ERROR,
             f"not at the venue; adopted {difference.id}",
         )  # fmt: skip
-        self._books.booked(self._books.execution.adopt_report(report, self._core.now))
+        self._books.booked(self._books.execution.adopt_reports([report], self._core.now))
         return ""
 
     def _cancel_stranger(self, difference: Difference, there: VenueSnapshot) -> str:
@@ -256,7 +256,7 @@ class Reconciliation:
             self._core.instruments[order.request.symbol].price(price), missed,
             Liquidity.TAKER, Evidence.VENUE_REPORT,
         )  # fmt: skip
-        self._books.booked(self._books.execution.adopt_report(report, self._core.now))
+        self._books.booked(self._books.execution.adopt_reports([report], self._core.now))
         return ""
 
     def _resize(self, difference: Difference, there: VenueSnapshot) -> str:

@@ -44,6 +44,7 @@ def _limits(engine: Engine, account: AccountView, read: tuple[Reading, ...]) -> 
         unit = "" if reading.breaker is Breaker.LOSSES else "%"
         used = max(float(reading.used), 0.0)
         yield LimitView(names[reading.breaker], used, float(reading.limit), unit)
+    yield from _machinery(engine)
     try:
         burden = Burden(account)
     except ArithmeticError:
@@ -57,6 +58,31 @@ def _limits(engine: Engine, account: AccountView, read: tuple[Reading, ...]) -> 
     ):
         yield LimitView(name, _percent(part, equity), float(limit), "%")
     yield LimitView("positions", float(burden.total), float(risk.max_positions), "")
+
+
+def _machinery(engine: Engine) -> Iterator[LimitView]:
+    """Clock and journal, where a market goes on without us (live)."""
+    health, risk = engine.core.health, engine.core.settings.risk
+    if health is None:
+        return
+    if health.clock_skew is not None:
+        yield LimitView("clock skew", abs(health.clock_skew), risk.max_clock_skew, "s")
+    yield LimitView("journal lag", health.journal_lag, risk.max_journal_lag, "s")
+
+
+def _unsound(engine: Engine) -> Iterator[tuple[str, str]]:
+    """What clock and journal keep off, in words."""
+    health, risk = engine.core.health, engine.core.settings.risk
+    if health is None:
+        return
+    if health.fault:
+        yield EVERYWHERE, "the journal cannot be written"
+    elif not health.journal_lag <= risk.max_journal_lag:
+        yield EVERYWHERE, f"the journal lags {health.journal_lag:.1f} s"
+    if health.clock_skew is None:
+        yield EVERYWHERE, "the exchange's clock is not known yet"
+    elif not abs(health.clock_skew) <= risk.max_clock_skew:
+        yield EVERYWHERE, f"our clock is {health.clock_skew:+.1f} s off the exchange's"
 
 
 def _most_stacked(engine: Engine, burden: Burden) -> Decimal:
@@ -99,6 +125,7 @@ def _blocked(engine: Engine, cooldowns: tuple[CooldownView, ...]) -> Iterator[tu
         yield EVERYWHERE, f"{core.state}: {core.state_reason}"
     if core.level is Level.EMERGENCY:
         yield EVERYWHERE, "level EMERGENCY: no new exposure"
+    yield from _unsound(engine)
     for breaker in core.tripped:
         yield EVERYWHERE, f"breaker {breaker} waits"
     for wait in cooldowns:

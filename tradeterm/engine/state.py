@@ -22,6 +22,7 @@ from tradeterm.engine.timers import TimersState
 from tradeterm.engine.trading import TradingState
 from tradeterm.engine.view import EventView
 from tradeterm.market.market import MarketState
+from tradeterm.model.drills import Drill
 from tradeterm.model.health import Health
 from tradeterm.model.ports import Answer, Question
 from tradeterm.model.vocabulary import RunState
@@ -57,6 +58,7 @@ class EngineState(msgspec.Struct):
     health: Health | None = None
     away: Away | None = None
     in_gap: bool = False
+    drills: dict[Drill, int] = msgspec.field(default_factory=dict)
 
 
 def written(engine: Engine, answers: Mapping[str, Answer]) -> EngineState:
@@ -87,6 +89,7 @@ def written(engine: Engine, answers: Mapping[str, Answer]) -> EngineState:
         health=core.health,
         away=engine.gap.away,
         in_gap=engine.gap.open,
+        drills=engine.drilling.dump(),
     )
 
 
@@ -113,6 +116,7 @@ def take_over(engine: Engine, state: EngineState) -> None:
     core.effects.extend(state.effects)
     core.health = state.health
     engine.gap.away, engine.gap.open = state.away, state.in_gap
+    engine.drilling.load(state.drills)
 
 
 def hashed(engine: Engine) -> str:

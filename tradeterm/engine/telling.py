@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from tradeterm.engine.analysis import Analysis
 from tradeterm.engine.core import Core
+from tradeterm.engine.degrading import Degrading
 from tradeterm.model.market import FeedNotice, News, Past, Pulse
+
+#: What is taken, by kind; all but commands come from the feed or answer a question.
+INPUTS: Final = (
+    "trade", "snapshot", "delta", "candle", "news", "notice", "command", "answer", "pulse", "past",
+)  # fmt: skip
 
 
 class Telling:
     """Passes it on: to the analysts, the market, the operator."""
 
-    def __init__(self, core: Core, analysis: Analysis, inputs: dict[str, int]) -> None:
+    def __init__(
+        self, core: Core, analysis: Analysis, degrading: Degrading, inputs: dict[str, int]
+    ) -> None:
         """``inputs`` counts what was taken, by kind."""
         self._core = core
         self._analysis = analysis
+        self._degrading = degrading
         self._inputs = inputs
 
     def news(self, event: News) -> None:
@@ -34,7 +45,8 @@ class Telling:
             self.say(notice)
 
     def say(self, notice: FeedNotice) -> None:
-        """Count it and tell the operator."""
+        """Count it and tell the operator; a broken link feeds the level."""
         self._core.counters.notice(notice.code, notice.symbol, notice.text)
         text = f"{notice.symbol}: {notice.text}" if notice.symbol else notice.text
         self._core.alert(f"F-{notice.code}", "warning", text)
+        self._degrading.notice(notice)

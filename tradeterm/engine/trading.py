@@ -26,12 +26,22 @@ from tradeterm.model.messages import Message
 from tradeterm.model.orders import Order, Position
 from tradeterm.model.outputs import AllocationView, Published, TradeSignal
 from tradeterm.model.ports import ArbiterAnswer
-from tradeterm.model.proposals import Card, CardRow, Conflict, Proposal, Resolution, Verdict
+from tradeterm.model.proposals import (
+    Card,
+    CardRow,
+    Conflict,
+    NoConflict,
+    Proposal,
+    Resolution,
+    Verdict,
+)
+from tradeterm.model.settling import Settle
 from tradeterm.model.timing import SECOND
 from tradeterm.model.vocabulary import (
     Action,
     AgentName,
     CardState,
+    ConflictType,
     ExitReason,
     ProposalEnd,
     Purpose,
@@ -50,6 +60,7 @@ _AGAINST: Final = {
     Action.CLOSE_LONG: Side.BUY,
 }
 
+LOOKED_FOR: Final = tuple(ConflictType)
 #: How a card that was not approved ends its proposal.
 _ENDS: Final = {
     CardState.REJECTED: ProposalEnd.REJECTED,
@@ -181,20 +192,33 @@ class Trading:
             if not verdict.allows:
                 self.ghosts.ended(proposal, ProposalEnd.VETOED, verdict.id)
                 return
-        if considered.conflict is None:
-            self._send(proposal, verdict, proposal.id)
-        else:
+        if considered.conflict is not None:
             self._ask(proposal, considered.conflict)
+            return
+        clear = NoConflict(proposal.symbol, LOOKED_FOR, proposal.consensus.agreeing)
+        core.journal.write("no_conflict", core.journal.new_id("clear"), proposal.id, clear)
+        self._send(proposal, verdict, proposal.id)
 
     def _ask(self, proposal: Proposal, conflict: Conflict) -> None:
         core = self._core
         core.journal.write("conflict", conflict.id, proposal.id, conflict)
         for kind in conflict.types:
             core.count(core.counters.detected, kind.value)
+        if self.asking.settled_by(conflict) is Settle.BLOCK:
+            self._block(proposal, conflict)
+            return
         question = self.coordinator.question(
             proposal, conflict, self._evidence(proposal.symbol), core.now
         )
         self.asking.ask(question)
+
+    def _block(self, proposal: Proposal, conflict: Conflict) -> None:
+        """By the settings this kind of conflict ends its proposal: nobody is asked."""
+        core = self._core
+        resolution = self.coordinator.blocked(conflict, core.now)
+        core.journal.write("resolution", resolution.id, conflict.id, resolution)
+        core.count(core.counters.resolved, resolution.action.value)
+        self.ghosts.ended(proposal, ProposalEnd.ABORTED, resolution.id)
 
     def answered(self, answer: ArbiterAnswer, answer_id: str) -> None:
         """An arbiter's answer enters: inside its bounds it becomes a resolution."""
@@ -265,12 +289,20 @@ class Trading:
                 self._send(decision.card.proposal, verdict, decision.card.id)
         return CommandResult(decision.accepted, decision.text)
 
-    def reject(self, card_id: str, actor: str, command_id: str) -> CommandResult:
-        """No trade."""
-        decision = self.coordinator.reject(card_id, self._core.now, actor)
+    def reject(
+        self, card_id: str, actor: str, command_id: str, also: bool = False
+    ) -> CommandResult:
+        """No trade; ``also``: as one refusal with the one before."""
+        decision = self.coordinator.reject(card_id, self._core.now, actor, also)
         if decision.card is not None:
             self._card_ended(decision.card, command_id)
         return CommandResult(decision.accepted, decision.text)
+
+    def waits_again(self, card: Card) -> None:
+        """A refusal was taken back: it counts as none."""
+        self._core.counters.cards[CardState.REJECTED.value] -= 1
+        self.watching = True
+        self._approver.card_opened(card, self._core.timers)
 
     def void_all(self, reason: str, parent: str) -> int:
         """End every card (a halt); how many there were."""

@@ -24,6 +24,20 @@ def cents(amount: Decimal) -> Decimal:
     return amount.quantize(CENT)
 
 
+class FeedLine(msgspec.Struct, frozen=True):
+    """How one live symbol's connection fares."""
+
+    symbol: str
+    source: str
+    """``websocket``, ``polling`` or ``down``."""
+    age: float | None
+    """Seconds since its last event; None before the first."""
+    reconnects: int = 0
+    resyncs: int = 0
+    """Books fetched anew."""
+    rejected: int = 0
+
+
 class StatusView(msgspec.Struct, frozen=True):
     """The status line. As it is made here, before the engine's first picture, nothing is known."""
 
@@ -63,6 +77,8 @@ class StatusView(msgspec.Struct, frozen=True):
     """The picture is of another process's engine: see ``tradeterm watch``."""
     store_lag: float = 0.0
     """Seconds the newest unacknowledged slice has been waiting."""
+    feed: tuple[FeedLine, ...] = ()
+    """The live connection, symbol by symbol; empty in sim and replay."""
 
 
 class PositionView(msgspec.Struct, frozen=True):

@@ -48,11 +48,7 @@ from tradeterm.model.orders import (
     VenueReport,
 )
 from tradeterm.model.reconciling import VenueSnapshot
-from tradeterm.model.vocabulary import (
-    ExitReason,
-    OrderStatus,
-    Purpose,
-)
+from tradeterm.model.vocabulary import ExitReason, OrderStatus, Purpose
 from tradeterm.settings.execution import ExecutionSettings
 from tradeterm.settings.market import FeeSchedule
 
@@ -114,6 +110,7 @@ class Execution:
         """What trading costs now; looking at it changes nothing."""
         self.interested: dict[str, Resting] = self._venue.interested
         self.follow_prints = self._venue.follow_prints
+        self.was_filled = self._venue.was_filled
         self.positions: dict[str, Position] = {}
         """Open margin positions by id."""
         self._fills = FillBook(
@@ -338,9 +335,9 @@ class Execution:
         """The venue was asked and has the order as we have it."""
         return self._orders.doubt(order_id, "", now)
 
-    def adopt_report(self, report: VenueReport, now: int) -> list[ExecutionEvent]:
-        """Take in what the operator accepts as having happened at the venue."""
-        return self._digest([report], now)
+    def adopt_reports(self, reports: list[VenueReport], now: int) -> list[ExecutionEvent]:
+        """Take in what is known, or accepted by the operator, to have happened at the venue."""
+        return self._digest(reports, now)
 
     def adopt_position(self, after: Position, now: int, parent: str) -> list[ExecutionEvent]:
         """A position is as the venue has it (``positions.resized``); its protection follows."""

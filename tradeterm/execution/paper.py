@@ -34,7 +34,7 @@ from tradeterm.model.orders import (
 )
 from tradeterm.model.reconciling import VenueOrder, VenueSnapshot
 from tradeterm.model.timing import SECOND
-from tradeterm.model.vocabulary import OrderStatus, Purpose
+from tradeterm.model.vocabulary import Evidence, Liquidity, OrderStatus, Purpose
 from tradeterm.settings.execution import ExecutionSettings
 
 PROTECTIVE: Final = frozenset({Purpose.STOP, Purpose.TARGET})
@@ -128,6 +128,17 @@ class PaperExchange:
     def fire(self, order_id: str, now: int) -> list[VenueReport]:
         """Set a resting stop off at once, as a liquidation does; no effect when it was already."""
         return self._matching.fire(self._floor.orders[order_id], now)
+
+    def was_filled(
+        self, order_id: str, ts: int, price: Decimal, size: Decimal
+    ) -> list[VenueReport]:
+        """An execution of an order that is known to have happened although nobody kept it."""
+        out: list[VenueReport] = []
+        live = self._floor.orders.get(order_id)
+        if live is not None and (size := min(size, self._floor.wanted(live))) > 0:
+            told = Evidence.VENUE_REPORT
+            self._floor.fill(live, ts, price, size, Liquidity.TAKER, told, out)
+        return out
 
     def fence(self, symbol: str, low: float, high: float) -> None:
         """Prices outside (``low``, ``high``) are looked at, whatever rests."""

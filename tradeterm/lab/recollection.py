@@ -5,14 +5,16 @@ from __future__ import annotations
 import msgspec
 
 from tradeterm.adapters.advisors.rules import RulesAdvisor
+from tradeterm.adapters.advisors.unanswered import unasked, unsettled
 from tradeterm.adapters.store.reader import Reader
-from tradeterm.model.ports import ArbiterAnswer, ArbiterQuestion
-from tradeterm.model.vocabulary import ResolutionAction, ResolvedBy
+from tradeterm.model.ports import AgentAnswer, AgentQuestion, Answer, Question
 
-_answer = msgspec.json.Decoder(ArbiterAnswer).decode
+_answer = msgspec.json.Decoder(Answer).decode
+_question = msgspec.json.Decoder(AgentQuestion).decode
 _encode = msgspec.json.Encoder().encode
 #: What a question is about: a row of the recorded run that must read the same.
-_ABOUT = ("proposal", "conflict")
+_ABOUT = ("proposal", "conflict", "agent_question")
+UNHEARD = "nobody was asked this in the recorded run"
 
 
 class Recollection:
@@ -24,18 +26,28 @@ class Recollection:
         """Questions without a recorded answer that no rule could settle."""
         self._strict = strict
         first, last = recorded.span()
-        self._answers: dict[str, ArbiterAnswer] = {}
+        self._answers: dict[str, Answer] = {}
+        self._late: dict[str, AgentAnswer] = {}
         self._facts: dict[tuple[str, str], bytes] = {}
         self._end = 0
         for row in recorded.rows_after(first - 1, last):
             self._end = row.ts
-            if row.kind == "answer":
-                answer = _answer(row.body)
-                self._answers[answer.question_id] = answer
+            if row.kind in ("answer", "agent_answer"):
+                self._remember(_answer(row.body))
             elif row.kind in _ABOUT and not strict:
                 self._facts[row.kind, row.id] = row.body
 
-    async def answer(self, question: ArbiterQuestion, rules: RulesAdvisor | None) -> ArbiterAnswer:
+    def _remember(self, answer: Answer) -> None:
+        if isinstance(answer, AgentAnswer) and answer.late:
+            self._late[answer.question_id] = answer
+        else:
+            self._answers[answer.question_id] = answer
+
+    def late(self, question: Question) -> AgentAnswer | None:
+        """Votes that were recorded after the answer."""
+        return self._late.get(question.id) if self._strict else None
+
+    async def answer(self, question: Question, rules: RulesAdvisor | None) -> Answer:
         """The rules' where they answer, else the recorded one, else none: the fallback applies."""
         if rules is not None:
             return await rules.settle(question)
@@ -43,23 +55,23 @@ class Recollection:
         if recorded is not None and (self._strict or self._same(question)):
             return recorded
         self.unheard += 1
-        return ArbiterAnswer(
-            question.id,
-            ResolutionAction.WAIT,
-            ResolvedBy.FALLBACK,
-            "replay",
-            0.0,
-            "nobody was asked this in the recorded run",
-            0.0,
-            None,
-            None,
-            max(0, self._end - question.ts) + 1 if self._strict else 0,
-            valid=False,
-        )  # lived as it was, it had not come when the record ends
+        # Lived as it was, it had not come when the record ends.
+        latency = max(0, self._end - question.ts) + 1 if self._strict else 0
+        if isinstance(question, AgentQuestion):
+            return unasked(question, UNHEARD, latency)
+        return unsettled(question, "replay", UNHEARD, latency)
 
-    def _same(self, question: ArbiterQuestion) -> bool:
-        """Whether it is about the same proposal and the same conflict, word for word."""
+    def _same(self, question: Question) -> bool:
+        """Whether it is about the same things, word for word."""
+        if isinstance(question, AgentQuestion):
+            recorded = self._facts.get(("agent_question", question.id))
+            return recorded is not None and _told(_question(recorded)) == _told(question)
         return all(
             self._facts.get((kind, fact.id)) == _encode(fact)
             for kind, fact in (("proposal", question.proposal), ("conflict", question.conflict))
         )
+
+
+def _told(question: AgentQuestion) -> tuple[object, ...]:
+    """What an agent's models were told: the time they were asked at is none of it."""
+    return question.agent, question.symbol, question.facts, question.texts, question.scope

@@ -176,7 +176,8 @@ class Replay:
             question = self._engine.effects[0]
             rules = RulesAdvisor(self._settings.llm)
             asks_rules = self._settings.llm.provider == "rules"
-            self._engine.answer(await self._memory.answer(question, rules if asks_rules else None))
+            answer = await self._memory.answer(question, rules if asks_rules else None)
+            self._engine.answer(answer, self._memory.late(question))
 
     def _apply(self, point: Point) -> None:
         """Do to the engine what was done to it."""
@@ -269,6 +270,7 @@ def _market_of(recorded: Reader, started: dict[str, Any], feed: str | None) -> F
     found = open_feed(
         feed or started["feed"],
         recorded_settings(started).market,
+        sentiment=recorded_settings(started).agents.sentiment_analysis,
         seed=started["seed"],
         symbols=None if symbols is None else tuple(symbols),
         on_bad=started["on_bad"],

@@ -7,9 +7,10 @@ from decimal import Decimal
 
 import msgspec
 
-from tradeterm.model.health import Health
+from tradeterm.model.drills import Drill
+from tradeterm.model.health import EmergencyExit, Health
 from tradeterm.model.text import clean
-from tradeterm.model.vocabulary import Drill, Level
+from tradeterm.model.vocabulary import Level
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="command"):
@@ -49,8 +50,8 @@ class EditCard(Command, frozen=True, tag="edit"):
     """Put a more careful order on a card: smaller, less leverage, or a nearer stop."""
 
     card_id: str
-    content_hash: str
-    """Of the order the operator saw."""
+    content_hash: str = ""
+    """Of the order the operator saw; empty: whichever is on the card."""
     size: Decimal | None = None
     leverage: Decimal | None = None
     stop: Decimal | None = None
@@ -191,6 +192,12 @@ class ReportHealth(Command, frozen=True, tag="health"):
     health: Health
 
 
+class AbsorbExit(Command, frozen=True, tag="absorb_exit"):
+    """An exit that was carried out while the journal could not be written, as it was kept."""
+
+    exit: EmergencyExit
+
+
 #: What another shell may order: everything but an approval, which is given before the card.
 ShellCommand = (
     RejectCard
@@ -222,7 +229,7 @@ ShellCommand = (
 )
 OperatorCommand = ApproveCard | ShellCommand
 #: Whatever may stand in a journal as a command.
-RecordedCommand = OperatorCommand | ReportHealth
+RecordedCommand = OperatorCommand | ReportHealth | AbsorbExit
 
 
 def harmless(command: Command, actor: str | None = None) -> Command:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import msgspec
+
+from tradeterm.model.vocabulary import ExitReason
 
 
 class Health(msgspec.Struct, frozen=True, gc=False):
@@ -14,3 +18,17 @@ class Health(msgspec.Struct, frozen=True, gc=False):
     """Seconds the oldest row that is not on disk has been waiting."""
     fault: str = ""
     """Why the journal cannot be written; empty while it can."""
+
+
+class EmergencyExit(msgspec.Struct, frozen=True, gc=False):
+    """A reducing fill that could not be journaled: one line of ``emergency.jsonl``."""
+
+    ts: int
+    position_id: str
+    order_id: str
+    symbol: str
+    price: Decimal
+    size: Decimal
+    reason: ExitReason
+    fill_id: str
+    """The row it would have been; with ``ts`` it tells whether the row came to be after all."""

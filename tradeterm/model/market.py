@@ -5,12 +5,13 @@ Every event carries ``ts`` in nanoseconds UTC. A candle is stamped with its **cl
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import msgspec
 
 from tradeterm.model.instruments import Instrument
+from tradeterm.model.vocabulary import FeedSource
 
 #: (price, size) pairs; a size of 0 in a delta removes the level.
 Levels = tuple[tuple[float, float], ...]
@@ -143,4 +144,51 @@ class Feed(Protocol):
 
     def close(self) -> None:
         """Let go of files; taking more opens them again."""
+        ...
+
+
+class FeedHealth(Protocol):
+    """How one symbol's connection fares."""
+
+    symbol: str
+    source: FeedSource
+    heard: int
+    """Receive time (ns) of its last event; 0 before the first."""
+    reconnects: int
+    resyncs: int
+    rejected: int
+
+
+class LiveMarket(Feed, Protocol):
+    """A feed that goes on by itself: nothing to take does not mean that it has ended.
+
+    Every event is stamped later than whatever ``reach`` has returned before.
+    """
+
+    def listen(self, now: int) -> None:
+        """The engine stands at ``now`` (ns); begin to hear what is new, the missed part first."""
+        ...
+
+    def on_arrival(self, call: Callable[[], None] | None) -> None:
+        """Have ``call`` called, on another thread, when something has arrived."""
+        ...
+
+    def reach(self) -> int:
+        """A moment (ns) that nothing will be stamped before any more."""
+        ...
+
+    def waiting(self) -> bool:
+        """Whether something has arrived that was not taken."""
+        ...
+
+    def now(self) -> int:
+        """Receive time (ns)."""
+        ...
+
+    def clock_skew(self) -> float | None:
+        """Seconds our clock is ahead of the exchange's; None while nobody knows."""
+        ...
+
+    def health(self) -> Sequence[FeedHealth]:
+        """Symbol by symbol."""
         ...

@@ -88,6 +88,15 @@ class Conflict(msgspec.Struct, frozen=True, gc=False):
     """One plain sentence per contradiction, figures included."""
 
 
+class NoConflict(msgspec.Struct, frozen=True, gc=False):
+    """Every kind of contradiction was looked for around a proposal, and none was found."""
+
+    symbol: str
+    looked_for: tuple[ConflictType, ...]
+    agreeing: float
+    """Share 0–1 of the analysts heard that lean its way."""
+
+
 class Resolution(msgspec.Struct, frozen=True, gc=False):
     """An arbiter's answer inside its bounds."""
 
@@ -166,6 +175,8 @@ class Card(msgspec.Struct, frozen=True, gc=False):
     decided: int = 0
     decided_by: str = ""
     reason: str = ""
+    deferred: bool = False
+    """Left to its deadline: the market does not wait for it."""
 
 
 class CardRow(msgspec.Struct, frozen=True, gc=False):

@@ -203,7 +203,7 @@ class Evidence(StrEnum):
     QUEUE = "queue"
     BAR_ESTIMATE = "bar_estimate"
     VENUE_REPORT = "venue_report"
-    """The venue's word, adopted by the operator after the fact."""
+    """The venue's word, taken after the fact: adopted by the operator, or kept in an emergency."""
 
 
 class DifferenceKind(StrEnum):
@@ -302,16 +302,10 @@ class ConflictType(StrEnum):
     REBALANCE = "rebalance"
     RISK_CHANGE = "risk_change"
 
-
-class Settle(StrEnum):
-    """Who settles a kind of conflict; from most to least careful."""
-
-    BLOCK = "block"
-    """Nobody: it ends the proposal."""
-    RULE = "rule"
-    """The rule arbiter, whatever models there are."""
-    LLM = "llm"
-    """The role's models, where there are any."""
+    @property
+    def code(self) -> str:
+        """For the screen and for scripts: ``C-TA-SENTIMENT``."""
+        return f"C-{self.value.upper().replace('_', '-')}"
 
 
 class ResolutionAction(StrEnum):
@@ -394,25 +388,6 @@ class PlanStatus(StrEnum):
         return self not in (PlanStatus.OPEN, PlanStatus.PAUSED)
 
 
-class Drill(StrEnum):
-    """Failures that can be rehearsed in a simulated market."""
-
-    LLM_OUTAGE = "llm-outage"
-    """Nobody answers."""
-    LLM_GARBAGE = "llm-garbage"
-    """Answers that are none."""
-    STALE_DATA = "stale-data"
-    """The market falls silent."""
-    API_ERRORS = "api-errors"
-    """The exchange's link breaks again and again."""
-    JOURNAL_STALL = "journal-stall"
-    """The book of record cannot be written."""
-    CLOCK_SKEW = "clock-skew"
-    """Our clock and the exchange's disagree."""
-    BUDGET = "budget"
-    """What models may cost today is spent."""
-
-
 class CardState(StrEnum):
     """Life of an approval card."""
 
@@ -451,3 +426,16 @@ class VerdictStatus(StrEnum):
     MODIFIED = "modified"
     REJECTED = "rejected"
     HALTED = "halted"
+
+
+class DataFault(StrEnum):
+    """What can be wrong with a row of history."""
+
+    BAD_ROW = "bad row"
+    DUPLICATE = "duplicate"
+    DISORDER = "disorder"
+    GAP = "gap"
+    OUTLIER = "outlier"
+    """Perhaps true: a price that leaps away and comes back at once."""
+    DAMAGED = "damaged"
+    """The file is not what was written."""

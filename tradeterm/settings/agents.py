@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from decimal import Decimal
 from typing import Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from tradeterm.settings.section import Section
 
@@ -43,6 +44,30 @@ class SentimentSettings(Section):
     """Seconds after which a headline weighs half."""
     bias_threshold: float = Field(gt=0, lt=1)
     """Score (0–1) from which the bias is not neutral."""
+    sources: tuple[str, ...]
+    """RSS or Atom files and addresses, folders of text files; addresses are read in live only."""
+    poll: int = Field(ge=10)
+    """Seconds between two looks at a source, live."""
+
+    @field_validator("sources")
+    @classmethod
+    def _safe(cls, sources: tuple[str, ...]) -> tuple[str, ...]:
+        for source in filter(is_address, sources):
+            parts = urlsplit(source)
+            loopback = parts.hostname in ("127.0.0.1", "::1")
+            if not parts.hostname or parts.scheme not in ("https", "http"):
+                raise ValueError(f"{source!r} is no address; write https://host/path")
+            if parts.scheme == "http" and not loopback:
+                raise ValueError(
+                    f"{source!r} can be changed on its way; write https:// "
+                    "(plain http is for 127.0.0.1 and [::1] only)"
+                )
+        return sources
+
+
+def is_address(source: str) -> bool:
+    """Whether a source is fetched, and not a file or folder."""
+    return "://" in source
 
 
 class TradingDecisionSettings(Section):

@@ -224,7 +224,11 @@ def problems(
 
 def _misnamed(detail: Any, loc: tuple[str | int, ...]) -> tuple[str, str] | None:
     """Words for a mapping's key that is not one of the names it may have."""
-    if detail["loc"][-1] != "[key]" or detail["type"] not in ("literal_error", "enum"):
+    if (
+        not detail["loc"]
+        or detail["loc"][-1] != "[key]"
+        or detail["type"] not in ("literal_error", "enum")
+    ):
         return None
     return "unknown key", nearest(str(loc[-1]), _names(detail["ctx"]["expected"]))
 

@@ -8,12 +8,12 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from tradeterm.model.settling import Settle
 from tradeterm.model.vocabulary import (
     AgentName,
     ConflictType,
     Level,
     ResolutionAction,
-    Settle,
     Topic,
 )
 from tradeterm.settings.section import Section

@@ -298,6 +298,13 @@ ACTIONS: tuple[Action, ...] = (
         "Performance: equity, drawdown, months, ratios, trades by group",
         group="Panes",
     ),
+    Action(
+        "show_scores",
+        ("W",),
+        "",
+        "Who was right: agents, models, resolvers, you, risk rules, plain holding",
+        group="Panes",
+    ),
     Action("next_pane", ("tab",), "", "Next pane", group="Panes"),
     Action("previous_pane", ("shift+tab",), "", "Previous pane", group="Panes"),
     Action(

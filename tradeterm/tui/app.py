@@ -221,6 +221,11 @@ class TradetermApp(OrderKeys):
 
         self.open_report("Performance", performance.read, performance.lines)
 
+    def action_show_scores(self) -> None:
+        from tradeterm.tui.screens import scores
+
+        self.open_report("Who was right", scores.read, scores.lines)
+
     def open_report(self, title: str, read: Read, write: Write) -> None:
         """A page about the whole run, once there is a book of record to read."""
         from tradeterm.tui.screens.report import ReportScreen

@@ -11,6 +11,7 @@ import logging
 import os
 import select
 import signal
+import stat
 import sys
 import termios
 import threading
@@ -47,6 +48,8 @@ class Departure:
         os.set_blocking(self._tell, False)
         self._terminal = sys.__stdin__.fileno() if sys.__stdin__ else -1
         self._modes = _modes(self._terminal)
+        self._can_go = self._modes is not None or _is_pipe(self._terminal)
+        """Whether who is at the other end may go away: a terminal, or textual-serve's pipe."""
 
     def watch(self) -> None:
         """Hear signals and hang-ups from now on (main thread only)."""
@@ -85,7 +88,7 @@ class Departure:
         """Wait for a code, or for the terminal to go away."""
         poll = select.poll()
         poll.register(self._hear, select.POLLIN)
-        if self._modes is not None:
+        if self._can_go:
             poll.register(self._terminal, 0)
         while True:
             for fd, event in poll.poll(_LOOK):
@@ -98,7 +101,7 @@ class Departure:
                 poll.unregister(fd)
 
     def _gone(self) -> bool:
-        if self._modes is None:
+        if not self._can_go:
             return False
         poll = select.poll()
         poll.register(self._terminal, 0)
@@ -121,3 +124,10 @@ def _modes(terminal: int) -> list[Any] | None:
         return termios.tcgetattr(terminal)
     except (termios.error, ValueError):
         return None
+
+
+def _is_pipe(fd: int) -> bool:
+    try:
+        return stat.S_ISFIFO(os.fstat(fd).st_mode)
+    except OSError:
+        return False

@@ -5,15 +5,19 @@ A key is read where it is used, told to the log's redactor, and never kept, show
 
 from __future__ import annotations
 
-import importlib
 import stat
 from collections.abc import Mapping
 from pathlib import Path
+from queue import Empty, Queue
+from threading import Thread
+from typing import Final
 
 from tradeterm.errors import ConfigError
 from tradeterm.logs import conceal
 
-KEYRING_SERVICE = "tradeterm"
+KEYRING_SERVICE: Final = "tradeterm"
+#: A keyring that asks its owner for a password is not waited for.
+KEYRING_SECONDS: Final = 2.0
 
 
 def find_key(name: str, environ: Mapping[str, str], env_file: Path) -> str | None:
@@ -47,10 +51,19 @@ def _from_file(name: str, path: Path) -> str | None:
 
 
 def _from_keyring(name: str) -> str | None:
-    """The system keyring, where the optional package is installed and has a store that works."""
+    """The system keyring, as far as it answers: it may be absent, locked, or waiting for a person."""
+    found: Queue[str | None] = Queue()
+    Thread(target=_ask_keyring, args=(name, found), name="keyring", daemon=True).start()
     try:
-        keyring = importlib.import_module("keyring")
-        found = keyring.get_password(KEYRING_SERVICE, name)
-    except Exception:  # noqa: BLE001 - backends raise whatever they like; no keyring is no key
+        return found.get(timeout=KEYRING_SECONDS)
+    except Empty:
         return None
-    return found if isinstance(found, str) else None
+
+
+def _ask_keyring(name: str, found: Queue[str | None]) -> None:
+    try:
+        import keyring
+
+        found.put(keyring.get_password(KEYRING_SERVICE, name))
+    except Exception:  # noqa: BLE001 - backends raise whatever they like; no keyring is no key
+        found.put(None)

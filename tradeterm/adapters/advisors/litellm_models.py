@@ -75,7 +75,7 @@ class LitellmModels:
         """One HTTP request; whatever happens is a reply."""
         started = perf_counter_ns()
         try:
-            key = find_key(call.key_name, os.environ, self._env_file) if call.key_name else None
+            key = await self._key(call.key_name)
         except ConfigError as error:
             return ModelReply(TryOutcome.NO_KEY, "", 0, cost=Decimal(0), fault=str(error))
         if call.key_name and key is None and not call.local:
@@ -103,6 +103,12 @@ class LitellmModels:
         except (AttributeError, IndexError, TypeError, ValueError) as strange:
             fault = f"the body is no answer of a model ({type(strange).__name__})"
             return _told(call, key, wire, latency, TryOutcome.FAILED, fault)
+
+    async def _key(self, name: str) -> str | None:
+        """Off the loop: a keyring may take its time."""
+        if not name:
+            return None
+        return await asyncio.to_thread(find_key, name, os.environ, self._env_file)
 
     def finish(self) -> None:
         """Nothing is left over."""

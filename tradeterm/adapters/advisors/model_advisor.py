@@ -17,6 +17,7 @@ from tradeterm.adapters.advisors.conversation import (
     interrupted,
 )
 from tradeterm.adapters.advisors.gate import Gate
+from tradeterm.adapters.advisors.opinions import agent_prompt, opinion
 from tradeterm.adapters.advisors.prompting import arbiter_prompt
 from tradeterm.adapters.advisors.rules import RulesAdvisor
 from tradeterm.adapters.advisors.settlement import arbiter_answer
@@ -152,12 +153,11 @@ class ModelAdvisor:
         votes = []
         for chain in poll.chains:
             tries = await interrupted(self._gate, poll.topic, chain)
-            votes.append(MemberVote(chain[0].model, None, latency, tries, RESTARTED))
-        return _answer(question, poll.topic, tuple(votes), self._gate.today())
+            votes.append(MemberVote(chain[0].model, None, 0, tries, RESTARTED))
+        answer = _answer(question, poll.topic, tuple(votes), self._gate.today())
+        return replace(answer, latency=latency)
 
     def _poll(self, question: AgentQuestion) -> _Poll:
-        from tradeterm.adapters.advisors.opinions import agent_prompt, opinion
-
         role = self._settings.role(question.agent)
         topic = Topic(
             question.id,

@@ -59,6 +59,8 @@ def read_table(path: Path) -> Table:
     """The columns of a bar file; DataError when its layout is unknown."""
     if ".feather" in path.suffixes or ".parquet" in path.suffixes:
         return _arrow(path)
+    if ".json" in path.suffixes:
+        return _json(path)
     return _csv(path)
 
 
@@ -110,6 +112,25 @@ def _arrow(path: Path) -> Table:
     except (ValueError, TypeError) as error:
         raise DataError(f"{path.name}: a price column holds something else ({error})") from error
     return Table(ts, figures, np.arange(1, len(ts) + 1), layout.stamped_close)  # type: ignore[arg-type]
+
+
+def _json(path: Path) -> Table:
+    """freqtrade's JSON: a list of [ms, open, high, low, close, volume]."""
+    try:
+        with open_plain(path) as stream:
+            rows = msgspec.json.decode(stream.read(), type=list[list[float | int | str | None]])
+    except msgspec.DecodeError as error:
+        raise DataError(
+            f"{path.name}: not a list of [ms, open, high, low, close, volume] ({error})"
+        ) from error
+    except unpack_errors() as error:
+        raise unreadable(path, error) from error
+    if not rows:
+        raise DataError(f"{path.name}: the file is empty")
+    cells = [[str(cell) for cell in row] for row in rows]
+    layout = _Layout(0, (1, 2, 3, 4, 5), 0)
+    numbers = np.arange(1, len(rows) + 1)
+    return _columns(cells, numbers, layout) or _columns_by_row(cells, layout)
 
 
 def _csv(path: Path) -> Table:

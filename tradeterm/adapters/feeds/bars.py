@@ -13,9 +13,9 @@ from typing import Final
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
-from tradeterm.adapters.feeds.bar_files import Table, read_table
+from tradeterm.adapters.feeds.bar_checks import judge
+from tradeterm.adapters.feeds.bar_files import Floats, Ints, Table, read_table
 from tradeterm.adapters.feeds.names import from_name
 from tradeterm.adapters.feeds.rows import BadRows, OnBad
 from tradeterm.adapters.feeds.sources import SourceMark, Steps
@@ -28,10 +28,6 @@ from tradeterm.model.timing import SECOND, timeframe_text
 CHUNK: Final = 4_096
 #: Rows looked at for the finest steps.
 SAMPLE: Final = 2_000
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
 
 
 class _Bars(msgspec.Struct):
@@ -56,7 +52,7 @@ class BarSource:
                 "name it for example BTC_USDT-5m.csv"
             )
         self.symbol = symbol
-        self.timeframe = named_timeframe or _usual_step(table.ts, path)
+        self.timeframe = named_timeframe or usual_step(table.ts, path)
         self._notices: dict[int, list[FeedNotice]] = {}
         """Index of the bar they come before → notices."""
         self._bars = self._checked(table, BadRows(path.name, on_bad))
@@ -73,56 +69,14 @@ class BarSource:
         return int(self._bars.ts[0]) - self.timeframe * SECOND
 
     def _checked(self, table: Table, bad: BadRows) -> _Bars:
-        opens, highs, lows, closes, volumes = table.figures
-        stamps = table.ts if table.stamped_close else table.ts + self.timeframe * SECOND
-        prices = np.stack((opens, highs, lows, closes))
-        finite: Flags = np.asarray((np.isfinite(prices) & (prices > 0)).all(axis=0))
-        whole = np.isfinite(volumes) & (volumes >= 0)
-        with np.errstate(invalid="ignore"):
-            enclosed = (highs >= prices.max(axis=0)) & (lows <= prices.min(axis=0))
-        good = finite & whole & enclosed & (table.ts > 0)
-        latest = np.maximum.accumulate(np.where(good, stamps, 0))
-        before = np.concatenate((np.zeros(1, dtype=np.int64), latest[:-1]))
-        ordered = stamps > before
-        kept = good & ordered
-        self._report(
-            table, bad, kept, stamps,
-            {
-                "a price is not a positive number": ~finite,
-                "the volume is negative or no number": ~whole,
-                "high and low do not enclose open and close": ~enclosed,
-                "the same time as the row before": good & (stamps == before),
-                "out of order: earlier than a row before it": good & (stamps < before),
-            },
-        )  # fmt: skip
-        figures = tuple(np.ascontiguousarray(column[kept]) for column in table.figures)
-        return _Bars(stamps[kept], figures)  # type: ignore[arg-type]
-
-    def _report(
-        self,
-        table: Table,
-        bad: BadRows,
-        kept: Flags,
-        stamps: Ints,
-        reasons: dict[str, Flags],
-    ) -> None:
-        """One notice for each row that is left out, in the order of the file's lines."""
-        wrong = [(int(table.lines[i]), int(i)) for i in np.flatnonzero(~kept)]
-        broken = [(line, why) for line, why in table.broken]
-        index_of = np.cumsum(kept)
-        rows: list[tuple[int, int, str]] = []
-        for line, i in wrong:
-            why = next((text for text, mask in reasons.items() if mask[i]), "time is not positive")
-            rows.append((line, int(index_of[i]), why))
-        for line, why in broken:
-            rows.append((line, int(index_of[np.searchsorted(table.lines, line) - 1])
-                         if line > table.lines[0] else 0, why))  # fmt: skip
-        good = stamps[kept]
-        for line, index, why in sorted(rows):
+        judged = judge(table, self.timeframe)
+        good = judged.good
+        for line, index, why in judged.wrong():
             at = int(good[min(index, len(good)) - 1]) if index and len(good) else 0
             notice = bad.add(at or self._first_stamp(good), self.symbol, line, why)
             if notice is not None:
                 self._notices.setdefault(index, []).append(notice)
+        return _Bars(good, judged.figures)
 
     def _first_stamp(self, good: Ints) -> int:
         return int(good[0]) - self.timeframe * SECOND if len(good) else 0
@@ -184,7 +138,7 @@ class BarSource:
         """The bars are in memory: nothing is open."""
 
 
-def _usual_step(stamps: Ints, path: Path) -> int:
+def usual_step(stamps: Ints, path: Path) -> int:
     """The timeframe in seconds when the name does not say: the most common distance."""
     steps = np.diff(stamps)
     steps = steps[steps > 0]

@@ -11,15 +11,16 @@ _QUOTES: Final = (
 #: Kraken's own names.
 _ALIASES: Final = {"XBT": "BTC", "XDG": "DOGE", "XXBT": "BTC", "ZUSD": "USD"}
 _UNITS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
-#: ``BTC_USDT_USDT-1m-futures``, ``BTC_USDT-5m``, ``BTC-USDT-1h``.
+#: ``BTC_USDT_USDT-1m-futures``, ``BTC_USDT-5m``, ``BTC-USDT-1h``, ``BTC_USDT-1h-2025-06``.
 _SPLIT: Final = re.compile(
     r"([A-Z0-9]{2,10})[_-]([A-Z]{3,5})(?:_[A-Z]{3,5})?(?:[_-](\d+)([smhdw]))?(?:[_-][a-z]+)?"
+    r"(?:-\d{4}-\d\d)?"
 )
 #: ``XBTUSD_60`` (minutes), ``kraken_XBTUSD_60``, ``BTCUSDT-5m``.
 _JOINED: Final = re.compile(
     r"(?:[a-z]+[_-])?([A-Z0-9]{5,14})(?:[_-](\d+)([smhdw]?))?(?:[_-][a-z]+)?"
 )
-_SUFFIXES: Final = (".gz", ".zst", ".csv", ".feather", ".parquet", ".jsonl", ".ndjson")
+_SUFFIXES: Final = (".gz", ".zst", ".csv", ".feather", ".parquet", ".jsonl", ".ndjson", ".json")
 
 
 def stem(name: str) -> str:

@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from tradeterm.adapters.feeds.bars import BarSource
+from tradeterm.adapters.feeds.names import from_name
 from tradeterm.adapters.feeds.plain import digest
 from tradeterm.adapters.feeds.rows import OnBad
 from tradeterm.adapters.feeds.sources import Source, SourceMark, Steps
@@ -23,7 +24,7 @@ from tradeterm.model.vocabulary import MarketMode
 from tradeterm.settings.market import MarketSettings
 
 _TAPES: Final = (".jsonl", ".ndjson")
-_BARS: Final = (".csv", ".feather", ".parquet")
+_BARS: Final = (".csv", ".feather", ".parquet", ".json")
 _PACKED: Final = (".gz", ".zst")
 
 _timestamp = attrgetter("ts")
@@ -91,7 +92,7 @@ class ReplayFeed:
         """Opens every file of ``path``; DataError when one is absent, unknown or has nothing."""
         self._settings = settings
         self._on_bad = on_bad
-        self._files = _files(path)
+        self._files = data_files(path)
         sources = [_source(file, on_bad) for file in self._files]
         self._steps = _steps(sources)
         self.symbols = self._chosen(symbols, path)
@@ -204,7 +205,7 @@ class ReplayFeed:
             source.close()
 
 
-def _files(path: Path) -> list[Path]:
+def data_files(path: Path) -> list[Path]:
     """The data files of a path, by name."""
     if path.is_dir():
         found = sorted(
@@ -233,6 +234,8 @@ def _layout(path: Path) -> str:
         return ""
     name = path.name.removesuffix(path.suffix) if path.suffix in _PACKED else path.name
     suffix = Path(name).suffix.lower()
+    if suffix == ".json" and from_name(path.name) == (None, None):
+        return ""  # of no symbol: something else beside the data
     return "tape" if suffix in _TAPES else "bars" if suffix in _BARS else ""
 
 

@@ -17,7 +17,12 @@ from tradeterm.model.vocabulary import OrderStatus, Purpose, VerdictStatus
 Report = Callable[[str, str], None]
 """``report(where, what)``"""
 #: Kinds of rows it looks at.
-JUDGED = frozenset({"order", "fill", "position", "entry", "verdict"})
+JUDGED = frozenset(
+    {
+        "order", "fill", "position", "entry", "verdict", "ghost_opened", "ghost_marked",
+        "ghost_closed",
+    }
+)  # fmt: skip
 _ALLOWING = {VerdictStatus.APPROVED.value, VerdictStatus.MODIFIED.value}
 
 
@@ -43,6 +48,8 @@ class Invariants:
         self._orders: dict[str, _Order] = {}
         self._open: dict[str, Decimal] = {}
         self._verdicts: dict[str, bool] = {}
+        self._ghosts: dict[str, bool] = {}
+        """Ghost → whether it is still followed."""
         self._ledger = Bookkeeping(report)
         self._checks = {
             "order": self._order,
@@ -50,6 +57,9 @@ class Invariants:
             "position": self._position,
             "entry": self._entry,
             "verdict": self._verdict,
+            "ghost_opened": self._ghost,
+            "ghost_marked": self._ghost,
+            "ghost_closed": self._ghost,
         }
 
     def check(self, row: StoredRow, body: dict[str, Any]) -> None:
@@ -127,6 +137,15 @@ class Invariants:
             self._open[position["id"]] = Decimal(position["size"])
         else:
             self._open.pop(position["id"], None)
+
+    def _ghost(self, row: StoredRow, body: dict[str, Any]) -> None:
+        """It is opened once, then noted while it is followed, and closed once."""
+        del body
+        opens = row.kind == "ghost_opened"
+        followed = self._ghosts.get(row.id)
+        if followed is not (None if opens else True):
+            self._report(f"ghost {row.id} (row {row.seq})", f"{row.kind} out of its order")
+        self._ghosts[row.id] = row.kind != "ghost_closed"
 
     def finish(self) -> None:
         """The run's end (so far): slices hold whole inputs, so everything must add up here."""

@@ -61,6 +61,11 @@ MIGRATIONS = (
         ),
         rebuilt=_GROWN,
     ),
+    Migration(
+        4,
+        "votes of models as a view",
+        ("DROP VIEW IF EXISTS votes", schema.VIEWS["votes"].ddl()),
+    ),
 )
 
 _PAGE = (

@@ -217,6 +217,10 @@ class Reader:
         """Agent outputs, newest first (``seq`` leads to the full text in the journal)."""
         return self._table("agent_outputs", "ORDER BY seq DESC LIMIT ?", limit)
 
+    def votes(self) -> list[Record]:
+        """What each model said in an agent's place, oldest first."""
+        return self._table("votes", "ORDER BY seq, n")
+
     def balances(self) -> dict[str, dict[str, Decimal]]:
         """Account → asset → sum of postings, zero balances left out."""
         sums: dict[str, dict[str, Decimal]] = {}

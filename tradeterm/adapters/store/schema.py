@@ -137,6 +137,12 @@ def _body(path: str) -> str:
     return f"json_extract(journal.body, '$.{path}')"
 
 
+def _vote(path: str) -> str:
+    return f"json_extract(vote.value, '$.{path}')"
+
+
+#: What a vote comes to, whichever agent it is of.
+_SAYS = ("bias", "regime", "action", "timing", "score")
 VIEWS = {
     view.name: view
     for view in (
@@ -182,6 +188,32 @@ VIEWS = {
                 "equity": "json_extract(mark.value, '$[1]')",
             },
             unfolded=" JOIN json_each(journal.body, '$.marks') AS mark",
+        ),
+        View(
+            "votes",
+            "agent_answer",
+            {
+                "run": "runs.run",
+                "id": "journal.id",
+                "n": "vote.key",
+                "ts": "journal.ts",
+                "question": "journal.parent",
+                "agent": _body("agent"),
+                "symbol": "(SELECT json_extract(asked.body, '$.symbol') FROM journal AS asked"
+                " WHERE asked.id = journal.parent AND asked.id <> '' AND asked.seq >= runs.seq"
+                " ORDER BY asked.seq LIMIT 1)",
+                "model": _vote("model"),
+                "says": "coalesce("
+                + ", ".join(map(_vote, (f"opinion.{name}" for name in _SAYS)))
+                + ")",
+                "confidence": _vote("opinion.confidence"),
+                "valid": f"{_vote('opinion')} IS NOT NULL",
+                "fault": _vote("fault"),
+                "latency": _vote("latency"),
+                "late": _body("late"),
+                "seq": "journal.seq",
+            },
+            unfolded=" JOIN json_each(journal.body, '$.votes') AS vote",
         ),
     )
 }

@@ -66,7 +66,9 @@ def read_warm_up(folder: Path) -> dict[tuple[str, int], list[Candle]]:
     try:
         with open_plain(file) as stream:
             events = decode(stream.read())
-    except (*unpack_errors(), msgspec.DecodeError) as error:
+    except msgspec.DecodeError as error:
+        raise DataError(f"{file}: not the candles a recording begins with ({error})") from error
+    except unpack_errors() as error:
         raise unreadable(file, error) from error
     found: dict[tuple[str, int], list[Candle]] = {}
     for event in events:

@@ -38,7 +38,7 @@ class Block(NamedTuple):
     """Of the describing frame."""
     first: int
     """Events of the run before it."""
-    count: int
+    events: int
     begin: int
     end: int
     plain: int
@@ -52,7 +52,7 @@ class Block(NamedTuple):
     @property
     def last(self) -> int:
         """Events of the run up to its end."""
-        return self.first + self.count
+        return self.first + self.events
 
 
 def file_name(first: int) -> str:
@@ -120,8 +120,8 @@ def read(file: Path, block: Block) -> list[MarketEvent]:
         events = decode(lines)
     except (zstandard.ZstdError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise damaged(file, block, str(error)) from error
-    if len(events) != block.count:
-        raise damaged(file, block, f"{len(events)} events instead of {block.count}")
+    if len(events) != block.events:
+        raise damaged(file, block, f"{len(events)} events instead of {block.events}")
     return events
 
 

@@ -159,8 +159,8 @@ def event_of(row: AnyLine) -> MarketEvent:
     if isinstance(row, PulseLine):
         return Pulse(row.ts, row.s)
     if isinstance(row, PastLine):
-        candles = tuple([Candle(close, row.s, *figures) for close, *figures in row.candles])
-        return Past(row.ts, row.s, candles)
+        candles = [Candle(close, row.s, tf, *ohlcv) for close, tf, *ohlcv in row.candles]
+        return Past(row.ts, row.s, tuple(candles))
     return FeedNotice(row.ts, row.s, row.code, row.text)
 
 

@@ -117,7 +117,7 @@ class RecordedFeed:
         while len(events) < BATCH and (found := self._next_block()) is not None:
             file, block = found
             self._block += 1
-            taped += block.count
+            taped += block.events
             events += self._only_wanted(read(file, block))
         return events, taped
 

@@ -8,6 +8,7 @@ tape is where the run goes on from.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,14 +18,12 @@ from tradeterm.adapters.store.writer import KEPT_SNAPSHOTS
 from tradeterm.adapters.tape.about import FORMAT, About, write_beginning
 from tradeterm.adapters.tape.recorded import RecordedFeed
 from tradeterm.adapters.tape.writer import TapeWriter
-from tradeterm.errors import DataError, StoreUnwritable, UsageError
+from tradeterm.errors import StoreUnwritable
 from tradeterm.model.instruments import Instrument
-from tradeterm.model.market import Candle, Feed, FeedMark, FeedNotice, MarketEvent
-from tradeterm.model.vocabulary import MarketMode
+from tradeterm.model.market import Candle, Feed, FeedMark, MarketEvent
 from tradeterm.settings.recording import RecordingSettings
 
-#: Code of the notice about files that were removed.
-GIVEN_UP = "tape_shortened"
+log = logging.getLogger(__name__)
 
 
 class RecordingFeed:
@@ -47,9 +46,6 @@ class RecordingFeed:
         self._run = run
         self._block_seconds = limits.block_seconds
         self._past = past
-        self._live = inner.mode == MarketMode.LIVE.value
-        self._rest = past if self._live else None
-        """What is still to be read from the tape before the market itself is heard again."""
         self._candles: list[Candle] = []
         self._begun = past is not None
         self._handed = 0
@@ -57,8 +53,6 @@ class RecordingFeed:
         self._pending: deque[Sequence[MarketEvent]] = deque()
         """Events behind the tape's end."""
         self._marks: deque[int] = deque(maxlen=KEPT_SNAPSHOTS + 1)
-        self._said = ""
-        """What the next batch begins with: files that were removed."""
         self._last = self.start
         """Stamp of the last event handed out."""
         self._turn = asyncio.Lock()
@@ -101,17 +95,11 @@ class RecordingFeed:
     # -- reading ---------------------------------------------------------------------------
 
     def take(self) -> Sequence[MarketEvent]:
-        """What the tape still has, then what the feed has."""
-        if self._rest is not None:
-            batch = self._rest.take()
-            if batch:
-                self._count(batch)
-                return batch
-            self._rest = None
-        batch = self.inner.take()
-        if self._said:
-            said, self._said = self._said, ""
-            batch = [FeedNotice(self._last, "", GIVEN_UP, said), *batch]
+        """What the feed has."""
+        return self._keep(self.inner.take())
+
+    def _keep(self, batch: Sequence[MarketEvent]) -> Sequence[MarketEvent]:
+        """Hand out ``batch``; what is not on the tape yet waits to be secured."""
         known = self._tape.position - self._handed
         if known < len(batch):
             self._pending.append(batch[known:] if known > 0 else batch)
@@ -126,17 +114,13 @@ class RecordingFeed:
     def mark(self, position: int) -> FeedMark:
         """Where ``position`` events have been handed out."""
         self._marks.append(position)
-        return FeedMark(position) if self._live else self.inner.mark(position)
+        return self.inner.mark(position)
 
     def seek(self, mark: FeedMark) -> None:
         """Continue after ``mark.position`` events."""
         self._pending.clear()
         self._handed = mark.position
-        if not self._live:
-            self.inner.seek(mark)
-        elif self._past is not None:
-            self._past.seek(mark)
-            self._rest = self._past
+        self.inner.seek(mark)
 
     def close(self) -> None:
         """Let go of the feed; what was secured is on disk."""
@@ -203,37 +187,12 @@ class RecordingFeed:
         """Keep the tapes within their bounds and say what went."""
         self._marks.clear()
         gone = await asyncio.to_thread(self._tape.give_up, needed)
-        if gone is None:
-            return
-        text = (
-            f"the tape reached recording.total_size: {gone.files} oldest files were removed; "
-            f"it now begins after {gone.first:,} events"
-        )
-        if self._live:
-            self._said = text
+        if gone is not None:
+            self._tell(
+                f"the tape reached recording.total_size: {gone.files} oldest files were removed; "
+                f"it now begins after {gone.first:,} events"
+            )
 
-
-def recorder(
-    inner: Feed, folder: Path, limits: RecordingSettings, *, begin: bool, wanted: bool
-) -> Feed:
-    """``inner`` recorded into ``folder``, or itself when nobody asked for a recording.
-
-    ``begin`` a new run, or continue one: then the folder's existence has decided already.
-    Raises UsageError when a run that was begun without a tape cannot get one any more.
-    """
-    live = inner.mode == MarketMode.LIVE.value
-    if begin:
-        return RecordingFeed.begin(inner, folder, limits) if wanted or live else inner
-    if folder.is_dir():
-        return RecordingFeed.resume(inner, folder, limits)
-    if live:
-        raise DataError(
-            f"the run's tape {folder} is gone: without it nothing says what the live market was; "
-            "put it back, or begin a new run with --fresh or --db FILE"
-        )
-    if wanted:
-        raise UsageError(
-            "this run was begun without --record, and a tape without its beginning replays "
-            "nothing; leave --record out, or begin a new run with --fresh or --db FILE"
-        )
-    return inner
+    def _tell(self, text: str) -> None:
+        """Say what became of the tape: not to the engine, whose inputs recording never changes."""
+        log.warning("%s", text)

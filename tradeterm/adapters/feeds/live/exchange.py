@@ -1,6 +1,6 @@
 """One exchange through ccxt: public data, no keys, its own hosts and nobody else's.
 
-ccxt costs a second and 100 MB whatever is imported from it, so it is imported here, when asked.
+ccxt is imported here, when asked: never in sim or replay, never before the first paint.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from tradeterm.adapters.feeds.live.guard import GuardedSession
+from tradeterm.adapters.feeds.live.library import exchange_class, names
 from tradeterm.errors import ExchangeError, UsageError
 from tradeterm.model.instruments import Instrument
 from tradeterm.model.text import clean
@@ -26,16 +27,15 @@ def open_exchange(name: str, settings: LiveSettings) -> Any:
 
     Raises UsageError when ccxt knows no exchange of this name.
     """
-    import ccxt.pro
-
-    if name not in ccxt.pro.exchanges:
-        near = get_close_matches(name, ccxt.pro.exchanges, 1)
+    known = names()
+    if name not in known:
+        near = get_close_matches(name, known, 1)
         raise UsageError(
             f"--exchange {name!r}: ccxt knows no websocket market of this name"
             + (f"; did you mean {near[0]}?" if near else "")
         )
     session = GuardedSession(settings.largest_body, settings.timeout)
-    exchange = getattr(ccxt.pro, name)({
+    exchange = exchange_class(name)({
         "session": session,
         "enableRateLimit": True,
         "timeout": int(settings.timeout * 1000),

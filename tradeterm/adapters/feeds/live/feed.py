@@ -7,17 +7,24 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from typing import Any
 
 from tradeterm.adapters.feeds.live.clock import SkewGauge
-from tradeterm.adapters.feeds.live.exchange import close_exchange, load_instruments, open_exchange
+from tradeterm.adapters.feeds.live.exchange import (
+    close_exchange,
+    load_instruments,
+    open_exchange,
+    reason,
+)
 from tradeterm.adapters.feeds.live.health import SymbolHealth
 from tradeterm.adapters.feeds.live.inbox import Inbox
 from tradeterm.adapters.feeds.live.link import Link
 from tradeterm.adapters.feeds.live.moments import MarketClock
 from tradeterm.adapters.feeds.live.sink import Sink
+from tradeterm.adapters.feeds.news.poller import NewsPoller
 from tradeterm.errors import EngineFault, ExchangeError, UsageError
 from tradeterm.model.instruments import Instrument
-from tradeterm.model.market import Candle, FeedMark, MarketEvent
+from tradeterm.model.market import Candle, FeedMark, FeedNotice, MarketEvent
 from tradeterm.model.timing import MILLISECOND
 from tradeterm.model.vocabulary import MarketMode
 from tradeterm.settings.live import LiveSettings
@@ -30,7 +37,7 @@ FAREWELL = 3.0
 
 
 class LiveFeed:
-    """Implements ``LiveMarket``. Nothing is contacted before ``prepare`` or ``resume``."""
+    """Implements ``Source``. Nothing is contacted before ``prepare`` or ``resume``."""
 
     mode = MarketMode.LIVE.value
 
@@ -48,13 +55,13 @@ class LiveFeed:
         self.start = self._clock.now() // MILLISECOND * MILLISECOND
         self._instruments: dict[str, Instrument] = {}
         self._told: Future[dict[str, Instrument]] = Future()
-        self._after: Future[int] = Future()
+        self._since: Future[int] = Future()
         self._thread = threading.Thread(target=self._live, name="market", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
         self._closed = False
-        self.fault = ""
-        """Why the market's thread ended, if it did so by itself."""
+        self.poller: NewsPoller | None = None
+        """Headlines beside the market; set by whoever opens it."""
 
     # -- what it is ------------------------------------------------------------------------
 
@@ -91,13 +98,22 @@ class LiveFeed:
 
     # -- the market ------------------------------------------------------------------------
 
-    def resume(self, after: int) -> None:
-        """Begin to listen; time stands at ``after`` until what was missed since is told. 0: new."""
-        if after:
-            self._inbox.freeze(after)
-        self._after.set_result(after)
+    def resume(self, since: int, floor: int) -> None:
+        """Begin to listen. What was missed after ``since`` is told first, unless that is 0.
+
+        Until then time stands at ``floor``; nothing is stamped before it.
+        """
+        if since:
+            self._inbox.freeze(floor)
+        self._since.set_result(since)
         if not self._thread.is_alive():
             self._thread.start()
+        if self.poller is not None:
+            self.poller.start()
+
+    def put(self, make: Callable[[int], MarketEvent]) -> None:
+        """Something that did not come from the exchange; it is stamped as it arrives."""
+        self._inbox.put(make)
 
     def take(self) -> Sequence[MarketEvent]:
         """What has arrived; empty when nothing has."""
@@ -106,6 +122,10 @@ class LiveFeed:
     def reach(self) -> int:
         """A moment (ns) that nothing will be stamped before any more."""
         return self._inbox.reach()
+
+    def waiting(self) -> bool:
+        """Whether something has arrived that was not taken."""
+        return self._inbox.waiting > 0
 
     def on_arrival(self, call: Callable[[], None] | None) -> None:
         """Called on another thread when something has arrived."""
@@ -134,6 +154,8 @@ class LiveFeed:
     def close(self) -> None:
         """Hang up."""
         self._closed = True
+        if self.poller is not None:
+            self.poller.close()
         loop, task = self._loop, self._task
         if loop is not None and task is not None:
             try:
@@ -151,19 +173,21 @@ class LiveFeed:
         except asyncio.CancelledError:
             return
         except BaseException as error:
-            self.fault = f"{type(error).__name__}: {error}"
             if not self._told.done():
                 self._told.set_exception(error)
-            else:
-                log.exception("the market's thread ended", exc_info=error)
+                return
+            log.exception("the market's thread ended", exc_info=error)
+            self._inbox.thaw()
+            text = f"the market's thread ended: {reason(error)}; restart tradeterm"
+            self._inbox.put(lambda ts: FeedNotice(ts, "", "link_down", text))
 
     async def _listen(self) -> None:
         self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
         exchange = open_exchange(self._settings.exchange, self._settings)
         try:
-            if not self._after.done():
+            if not self._since.done():
                 await self._tell_instruments(exchange)
-            after = await asyncio.wrap_future(self._after)
+            since = await asyncio.wrap_future(self._since)
             sink = Sink(self.symbols, self._inbox, self._clock.now, self._gauge)
             self._health = sink.health
             link = Link(
@@ -171,11 +195,11 @@ class LiveFeed:
                 self._settings, self._market,
             )  # fmt: skip
             if not self._closed:
-                await link.run(after, self._instruments)
+                await link.run(since, self._instruments)
         finally:
             await close_exchange(exchange)
 
-    async def _tell_instruments(self, exchange: object) -> None:
+    async def _tell_instruments(self, exchange: Any) -> None:
         try:
             found = await asyncio.wait_for(
                 load_instruments(exchange, self.symbols, self._market), self._settings.timeout

@@ -87,9 +87,9 @@ async def _bars(
 ) -> list[Candle]:
     """Bars that closed inside the gap, stamped with their close."""
     span = timeframe * SECOND
-    first = since - since % span
+    first = since - since % span - span  # some exchanges mean "later than", others "from"
     rows = await exchange.fetch_ohlcv(
-        symbol, timeframe_text(timeframe), first // MILLISECOND, MOST_BARS + 1
+        symbol, timeframe_text(timeframe), first // MILLISECOND, MOST_BARS + 2
     )
     bars = {
         closed: Candle(closed, symbol, timeframe, *map(float, row[1:6]))

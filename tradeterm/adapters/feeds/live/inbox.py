@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from tradeterm.model.market import BookDelta, Levels, MarketEvent
+from tradeterm.model.market import BookDelta, Levels, MarketEvent, News
 
 #: Events waiting beyond which book changes are merged; the burst is over when they are taken.
 CROWD = 5_000
@@ -120,7 +120,7 @@ class Inbox:
                     kept[at] = None
                     self.merged += 1
                 open_at[event.symbol] = len(kept)
-            else:
+            elif not isinstance(event, News):
                 open_at.pop(event.symbol, None)
             kept.append(event)
         return [event for event in kept if event is not None]

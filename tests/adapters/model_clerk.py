@@ -1,0 +1,70 @@
+"""A model that answers every role sensibly, over HTTP, in words that a story chooses."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+from tests.adapters.model_server import REQUEST, Act, ModelServer, say
+
+NAME = "openai/test-model"
+
+
+def everywhere(server: ModelServer, *more: str) -> tuple[str, ...]:
+    """Settings under which this server answers for every role."""
+    told = f"model: {NAME}, api_base: '{server.base}', input_price: 1, output_price: 2"
+    return ("llm.provider=litellm", f"llm.every_role={{{told}}}", "llm.cooldown=0", *more)
+
+
+def role_of(body: dict[str, Any]) -> str:
+    """Whom a request speaks to."""
+    name: str = body["response_format"]["json_schema"]["name"]
+    return name
+
+
+def facts_of(body: dict[str, Any]) -> dict[str, Any]:
+    """What it tells."""
+    text: str = body["messages"][1]["content"]
+    found: dict[str, Any] = json.loads(text.removeprefix("<facts>").removesuffix("</facts>"))
+    return found
+
+
+def clerk(words: Callable[[], str] = lambda: "So it seems.", *, seconds: float = 0.0) -> Act:
+    """Leans long, buys what is allowed, settles by proceeding."""
+
+    async def act(writer: asyncio.StreamWriter) -> None:
+        body = REQUEST.get()
+        await asyncio.sleep(seconds)
+        answer = {"reasoning": words(), "confidence": 0.8, **_particulars(body)}
+        await say(answer)(writer)
+
+    return act
+
+
+def _particulars(body: dict[str, Any]) -> dict[str, Any]:
+    match role_of(body):
+        case "technical_analysis":
+            return {"bias": "long", "trend_strength": 0.7, "trend_alignment": 1.0,
+                    "support": 1.0, "resistance": 1e6}  # fmt: skip
+        case "regime_detection":
+            return {"regime": "trending_bull", "volatility": "normal"}
+        case "sentiment_analysis":
+            return {"score": -0.6}
+        case "trading_decision":
+            return _decision(facts_of(body)["allowed"])
+        case "portfolio_rebalance":
+            return {"timing": "now"}
+    return {"action": "proceed"}
+
+
+def _decision(allowed: dict[str, Any]) -> dict[str, Any]:
+    buying = allowed.get("BUY")
+    if not isinstance(buying, dict) or "max_size" not in buying:
+        return {"action": "HOLD"}
+    price = buying["price"]
+    return {
+        "action": "BUY", "stop": price * 0.98, "target": price * 1.06,
+        "size": buying["max_size"] / 2, "leverage": 1.0,
+    }  # fmt: skip

@@ -1,0 +1,178 @@
+"""Every role on one real HTTP server: asked, paid for, recorded, repeated without a network."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.adapters.model_clerk import clerk, everywhere, facts_of, role_of
+from tests.adapters.model_server import ModelServer, hang, http
+from tests.wired.stage import Record, play, request
+from tradeterm.desk import Desk
+from tradeterm.errors import CassetteError
+from tradeterm.model.vocabulary import AgentName
+
+D = Decimal
+ROLES = {"arbiter", *AgentName}
+#: Headlines come often and are read at once; every proposal is argued about.
+BRISK = (
+    "market.simulation.news_interval=15",
+    "orchestration.schedule.sentiment_analysis.interval=60",
+    "orchestration.schedule.trading_decision.interval=120",
+    "orchestration.approval.mode=all",
+    "risk.max_risk=0.2",
+)
+
+
+async def run(
+    folder: Path, *overrides: str, name: str = "run", until: str = "170s", **changes: Any
+) -> Record:
+    """A few minutes of the simulated market on BTC alone."""
+    asked = request(
+        "sim", folder / f"{name}.db", *BRISK, *overrides,
+        until=until, symbols=("BTC/USDT",), approve="all", **changes,
+    )  # fmt: skip
+    return (await play(asked)).sound()
+
+
+def panel(server: ModelServer, *names: str) -> str:
+    """More members for the decision, at the same address."""
+    more = ", ".join(
+        f"{{model: openai/{name}, api_base: '{server.base}', input_price: 1, output_price: 2}}"
+        for name in names
+    )
+    return f"llm.roles.trading_decision.members=[{more}]"
+
+
+def one_by_one(server: ModelServer) -> tuple[str, ...]:
+    """The same as ``everywhere``, role by role: then a panel is possible."""
+    told = f"api_base: '{server.base}', input_price: 1, output_price: 2, fallback: []"
+    return (
+        "llm.provider=litellm", "llm.cooldown=0",
+        *(f"llm.roles.{role}={{model: openai/test-model, {told}}}" for role in sorted(ROLES)),
+    )  # fmt: skip
+
+
+async def test_one_line_of_settings_puts_a_model_into_every_role(tmp_path: Path) -> None:
+    with ModelServer.running(clerk()) as server:
+        record = await run(tmp_path, *everywhere(server))
+    asked = [role_of(body) for body in server.asked]
+    assert set(asked) == ROLES
+    agents, llm = record.summary["agents"], record.summary["llm"]
+    assert all(agents[name]["llm"] >= 1 and agents[name]["invalid"] == 0 for name in AgentName)
+    assert llm["calls"] == len(asked)
+    # 700 tokens at $1 and 100 at $2 a million, each.
+    assert D(llm["cost"]) == D("0.0009") * len(asked)
+    assert record.summary["balances"]["llm"] == {"USDT": llm["cost"]}
+    # The prompt tells facts, each with its source and age, and no date.
+    chart = facts_of(next(body for body in server.asked if role_of(body) == "technical_analysis"))
+    assert all({"from", "age_s"} <= fact.keys() for fact in chart.values() if fact != "BTC/USDT")
+    assert "2025" not in str(chart)
+
+
+async def test_members_of_a_panel_are_asked_side_by_side(tmp_path: Path) -> None:
+    """Three that take 0.6 s each are heard after less than two of them would take."""
+    with ModelServer.running(clerk(seconds=0.6)) as server:
+        decision = f"llm.roles.trading_decision={{model: openai/a, api_base: '{server.base}', input_price: 1, output_price: 2}}"
+        record = await run(
+            tmp_path, "llm.provider=litellm", decision, panel(server, "b", "c"), until="30s"
+        )
+    (answer,) = record.bodies("agent_answer")
+    assert [vote["model"] for vote in answer["votes"]] == [
+        f"openai/{name} as test-model" for name in "abc"
+    ]
+    assert 0.6e9 <= answer["latency"] < 1.2e9
+
+
+async def test_a_cassette_repeats_every_role_with_a_panel_and_faults(tmp_path: Path) -> None:
+    """Whoever of the panel answers first, and whatever failed: the same run, nobody is asked."""
+    tape = f"llm.cassette={tmp_path / 'tape.ndjson'}"
+    with ModelServer.running(clerk(), http(b"", 500), clerk(), http(b"{}", 429), clerk()) as server:
+        asked = (*one_by_one(server), panel(server, "b", "c"), tape)
+        record = await run(tmp_path, *asked)
+    repeated = await run(tmp_path, *asked, "llm.provider=cassette", name="again")
+    assert repeated.summary["state_hash"] == record.summary["state_hash"]
+    assert repeated.summary["llm"] == record.summary["llm"]
+    assert repeated.summary["agents"] == record.summary["agents"]
+    outcomes = [one["outcome"] for body in record.bodies("agent_answer")
+                for vote in body["votes"] for one in vote["tries"]]  # fmt: skip
+    assert {"valid", "failed", "limited"} <= set(outcomes)
+
+
+async def test_a_cassette_of_other_settings_is_refused_by_name(tmp_path: Path) -> None:
+    tape = f"llm.cassette={tmp_path / 'tape.ndjson'}"
+    with ModelServer.running(clerk()) as server:
+        asked = (*everywhere(server), tape)
+        await run(tmp_path, *asked, until="30s")
+    other = "llm.roles.regime_detection.temperature=1"
+    with pytest.raises(CassetteError, match=r"is another call: temperature 0 there, 1 asked"):
+        await run(tmp_path, *asked, other, "llm.provider=cassette", name="again", until="30s")
+
+
+async def test_the_budget_of_one_role_leaves_the_others_theirs(tmp_path: Path) -> None:
+    with ModelServer.running(clerk()) as server:
+        record = await run(
+            tmp_path, *everywhere(server), "llm.roles.technical_analysis.daily_cap=0"
+        )
+    assert "technical_analysis" not in {role_of(body) for body in server.asked}
+    spoken = [b for b in record.bodies("agent_output") if b["agent"] == "technical_analysis"]
+    assert all(one["why"].endswith("for technical_analysis is spent") for one in spoken)
+    assert record.summary["agents"]["regime_detection"]["llm"] >= 1
+
+
+async def test_what_was_out_when_the_program_ended_costs_its_reservation(tmp_path: Path) -> None:
+    """Prompt and longest answer: nobody knows what the provider will bill."""
+    with ModelServer.running(hang) as server:
+        asking = request(
+            "sim", tmp_path / "run.db", *BRISK, *everywhere(server), until="30s",
+            symbols=("BTC/USDT",),
+        )  # fmt: skip
+        desk = await Desk.open(asking)
+        running = asyncio.create_task(desk.run())
+        assert await asyncio.to_thread(server.arrived.wait, 20)
+        desk.driver.stop()
+        await running
+        await desk.close()
+        asked = len(server.asked)
+        server.script[:] = [clerk()]
+        record = (await play(asking)).sound()
+    cut = [body for body in record.bodies("agent_answer") if body["votes"]
+           and body["votes"][0]["tries"][0]["outcome"] == "interrupted"]  # fmt: skip
+    assert asked == len(cut) >= 1
+    role, size = cut[0]["agent"], len(str(server.asked[0]["messages"]))
+    longest = server.asked[0]["max_tokens"] * D(2) / 1_000_000
+    cost = D(cut[0]["votes"][0]["tries"][0]["cost"])
+    assert role_of(server.asked[0]) == role
+    assert longest < cost < longest + D(size) / 1_000_000
+    assert D(record.summary["llm"]["cost"]) > cost
+
+
+async def test_only_the_hosts_in_the_settings_are_contacted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the environment says: every connection and look-up of the process is watched."""
+    for name in ("OPENAI_BASE_URL", "OPENAI_API_BASE", "HTTPS_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.2:9")
+    seen: set[tuple[str, int]] = set()
+    watching = True
+
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        if not watching:
+            return
+        if event == "socket.connect" and isinstance(arguments[1], tuple):
+            seen.add(arguments[1][:2])
+        elif event == "socket.getaddrinfo":
+            seen.add((str(arguments[0]), int(arguments[1] or 0)))
+
+    with ModelServer.running(clerk()) as server:
+        sys.addaudithook(hook)
+        try:
+            await run(tmp_path, *everywhere(server), until="1m")
+        finally:
+            watching = False
+    assert seen == {("127.0.0.1", server.port)}

@@ -1,0 +1,97 @@
+"""What became of every proposed entry: the engine's ghosts, put together from their rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from statistics import fmean
+from typing import Any
+
+from tradeterm.adapters.store.rows import StoredRow
+from tradeterm.engine.ghosts import UNFILLED
+from tradeterm.model.ghosts import HORIZONS
+from tradeterm.model.timing import HOUR
+
+ZERO = Decimal(0)
+Body = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Outcome:
+    """A ghost: how the proposal ended, and what the order it asked for came to."""
+
+    ghost: Body
+    marks: dict[int, Body] = field(default_factory=dict)
+    """By hours after entry, while it was held."""
+    end: Body | None = None
+
+    @property
+    def filled(self) -> bool:
+        """Whether it is over and there ever was a position."""
+        return self.end is not None and self.end["reason"] != UNFILLED
+
+    @property
+    def pnl(self) -> Decimal | None:
+        """Of the whole size asked for, account currency, all costs paid; None before its end."""
+        return Decimal(self.end["pnl"]) if self.end is not None and self.filled else None
+
+    @property
+    def offered(self) -> Decimal:
+        """The share of its size that was sent, or would have been; all of it when nobody said."""
+        offered, asked = self.ghost["offered"], Decimal(self.ghost["asked"])
+        return ZERO + min(Decimal(offered) / asked, Decimal(1)) if offered is not None else ZERO + 1
+
+    @property
+    def points(self) -> float | None:
+        """The final outcome in basis points of its notional."""
+        return None if self.end is None or not self.filled else _points(self.end)
+
+    def points_at(self, hours: int) -> float | None:
+        """The outcome so many hours after entry: what it had come to when it had left before."""
+        if (mark := self.marks.get(hours)) is not None:
+            return _points(mark)
+        end = self.end
+        if end is None or not self.filled or end["closed"] > end["opened"] + hours * HOUR:
+            return None
+        return _points(end)
+
+
+def _points(body: Body) -> float:
+    return float(Decimal(body["pnl"]) / Decimal(body["notional"]) * 10_000)
+
+
+def outcomes(rows: Iterable[StoredRow]) -> dict[str, Outcome]:
+    """Ghost id → outcome, oldest first, from ``ghost_*`` rows in order."""
+    found: dict[str, Outcome] = {}
+    for row in rows:
+        body = row.data
+        if row.kind == "ghost_opened":
+            found[row.id] = Outcome(body)
+        elif row.kind == "ghost_marked":
+            found[row.id].marks[body["hours"]] = body
+        elif row.kind == "ghost_closed":
+            found[row.id].end = body
+    return found
+
+
+def summary(name: str, found: Sequence[Outcome]) -> Body:
+    """Counts, means at each horizon and the sum, for a group of outcomes."""
+    final = [one.points for one in found if one.points is not None]
+    at = {hours: [one.points_at(hours) for one in found] for hours in HORIZONS}
+    return {
+        "name": name,
+        "count": len(found),
+        "closed": len(final),
+        "unfilled": sum(one.end is not None and not one.filled for one in found),
+        "won": sum(points > 0 for points in final),
+        **{f"bp_{hours}h": mean(points) for hours, points in at.items()},
+        "bp": mean(final),
+        "pnl": sum((one.pnl for one in found if one.pnl is not None), ZERO),
+    }
+
+
+def mean(values: Iterable[float | None]) -> float | None:
+    """Of those that are known; None without any."""
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None
