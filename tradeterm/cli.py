@@ -64,7 +64,8 @@ def _run_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--feed",
             default="sim",
             show_default=True,
-            help="sim, live, or replay:PATH (tape, CSV, feather, or a folder of them).",
+            help="sim, live, replay:PATH (tape, CSV, feather, or a folder of them), or "
+            "history:EXCHANGE (what `tradeterm data` stored).",
         ),
         click.option("--exchange", help="Whose live market, e.g. kraken (as live.exchange)."),
         click.option("--symbols", help="Comma-separated, e.g. BTC/USDT,XRP/USDT."),
@@ -220,14 +221,17 @@ def _speed(text: str | None) -> float | None:
 
 
 async def _headless(request: RunRequest, *, as_json: bool) -> int:
+    from tradeterm.adapters.store.paths import locate
     from tradeterm.desk import Desk, finished_summary
+    from tradeterm.ops.attending import Attendants
 
     finished = finished_summary(request)
     if finished is not None:
         _complain("this run is finished; a later --until extends it, --fresh begins another")
         _print_summary(finished, as_json=as_json)
         return 0
-    desk = await Desk.open(request, complain=_complain)
+    attendants = Attendants(request.settings.console, locate(request.db).db)
+    desk = await Desk.open(request, complain=_complain, tell=attendants.tell)
     caught: list[signal.Signals] = []
     loop = asyncio.get_running_loop()
     for number in SIGNAL_EXITS:
@@ -243,6 +247,7 @@ async def _headless(request: RunRequest, *, as_json: bool) -> int:
     finally:
         gc.unfreeze()
         await desk.close()
+        attendants.close()
     _print_summary(summary, as_json=as_json)
     return SIGNAL_EXITS[caught[0]] if caught else 0
 

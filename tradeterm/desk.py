@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
@@ -32,7 +32,7 @@ from tradeterm.engine.engine import Engine
 from tradeterm.engine.facts import standing_facts
 from tradeterm.engine.holdings import portfolio_facts
 from tradeterm.engine.summary import summarise
-from tradeterm.engine.view import ConsoleView
+from tradeterm.engine.view import ConsoleView, EventView
 from tradeterm.engine.watching import watch_only
 from tradeterm.engine.whatif import Hypothesis, what_if
 from tradeterm.errors import StoreError
@@ -87,10 +87,12 @@ class Desk:
         request: RunRequest,
         publish: Callable[[ConsoleView], None] | None = None,
         complain: Callable[[str], None] | None = None,
+        tell: Callable[[Sequence[EventView]], None] | None = None,
     ) -> Desk:
         """Open the store, begin a run or continue the unfinished one.
 
-        ``publish`` gets every durable picture, ``complain`` words about faults while it runs.
+        ``publish`` gets every durable picture, ``complain`` words about faults while it runs,
+        ``tell`` every durable event.
 
         Raises ConfigError, DataError, StoreError and its kin, UsageError.
         """
@@ -100,7 +102,7 @@ class Desk:
         approver(request.approve)  # a mistake in it shows before anything is created
         store = await Store.open(request.db)
         try:
-            return await cls._assemble(request, feed, store, publish, complain)
+            return await cls._assemble(request, feed, store, publish, complain, tell)
         except BaseException:
             feed.close()
             await store.close()
@@ -114,6 +116,7 @@ class Desk:
         store: Store,
         publish: Callable[[ConsoleView], None] | None,
         complain: Callable[[str], None] | None,
+        tell: Callable[[Sequence[EventView]], None] | None,
     ) -> Desk:
         recovered = None if request.fresh else store.recover()
         if recovered is not None:
@@ -142,6 +145,7 @@ class Desk:
             publish=publish,
             pace_cards=not request.headless,
             complain=complain,
+            tell=tell,
         )
         desk = cls(request, feed, store, engine, driver, run_id, until)
         desk._note_derived()

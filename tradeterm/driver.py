@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -24,7 +24,7 @@ from tradeterm.adapters.tape.recording import RecordingFeed
 from tradeterm.awaiting import Background, answered
 from tradeterm.engine.engine import Engine
 from tradeterm.engine.picture import PacingFacts, build_view
-from tradeterm.engine.view import ConsoleView
+from tradeterm.engine.view import ConsoleView, EventView
 from tradeterm.haltfile import remove_first
 from tradeterm.health import HealthWatch
 from tradeterm.inflow import Inflow, LiveInflow, PacedInflow
@@ -54,6 +54,8 @@ class _Pending:
     view: ConsoleView | None
     results: list[tuple[asyncio.Future[CommandResult], CommandResult]]
     since: float
+    news: Sequence[EventView] = ()
+    """Events to tell outside the screen once the slice is durable."""
 
 
 class Driver:
@@ -72,10 +74,12 @@ class Driver:
         publish: Callable[[ConsoleView], None] | None,
         pace_cards: bool,
         complain: Callable[[str], None] | None = None,
+        tell: Callable[[Sequence[EventView]], None] | None = None,
     ) -> None:
         """``publish`` None means headless: no view is built. ``until`` in market ns.
 
         ``complain`` hears about faults and their end: whoever has no screen to see them on.
+        ``tell`` gets events once they are durable.
         """
         self.engine = engine
         self.seconds = 0.0
@@ -97,6 +101,8 @@ class Driver:
         )
         self._halt_file = halt_file
         self._publish = publish
+        self._tell = tell
+        self._told = engine.core.events.version
         self._pace_cards = pace_cards
         engine.core.journal.attended = pace_cards
         self._inbox: deque[tuple[Command, asyncio.Future[CommandResult]]] = deque()
@@ -295,7 +301,7 @@ class Driver:
             write = self._write(rows, snapshot)
             if snapshot:
                 self._snapshot_due = perf_counter() + SNAPSHOT_SECONDS
-            self._outstanding.append(_Pending(write, view, results, now))
+            self._outstanding.append(_Pending(write, view, results, now, self._news()))
         elif view is not None or results:
             self._outstanding.append(_Pending(None, view, results, now))
         while self._outstanding and (
@@ -304,6 +310,14 @@ class Driver:
             or self._disk.holds  # the market is held until everything is on disk
         ):
             await self._acknowledge()
+
+    def _news(self) -> Sequence[EventView]:
+        """Events since the last slice; nobody puts them into words when nobody is told."""
+        log = self.engine.core.events
+        if self._tell is None or log.version == self._told:
+            return ()
+        count, self._told = log.version - self._told, log.version
+        return log.lines[-count:]
 
     def _show_unwritten(
         self,
@@ -329,6 +343,8 @@ class Driver:
         self._outstanding.popleft()
         if pending.view is not None:
             self._show(pending.view)
+        if pending.news and self._tell is not None:
+            self._tell(pending.news)
         for future, result in pending.results:
             if not future.done():
                 future.set_result(result)
@@ -341,7 +357,7 @@ class Driver:
         write = None
         if rows or snapshot:
             write = self._write(rows, snapshot)
-        self._outstanding.append(_Pending(write, view, results, perf_counter()))
+        self._outstanding.append(_Pending(write, view, results, perf_counter(), self._news()))
         while self._outstanding:
             await self._acknowledge()
 
@@ -370,8 +386,8 @@ class Driver:
         return build_view(
             self.engine,
             PacingFacts(
-                speed=self._pacer.speed,
-                waiting=self._pacer.waiting,
+                speed=self._pacer.speed if self.inflow.waits else 1.0,
+                waiting=self._pacer.waiting and self.inflow.waits,
                 market_time=self.inflow.market_time(),
                 uptime=now - self._started,
                 store_lag=now - waiting_since,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -71,7 +72,7 @@ def _recorded(run: str | None, db: Path | None) -> Iterator[Reader]:
     from tradeterm.adapters.store.reader import Reader
     from tradeterm.errors import StoreAbsent
 
-    if run is not None and Path(run).is_file():
+    if run is not None and (Path(run).is_file() or os.sep in run or run.endswith(".db")):
         if db is not None:
             raise UsageError(f"{run} is a book of record; leave --db out")
         db, run = Path(run), None

@@ -11,13 +11,13 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from tradeterm.engine.cardview import CardView, RuleView
 from tradeterm.engine.riskview import LimitView, RiskView
 from tradeterm.engine.view import (
     AgentView,
     AllocationLine,
     BagView,
     BookView,
-    CardView,
     ChartView,
     ConsoleView,
     EarningsView,
@@ -28,7 +28,6 @@ from tradeterm.engine.view import (
     PlanView,
     PortfolioView,
     PositionView,
-    RuleView,
     StatusView,
     TierView,
 )

@@ -7,7 +7,11 @@ from msgspec.structs import replace
 
 from tests.tui.conftest import Open
 from tests.tui.pictures import busy, card, turning_card, with_cards, with_status
-from tradeterm.engine.view import CardView, ConsoleView, StatusView
+from tradeterm.engine.cardview import CardView
+from tradeterm.engine.view import (
+    ConsoleView,
+    StatusView,
+)
 from tradeterm.tui.ink import Line
 from tradeterm.tui.panes.bars import status_groups, status_line
 from tradeterm.tui.panes.conflicts import card_lines

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ def models(server: ModelServer) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def hostile(stage: Stage, texts: list[str]) -> None:
+def hostile(stage: Stage, texts: Sequence[str]) -> None:
     """Each text as a headline, as its source, and as what an exchange has to say."""
     stage.tape.rise()
     stage.tape.hold(RISE * 60, 26 * 60, 60_010.0)
@@ -71,7 +72,7 @@ async def test_no_limit_symbol_mode_or_setting_moves(tmp_path: Path) -> None:
     assert [began.get(name) for name in same] == [began_plain.get(name) for name in same]
     settings, settings_plain = began["settings"], began_plain["settings"]
     assert settings["risk"] == settings_plain["risk"]
-    for key in ("positions", "equity", "state", "degradation", "verdicts", "conflicts", "plans"):
+    for key in ("equity", "state", "degradation", "verdicts", "conflicts", "plans"):
         assert record.summary[key] == plain.summary[key], key
     # What is kept is fit to be shown.
     for row in record.rows():

@@ -26,6 +26,8 @@ from tradeterm.model.text import clean
 from tradeterm.model.timing import SECOND, timeframe_text
 from tradeterm.model.vocabulary import AgentName
 
+#: Characters of an analyst's prose that the decision reads.
+PROSE_LIMIT: Final = 160
 #: Headlines one question quotes, newest first, and how long each may be (characters).
 MOST_TEXTS: Final = 12
 TEXT_LIMIT: Final = 240
@@ -33,17 +35,15 @@ TEXT_LIMIT: Final = 240
 FRESH_BARS: Final = 2
 Values = dict[str, float | str]
 #: Figures are told to this many digits.
-DIGITS: Final = 6
+DIGITS: Final = 5
 MARKET, LEDGER = "market", "ledger"
 _CHART: Final = (
-    "close", "ema_9", "ema_21", "ema_50", "ema_200", "rsi", "macd_histogram", "atr", "adx",
-    "plus_di", "minus_di", "supertrend_direction", "roc", "bollinger_upper", "bollinger_lower",
-    "support", "resistance",
+    "close", "ema_21", "ema_50", "ema_200", "rsi", "macd_histogram", "atr", "adx", "plus_di",
+    "minus_di", "roc", "support", "resistance",
 )  # fmt: skip
 _REGIME: Final = (
-    "close", "ema_21", "ema_50", "adx", "plus_di", "minus_di", "choppiness", "atr", "atr_mean",
-    "squeeze", "roc",
-)  # fmt: skip
+    "close", "ema_50", "adx", "plus_di", "minus_di", "choppiness", "atr", "atr_mean", "squeeze",
+)
 
 
 class Briefing:
@@ -226,7 +226,7 @@ def news_id(news: News) -> str:
 
 
 def _prose(heard: Published, ctx: AgentContext) -> Quotation:
-    text = clean(heard.output.reasoning, TEXT_LIMIT)
+    text = clean(heard.output.reasoning, PROSE_LIMIT)
     return Quotation(heard.id, heard.agent.value, _age(heard, ctx), text)
 
 

@@ -170,6 +170,10 @@ class CardKeeper:
         self._schedule()
         return again
 
+    def can_undo(self, now: int) -> bool:
+        """Whether anything of the last refusal could still wait again."""
+        return any(c.id in self._refused and now < c.expires for c in self.decided)
+
     def defer(self, card_id: str) -> Card | None:
         """It is left to its deadline; None when it does not wait."""
         card = self._pending.get(card_id)

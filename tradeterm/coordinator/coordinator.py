@@ -207,6 +207,7 @@ class Coordinator:
         resolution = bounded(
             answer, question, self._settings.conflicts.fallback, self._ids("resolution"), now
         )
+        resolution = replace(resolution, cost=answer.cost, latency=answer.latency)
         if resolution.by is not ResolvedBy.LLM:
             return resolution
         return replace(resolution, misquoted=misquoted(answer, question))
@@ -308,6 +309,10 @@ class Coordinator:
     def undo_reject(self, now: int) -> list[Card]:
         """The cards of the last refusal wait again, where their time is not over."""
         return self._cards.undo_reject(now)
+
+    def can_undo(self, now: int) -> bool:
+        """Whether a refusal can be taken back."""
+        return self._cards.can_undo(now)
 
     def defer(self, card_id: str) -> Card | None:
         """The card is left to its deadline; None when it does not wait."""

@@ -37,6 +37,8 @@ TOPICS = {
 }
 #: Agents that look at closed bars only: no new bar, same answer.
 BAR_AGENTS = (TECHNICAL, REGIME)
+#: Agents who only speak: what follows is others' to decide.
+ANALYSTS = (*BAR_AGENTS, SENTIMENT)
 #: Agents that look at the symbol's market.
 LOOKING_AGENTS = (*BAR_AGENTS, TRADING)
 ALL_SYMBOLS = "*"
@@ -130,6 +132,14 @@ class Analysis:
             if self._enabled[name] and self._is_timed(name):
                 self._core.timers.set(task.timer, first)
 
+    def recalled(self, symbol: str) -> None:
+        """Candles of the past came in: whoever had too few of a symbol to speak looks again."""
+        for name in (*BAR_AGENTS, TRADING):
+            task = self._tasks[name]
+            begun = self._schedule[name].run_on_start and self._core.counters.agents[task.key].runs
+            if self._enabled[name] and begun and symbol not in self._spoken[task.key]:
+                self._core.timers.set(task.timer, self._core.now + SECOND)
+
     def _is_timed(self, name: AgentName) -> bool:
         """All tasks run by the clock, but a decision rule that runs on every bar needs none."""
         return not (self._on_bar and name is TRADING)
@@ -209,6 +219,30 @@ class Analysis:
     def bar_rule(self) -> CrossRule | None:
         """The rule that runs on every bar, while one is on."""
         return self._roster.cross if self._on_bar and self._enabled[AgentName.TRADING] else None
+
+    # -- analysts on the bars of a replay (``engine/quiet.py``) -------------------------------
+
+    def talkers(self) -> tuple[str, ...]:
+        """Timers of the analysts, while rules speak for them.
+
+        None beside a decision rule that runs on every bar itself.
+        """
+        if self._on_bar or self._consulting.possible:
+            return ()
+        return tuple(self._tasks[name].timer for name in ANALYSTS if self._enabled[name])
+
+    def until(self, timer: str, due: int, last: int) -> tuple[int, str, int] | None:
+        """A task that is due at ``due``, and on, before ``last``: its last run, and its next."""
+        ran, task = 0, self._by_timer[timer]
+        while due < last:
+            ran, due = due, self._next_on_grid(task, due)
+        return (ran, timer, due) if ran else None
+
+    def talk(self, timer: str) -> int:
+        """Run a task now that its time has come; when it is due next."""
+        task = self._by_timer[timer]
+        self._run_task(task)
+        return self._next_on_grid(task, self._core.stamp.now)
 
     # -- runs ------------------------------------------------------------------------------
 

@@ -152,7 +152,7 @@ class Asking:
         if newest is not None:
             if not self._questions:
                 self._send_probe(newest, newest.conflict.id)
-        elif not self.ask_agent() and self.rehearsing and not self._questions:
+        elif not self.ask_agent() and not self._questions:
             self._send_probe(self._imagined(), "")
         self.plan_probe()
 
@@ -166,7 +166,7 @@ class Asking:
         core.effects.append(probe)
 
     def _imagined(self) -> ArbiterQuestion:
-        """What a drill asks where no conflict ever came up: about nothing at all."""
+        """What is asked after a drill, where no conflict ever came up: about nothing at all."""
         now, symbol = self._core.now, self._core.market.symbols[0]
         nobody = Consensus(0.0, 1.0, {})
         proposal = Proposal("", now, now, "", (), "", None, symbol, (), nobody)

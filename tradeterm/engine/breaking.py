@@ -55,6 +55,8 @@ class Breaking:
         """Losses in a row at the last trip: the same ones never trip twice."""
         self._measured: tuple[Decimal, ...] = ()
         """The bases ``_lowest`` was worked out for."""
+        self._known: tuple[Breaker, ...] = ()
+        """The breakers that were tripped then: those have nothing left to reach."""
         self._lowest = ZERO
         self._paused = False
         """Whether the pause is a breaker's, and not somebody's who took it over."""
@@ -76,18 +78,26 @@ class Breaking:
 
     def quiet_between(self, low: Decimal, high: Decimal) -> bool:
         """Whether no breaker can trip or lift while the equity stays in between."""
-        if self._core.tripped:
+        if self._may_lift:
             return False
         bases = self.bases()
         raised = bases._replace(high=max(bases.high, high), peak=max(bases.peak, high))
-        return low > floor_equity(raised, self._settings)
+        return low > floor_equity(raised, self._settings, self._core.tripped)
 
     def _floor(self, bases: Bases) -> Decimal:
         """``floor_equity``, worked out anew when a base has moved: most marks move none."""
         measured = (bases.day_start, bases.high, bases.week_start, bases.peak)
-        if measured != self._measured:
-            self._measured, self._lowest = measured, floor_equity(bases, self._settings)
+        tripped = tuple(self._core.tripped)
+        if measured != self._measured or tripped != self._known:
+            self._measured, self._known = measured, tripped
+            self._lowest = floor_equity(bases, self._settings, self._core.tripped)
         return self._lowest
+
+    @property
+    def _may_lift(self) -> bool:
+        """Whether a breaker is tripped that lifts by itself."""
+        tripped = self._core.tripped
+        return bool(tripped) and (Breaker.DAILY in tripped or Breaker.LOSSES in tripped)
 
     def check(self) -> None:
         """After a mark: trip what is reached, lift what lifts by itself."""
@@ -95,7 +105,7 @@ class Breaking:
         if bases.losses < self._settings.max_losses:
             self._counted = 0
         news = bases.losses >= self._settings.max_losses and bases.losses > self._counted
-        if not news and not tripped and bases.equity > self._floor(bases):
+        if not news and not self._may_lift and bases.equity > self._floor(bases):
             return
         for reading in readings(bases, self._settings):
             if reading.breaker in tripped:

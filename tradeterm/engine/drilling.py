@@ -14,6 +14,7 @@ from typing import Any, Final
 from tradeterm.engine.core import Core
 from tradeterm.engine.degrading import LINK_DOWN, LINK_UP
 from tradeterm.engine.operator import Operator
+from tradeterm.engine.telling import Telling
 from tradeterm.engine.trading import Trading
 from tradeterm.model.commands import CommandResult, ReportHealth, RunDrill
 from tradeterm.model.drills import Drill
@@ -51,15 +52,15 @@ class Drilling:
         core: Core,
         trading: Trading,
         operator: Operator,
-        inputs: dict[str, int],
+        telling: Telling,
         take_turns: Callable[[], None],
     ) -> None:
-        """``inputs`` counts what was taken; ``take_turns`` swaps who takes market events."""
+        """``take_turns`` swaps who takes market events."""
         self._core = core
         self._degrading = trading.degrading
         self._asking = trading.asking
         self._report = operator.report_health
-        self._inputs = inputs
+        self._telling = telling
         self._take_turns = take_turns
         self._until: dict[Drill, int] = {}
         self.deaf: dict[type, Callable[..., None]] = dict.fromkeys(_INPUTS, self._unheard)
@@ -127,9 +128,7 @@ class Drilling:
         elif drill is Drill.STALE_DATA:
             self._take_turns()
         elif drill is Drill.API_ERRORS:
-            self._degrading.notice(
-                FeedNotice(self._core.now, "", LINK_DOWN if on else LINK_UP, "drill")
-            )
+            self._telling.say(FeedNotice(self._core.now, "", LINK_DOWN if on else LINK_UP, "drill"))
         else:
             self._report(ReportHealth(health=self._health(), actor="drill"), parent)
 
@@ -155,7 +154,7 @@ class Drilling:
 
     def _unheard(self, event: Any) -> None:
         """Counted, and nothing else; only the venue's book goes on, or it could never be joined."""
-        self._inputs[_INPUTS[type(event)]] += 1
+        self._telling.inputs[_INPUTS[type(event)]] += 1
         if isinstance(event, BookDelta):
             self._core.market.symbol(event.symbol).book.delta(event)
         elif isinstance(event, BookSnapshot):

@@ -19,9 +19,7 @@ from tradeterm.engine.drilling import DRILL_TIMER, Drilling
 from tradeterm.engine.fidelity import FIDELITY_TIMER, Fidelity
 from tradeterm.engine.gap import CODES as GAP_CODES
 from tradeterm.engine.gap import Gap, GapEvent
-from tradeterm.engine.ghosts import GHOST_TIMER
 from tradeterm.engine.operator import Operator
-from tradeterm.engine.pricemarks import PRICES_TIMER, PriceMarks
 from tradeterm.engine.quiet import Quiet
 from tradeterm.engine.reconciliation import RECONCILE_TIMER, Reconciliation
 from tradeterm.engine.state import EngineState, hashed, take_over, written
@@ -75,7 +73,6 @@ class Engine:
             core, self.books, self.trading, self.analysis, self.reconciliation, self.breaking
         )
         self.fidelity = Fidelity(core)
-        self.pricemarks = PriceMarks(core)
         self.books.on_filled = self.fidelity.filled
         self._quiet = Quiet(
             core, self.books, self.trading, self.analysis, self.reconciliation, self.breaking
@@ -91,11 +88,10 @@ class Engine:
         self._telling = Telling(core, self.analysis, self.trading.degrading, self._inputs)
         self._answers = Answers(core, self._inputs, self._answered)
         self.gap = Gap(core, self.books, self._inputs)
-        self.drilling = Drilling(core, self.trading, self.operator, self._inputs, self._take_turns)
+        self.drilling = Drilling(core, self.trading, self.operator, self._telling, self._take_turns)
         self._timed: dict[str, Callable[[], None]] = {
             BREAKER_TIMER: self.breaking.timer,
-            GHOST_TIMER: self.trading.ghosts.due,
-            PRICES_TIMER: self.pricemarks.due,
+            **self.trading.ghosts.timers,
             RECONCILE_TIMER: self.reconciliation.timer,
             PROBE_TIMER: self.trading.asking.probe,
             DRILL_TIMER: self.drilling.timer,
@@ -115,7 +111,7 @@ class Engine:
             News: self._telling.news,
             FeedNotice: self._notice,
             Pulse: self._telling.pulse,
-            Past: self._past,
+            Past: self._telling.past,
         }
         self._usual = dict(self._handlers)
         self._settling = dict.fromkeys(self.gap.takes, self._settle)
@@ -184,7 +180,7 @@ class Engine:
         self.books.deposit(parent)
         self.analysis.schedule(start)
         self.trading.degrading.plan_watch()
-        self.pricemarks.begin(start)
+        self.trading.ghosts.begin(start)
         self.reconciliation.schedule()
         self._approver.begin(self.core.timers)
         self._plan()
@@ -337,14 +333,11 @@ class Engine:
         if acted or self._market.next_close != NEVER:
             self._plan()
 
-    def _past(self, event: Past) -> None:
-        self._telling.past(event)
-        self._plan()
-
     def _notice(self, event: FeedNotice) -> None:
         self._inputs["notice"] += 1
         if event.code in GAP_CODES:
             self.gap.notice(event)
+            self.trading.degrading.plan_watch()  # the books are empty until the present is here
             self._take_turns()
         else:
             self._telling.say(event)

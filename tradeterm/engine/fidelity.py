@@ -84,26 +84,39 @@ class Fidelity:
         self.watched: dict[str, Prints] = {}
 
     def filled(self, fill: Fill) -> None:
-        """Watch what follows a fill."""
+        """Watch what follows a fill; bars show nothing of the seconds after it."""
+        if self._core.market.symbol(fill.symbol).mode == BARS:
+            self._unseen(fill)
+            return
         prints = self.watched.setdefault(fill.symbol, Prints())
         if not prints.watches or not prints.watches[-1].holds(fill):
-            watch = Watch(
-                fill.order_id, fill.side, fill.liquidity, fill.evidence, fill.ts,
-                self._mid(fill.symbol), prints.count, prints.volume, prints.value, [], [],
-            )  # fmt: skip
+            watch = self._watch(fill, prints)
             prints.watches.append(watch)
             timers, due = self._core.timers, self._next(watch)
             if due < (timers.due(FIDELITY_TIMER) or NEVER):
                 timers.set(FIDELITY_TIMER, due)
         prints.watches[-1].fills.append((fill.id, fill.price, fill.size))
 
+    def _watch(self, fill: Fill, prints: Prints) -> Watch:
+        return Watch(
+            fill.order_id, fill.side, fill.liquidity, fill.evidence, fill.ts,
+            self._mid(fill.symbol), prints.count, prints.volume, prints.value, [], [],
+        )  # fmt: skip
+
+    def _unseen(self, fill: Fill) -> None:
+        """A fill on a market of bars: a row at once, waiting would tell no more."""
+        prints = Prints()
+        watch = self._watch(fill, prints)
+        watch.fills.append((fill.id, fill.price, fill.size))
+        while len(watch.samples) < len(self._seconds):
+            self._sample(fill.symbol, prints, watch)
+        self._write(fill.symbol, watch)
+
     def due(self, now: int) -> None:
         """Take the samples that are due; a fill that has all of them becomes a journal row."""
         for symbol, prints in list(self.watched.items()):
-            # Bars show nothing of the seconds after a fill: waiting for more would tell no more.
-            blind = self._core.market.symbol(symbol).mode == BARS
             for watch in list(prints.watches):
-                while self._next(watch) <= (NEVER - 1 if blind else now):
+                while self._next(watch) <= now:
                     self._sample(symbol, prints, watch)
                 if len(watch.samples) >= len(self._seconds):
                     prints.watches.remove(watch)

@@ -8,7 +8,7 @@ account, the venue or a later decision; the rows are for ``lab/scores.py`` and `
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from tradeterm.engine.books import Books
 from tradeterm.engine.core import Core
+from tradeterm.engine.pricemarks import PRICES_TIMER, PriceMarks, PriceMarksState
 from tradeterm.engine.timers import NEVER
 from tradeterm.execution.hindsight import Bar, Hindsight
 from tradeterm.execution.latency import delay
@@ -43,6 +44,8 @@ LOOK_BARS: Final = 48
 #: Followed at once; what comes on top is left out, and counted by whoever reads the rows.
 MOST: Final = 300
 UNFILLED: Final = "unfilled"
+#: What really was sent is told by its own position.
+_DONE: Final = frozenset({ProposalEnd.SENT, ProposalEnd.CUT})
 
 
 class Followed(msgspec.Struct):
@@ -71,6 +74,7 @@ class GhostsState(msgspec.Struct):
 
     followed: list[Followed]
     look: int
+    prices: PriceMarksState
 
 
 class _Bars:
@@ -119,14 +123,19 @@ class Ghosts:
             symbol: Hindsight(core.settings.execution, instrument, currency)
             for symbol, instrument in core.instruments.items()
         }
+        self._prices = PriceMarks(core)
         self._followed: dict[str, Followed] = {}
         self._look = NEVER
         """When bars are looked at next."""
+        self.timers: dict[str, Callable[[], None]] = {
+            GHOST_TIMER: self.due,
+            PRICES_TIMER: self._prices.due,
+        }
+        """What runs when one of these falls due."""
 
-    @property
-    def followed(self) -> int:
-        """How many are under way."""
-        return len(self._followed)
+    def begin(self, start: int) -> None:
+        """A run begins: prices are noted from here on."""
+        self._prices.begin(start)
 
     # -- opening ---------------------------------------------------------------------------
 
@@ -318,18 +327,27 @@ class Ghosts:
         return self._hindsights[symbol].left(position, price, reason, ts, one.taker, rate)
 
     def _end(self, one: Followed, end: GhostEnd) -> None:
-        del self._followed[one.ghost.id]
-        self._core.journal.write("ghost_closed", one.ghost.id, one.ghost.parent, end)
+        ghost, core = one.ghost, self._core
+        del self._followed[ghost.id]
+        core.journal.write("ghost_closed", ghost.id, ghost.parent, end)
+        if ghost.end not in _DONE:
+            text = (
+                f"{ghost.symbol} {ghost.side} {ghost.end}: it would have ended by {end.reason} at "
+                f"{end.pnl:+.2f} {ghost.id}"
+            )
+            core.events.add(core.now, "GHOST", "info", text)
 
     # -- snapshot --------------------------------------------------------------------------
 
     def dump(self) -> GhostsState:
         followed: Sequence[Followed] = list(self._followed.values())
-        return GhostsState([msgspec.structs.replace(one) for one in followed], self._look)
+        copies = [msgspec.structs.replace(one) for one in followed]
+        return GhostsState(copies, self._look, self._prices.dump())
 
     def load(self, state: GhostsState) -> None:
         self._followed = {one.ghost.id: msgspec.structs.replace(one) for one in state.followed}
         self._look = state.look
+        self._prices.load(state.prices)
 
 
 def _notional(position: Position) -> Decimal:

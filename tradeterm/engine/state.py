@@ -16,7 +16,6 @@ from tradeterm.engine.counters import Counters
 from tradeterm.engine.fidelity import Prints
 from tradeterm.engine.gap import Away
 from tradeterm.engine.journaling import JournalState
-from tradeterm.engine.pricemarks import PriceMarksState
 from tradeterm.engine.reconciliation import ReconciliationState
 from tradeterm.engine.timers import TimersState
 from tradeterm.engine.trading import TradingState
@@ -50,7 +49,6 @@ class EngineState(msgspec.Struct):
     trading: TradingState
     analysis: AnalysisState
     fidelity: dict[str, Prints]
-    pricemarks: PriceMarksState
     reconciliation: ReconciliationState
     breaking: BreakingState
     answers: dict[str, Answer]
@@ -81,7 +79,6 @@ def written(engine: Engine, answers: Mapping[str, Answer]) -> EngineState:
         trading=engine.trading.dump(),
         analysis=engine.analysis.dump(),
         fidelity=engine.fidelity.dump(),
-        pricemarks=engine.pricemarks.dump(),
         reconciliation=engine.reconciliation.dump(),
         breaking=engine.breaking.dump(),
         answers=dict(answers),
@@ -109,7 +106,6 @@ def take_over(engine: Engine, state: EngineState) -> None:
     engine.trading.load(state.trading)
     engine.analysis.load(state.analysis)
     engine.fidelity.load(state.fidelity)
-    engine.pricemarks.load(state.pricemarks)
     engine.reconciliation.load(state.reconciliation)
     engine.breaking.load(state.breaking)
     core.effects.clear()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from collections.abc import Callable
+
 from tradeterm.engine.analysis import Analysis
 from tradeterm.engine.core import Core
 from tradeterm.engine.degrading import Degrading
@@ -25,19 +27,21 @@ class Telling:
         self._core = core
         self._analysis = analysis
         self._degrading = degrading
-        self._inputs = inputs
+        self.inputs = inputs
 
     def news(self, event: News) -> None:
-        self._inputs["news"] += 1
+        self.inputs["news"] += 1
         self._analysis.on_news(event)
 
     def pulse(self, event: Pulse) -> None:
-        self._inputs["pulse"] += 1
+        self.inputs["pulse"] += 1
         self._core.market.on_pulse(event)
 
     def past(self, event: Past) -> None:
-        self._inputs["past"] += 1
+        self.inputs["past"] += 1
         self._core.market.on_past(event)
+        self._analysis.recalled(event.symbol)
+        self._plan()
 
     def notices(self) -> None:
         """What the market itself refused."""

@@ -10,6 +10,8 @@ from decimal import Decimal
 
 import msgspec
 
+from tradeterm.engine.cardview import CardView
+from tradeterm.engine.levelview import LevelView
 from tradeterm.engine.riskview import RiskView
 
 CENT = Decimal("0.01")
@@ -132,69 +134,6 @@ class PositionView(msgspec.Struct, frozen=True):
         return self.price - self.costs
 
 
-class RuleView(msgspec.Struct, frozen=True):
-    """One line of a risk verdict."""
-
-    rule: str
-    value: str
-    limit: str
-    outcome: str
-
-
-class CardView(msgspec.Struct, frozen=True):
-    """A conflict waiting for the operator, or one already decided."""
-
-    id: str
-    content_hash: str
-    symbol: str
-    action: str
-    """What approval sends, in words: ``buy 0.05 BTC/USDT at market`` or ``close pos-3``."""
-    headline: str
-    """e.g. ``TA long .62 vs sentiment short .55``."""
-    types: tuple[str, ...]
-    evidence: tuple[str, ...]
-    resolution: str
-    """``proceed``, ``modify`` …"""
-    by: str
-    reasoning: str
-    """Quotation: text of an arbiter, shown below the facts."""
-    confidence: float
-    model: str
-    """Who that was; ``rules`` for the rule arbiter."""
-    misquoted: tuple[str, ...]
-    """Figures in the reasoning that the arbiter was not told."""
-    closing: bool
-    """It closes what is open: no entry, stop, target or leverage belongs to it."""
-    follows: str
-    """What comes after approval besides ``action``; empty when nothing does, or once decided."""
-    size: Decimal | None
-    """What is bought, sold or closed; None for closes that are decided."""
-    notional: Decimal | None
-    """Account currency. Here and below None for what would need a rate, a position or an exposure
-    of the moment of a past decision: only facts of the card itself outlive it."""
-    entry: Decimal
-    stop: Decimal | None
-    target: Decimal | None
-    leverage: Decimal
-    risk_at_stop: Decimal | None
-    """Account currency, fees included."""
-    reward_risk: float | None
-    exposure_after: float | None
-    """Percent of equity; None once decided."""
-    rules: tuple[RuleView, ...]
-    created: int
-    expires: int
-    price: Decimal
-    """Mid when the card appeared."""
-    price_now: Decimal | None
-    """None once decided."""
-    decided: int
-    """When it was; 0 while it waits."""
-    state: str
-    """``pending``, ``approved``, ``rejected``, ``expired``, ``drifted`` or ``void``."""
-    reason: str
-
-
 class BookView(msgspec.Struct, frozen=True):
     """Top of one order book; best level first. Empty sides when only bars are known."""
 
@@ -249,6 +188,18 @@ class AgentView(msgspec.Struct, frozen=True):
     last_run: int | None
     next_run: int | None
     reasoning: dict[str, str]
+    model: str = ""
+    """Who was asked last; empty while no model is configured."""
+    latency: float | None = None
+    """Seconds its last answer took; None before the first."""
+    cost: Decimal = Decimal(0)
+    """USD so far."""
+    invalid: int = 0
+    """Runs in which no model gave a valid answer."""
+    why: str = ""
+    """Why the rules spoke last although a model is configured."""
+    spoke: dict[str, tuple[str, int]] = msgspec.field(default_factory=dict)
+    """Symbol → who said so (a model, or RULES), and when."""
 
 
 class OrderView(msgspec.Struct, frozen=True):
@@ -416,6 +367,7 @@ class ConsoleView(msgspec.Struct, frozen=True):
     """The last 500, oldest first."""
     agents: tuple[AgentView, ...] = ()
     orders: tuple[OrderView, ...] = ()
+    level: LevelView = LevelView()
     risk: RiskView = RiskView()
     balances: dict[str, dict[str, Decimal]] = msgspec.field(default_factory=dict)
     """Account → asset → amount."""

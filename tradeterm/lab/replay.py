@@ -233,9 +233,7 @@ class Replay:
 
     async def _end(self, store: Store, lived: Lived) -> None:
         body = {"reason": "replayed", "wall": time.time(), "summary": lived.summary}
-        data = msgspec.json.encode(
-            {"run": self._started["run"], "version": __version__, **body}
-        )
+        data = msgspec.json.encode({"run": self._started["run"], "version": __version__, **body})
         engine = self._engine
         row = Row(engine.now, "run_finished", RUN_ROW, RUN_ROW, engine.inputs, data)
         snapshot = Snapshot(engine.inputs, engine.dump(), msgspec.msgpack.encode(FeedMark(0)))
@@ -267,10 +265,11 @@ def _market_of(recorded: Reader, started: dict[str, Any], feed: str | None) -> F
             "put it back beside the book of record"
         )
     symbols = started["symbols"]
+    settings = recorded_settings(started)
     found = open_feed(
         feed or started["feed"],
-        recorded_settings(started).market,
-        sentiment=recorded_settings(started).agents.sentiment_analysis,
+        settings.market,
+        sentiment=settings.agents.sentiment_analysis,
         seed=started["seed"],
         symbols=None if symbols is None else tuple(symbols),
         on_bad=started["on_bad"],

@@ -297,6 +297,8 @@ class Market:
         fresh = NEVER
         for m in self._by_symbol.values():
             until = m.ts + 2 * m.base * SECOND if m.mode == BARS else now
+            if not m.ts:
+                until = now + self._stale_after  # it may take as long to begin
             if until < fresh:
                 fresh = until
         return (max(now, fresh) // self.step + 1) * self.step

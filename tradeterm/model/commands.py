@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from enum import Enum
 
 import msgspec
 
@@ -237,7 +238,7 @@ def harmless(command: Command, actor: str | None = None) -> Command:
     words = {
         name: clean(value)
         for name in command.__struct_fields__
-        if isinstance(value := getattr(command, name), str)
+        if isinstance(value := getattr(command, name), str) and not isinstance(value, Enum)
     }
     if actor is not None:
         words["actor"] = actor

@@ -115,6 +115,10 @@ class Resolution(msgspec.Struct, frozen=True, gc=False):
     entry: Decimal | None = None
     misquoted: tuple[str, ...] = ()
     """Figures in a model's reasoning that are not among the facts it was told."""
+    cost: Decimal = Decimal(0)
+    """USD for all tries."""
+    latency: int = 0
+    """Nanoseconds from the question."""
 
 
 class RuleOutcome(msgspec.Struct, frozen=True, gc=False):

@@ -60,6 +60,17 @@ def week_start(ts: int) -> int:
     return ts - (ts + 3 * DAY) % (7 * DAY)
 
 
+def timeframe_seconds(option: str, text: str) -> int:
+    """``1m`` → ``60``; ``option`` is where it was written. Raises UsageError."""
+    try:
+        seconds, rest = divmod(parse_duration(text), SECOND)
+    except UsageError:
+        seconds, rest = 0, 0
+    if rest or seconds <= 0:
+        raise UsageError(f"{option} {text!r}: write for example 1m, 5m, 1h or 1d")
+    return seconds
+
+
 @cache
 def timeframe_text(seconds: int) -> str:
     """``60`` → ``1m``, ``3600`` → ``1h``, ``86400`` → ``1d``."""

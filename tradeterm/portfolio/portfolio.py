@@ -160,6 +160,12 @@ class Portfolio:
             self._settle()
         return bool(self._moving)
 
+    def moves_with(self, symbol: str) -> bool:
+        """Whether spot holdings, if any, are worth what this symbol's price says."""
+        if self._settled_at != self.ledger.entries:
+            self._settle()
+        return all(self._prices.priced_by(asset) == symbol for asset in self._moving)
+
     def mid(self, symbol: str) -> Decimal | None:
         """Mid price in quote currency; None while there is no price."""
         prices = self._prices
@@ -203,10 +209,15 @@ class Portfolio:
     def equities(
         self, positions: Iterable[Position], prices: Sequence[Decimal], rate: Decimal
     ) -> list[Decimal]:
-        """``equity`` with all positions at each of ``prices`` in turn and nothing else held."""
+        """``equity`` at each of ``prices`` in turn, of the one symbol that everything moves with."""
         if self._settled_at != self.ledger.entries:
             self._settle()
         worth = [self._settled] * len(prices)
+        for amount in self._moving.values():
+            worth = [
+                so_far + ledger_amount(amount * price)
+                for so_far, price in zip(worth, prices, strict=True)
+            ]
         for position in positions:
             worth = list(map(add, worth, price_gains(position, prices, rate)))
         return worth

@@ -6,9 +6,11 @@ is carried out by the engine (``engine/breaking.py``).
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from decimal import Decimal
 from typing import NamedTuple
 
+from tradeterm.model.money import ZERO
 from tradeterm.model.vocabulary import Breaker
 from tradeterm.risk.allowances import HUNDRED
 from tradeterm.settings.risk import RiskSettings
@@ -54,16 +56,17 @@ def readings(bases: Bases, settings: RiskSettings) -> tuple[Reading, ...]:
     )
 
 
-def floor_equity(bases: Bases, settings: RiskSettings) -> Decimal:
-    """The equity at or below which a loss breaker is reached: one comparison says all is well."""
-    return (
-        max(
-            max(bases.day_start, bases.high) * (HUNDRED - settings.max_daily_loss),
-            bases.week_start * (HUNDRED - settings.max_weekly_loss),
-            bases.peak * (HUNDRED - settings.max_drawdown),
-        )
-        / HUNDRED
-    )
+def floor_equity(bases: Bases, settings: RiskSettings, but: Collection[Breaker] = ()) -> Decimal:
+    """The equity at or below which a loss breaker is reached: one comparison says all is well.
+
+    ``but``: those that need not be looked at.
+    """
+    floors = {
+        Breaker.DAILY: max(bases.day_start, bases.high) * (HUNDRED - settings.max_daily_loss),
+        Breaker.WEEKLY: bases.week_start * (HUNDRED - settings.max_weekly_loss),
+        Breaker.DRAWDOWN: bases.peak * (HUNDRED - settings.max_drawdown),
+    }
+    return max((floor for of, floor in floors.items() if of not in but), default=ZERO) / HUNDRED
 
 
 def lost_percent(base: Decimal, equity: Decimal) -> Decimal:

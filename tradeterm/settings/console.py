@@ -24,6 +24,26 @@ class RefreshSettings(Section):
     safety: float = Seconds
 
 
+class NotificationSettings(Section):
+    """What is told to channels outside the screen (Apprise); none by default."""
+
+    urls: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    """Variable (or name in .env) with the channels' addresses: they hold secrets."""
+    least: Literal["info", "warning", "error", "critical"]
+    """The mildest event that is told."""
+    burst: int = Field(ge=1, le=100)
+    """Messages in any ``per`` seconds; what comes beyond is one digest later."""
+    per: float = Field(ge=1, le=86400)
+    """Seconds."""
+
+
+class MetricsSettings(Section):
+    """Prometheus text on 127.0.0.1."""
+
+    port: int = Field(ge=0, le=65535)
+    """0: off."""
+
+
 class ConsoleSettings(Section):
     """How the console looks and how careful its keys are; durations in seconds."""
 
@@ -37,3 +57,5 @@ class ConsoleSettings(Section):
     """An unanswered question becomes No."""
     stale_after: float = Field(ge=1, le=600)
     """Approving is refused when no market event came for this long."""
+    notifications: NotificationSettings
+    metrics: MetricsSettings

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tradeterm.engine.view import CardView, ConsoleView, OrderView, PositionView
+from tradeterm.engine.cardview import CardView
+from tradeterm.engine.view import (
+    ConsoleView,
+    OrderView,
+    PositionView,
+)
 
 
 @dataclass(slots=True)

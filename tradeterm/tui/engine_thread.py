@@ -147,11 +147,14 @@ class EngineThread:
                 )
 
     async def _run(self) -> None:
+        from tradeterm.adapters.store.paths import locate
         from tradeterm.desk import Desk
+        from tradeterm.ops.attending import Attendants
 
         request = self._prepare()
         self._options = self._read_options(request)
-        desk = await Desk.open(request, self._publish)
+        attendants = Attendants(request.settings.console, locate(request.db).db)
+        desk = await Desk.open(request, self._publish, tell=attendants.tell)
         with self._door:
             self._loop = asyncio.get_running_loop()
             self._desk = desk
@@ -167,6 +170,7 @@ class EngineThread:
             raise
         finally:
             gc.unfreeze()
+            attendants.close()
         await desk.close()
         status = replace(self._view.status, state="finished")
         self._view = replace(self._view, version=self._view.version + 1, status=status)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from tradeterm.engine.view import CardView
+from tradeterm.engine.cardview import CardView
 
 
 @dataclass(slots=True)

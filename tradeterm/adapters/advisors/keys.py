@@ -20,12 +20,18 @@ KEYRING_SERVICE: Final = "tradeterm"
 KEYRING_SECONDS: Final = 2.0
 
 
-def find_key(name: str, environ: Mapping[str, str], env_file: Path) -> str | None:
+def find_key(
+    name: str, environ: Mapping[str, str], env_file: Path, *, keyring: bool = True
+) -> str | None:
     """The key called ``name``; None when nobody has it.
+
+    Without ``keyring`` that one is not asked: it may take seconds, and ask its owner for a password.
 
     Raises ConfigError when ``.env`` could be read by others.
     """
-    key = environ.get(name) or _from_file(name, env_file) or _from_keyring(name)
+    key = environ.get(name) or _from_file(name, env_file)
+    if not key and keyring:
+        key = _from_keyring(name)
     if key is None or not key.strip():
         return None
     key = key.strip()

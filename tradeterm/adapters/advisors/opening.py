@@ -82,6 +82,11 @@ def remarks(settings: LlmSettings) -> Iterator[str]:
                 f"{endpoint.model} has no key: put {name} into the environment, .env (chmod 600) "
                 "or the keyring; until then it is not asked"
             )
+    if endpoints:
+        yield (
+            "models are asked through litellm, which takes some seconds to load: it does so beside "
+            "the market, and the first question waits for it"
+        )
     found = [name for name in OVERRIDES if os.environ.get(name) or os.environ.get(name.lower())]
     if found:
         yield (

@@ -115,7 +115,7 @@ def _arrow(path: Path) -> Table:
 
 
 def _json(path: Path) -> Table:
-    """freqtrade's JSON: a list of [ms, open, high, low, close, volume]."""
+    """Freqtrade's JSON: a list of [ms, open, high, low, close, volume]."""
     try:
         with open_plain(path) as stream:
             rows = msgspec.json.decode(stream.read(), type=list[list[float | int | str | None]])

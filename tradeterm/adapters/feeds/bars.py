@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 import msgspec
 import numpy as np
@@ -28,13 +28,14 @@ from tradeterm.model.timing import SECOND, timeframe_text
 CHUNK: Final = 4_096
 #: Rows looked at for the finest steps.
 SAMPLE: Final = 2_000
+Figures = tuple[Floats, Floats, Floats, Floats, Floats]
 
 
 class _Bars(msgspec.Struct):
     """The good rows: close stamps (ns) and figures."""
 
     ts: Ints
-    figures: tuple[Floats, Floats, Floats, Floats, Floats]
+    figures: Figures
 
 
 class BarSource:
@@ -56,11 +57,23 @@ class BarSource:
         self._notices: dict[int, list[FeedNotice]] = {}
         """Index of the bar they come before → notices."""
         self._bars = self._checked(table, BadRows(path.name, on_bad))
+        self._settle()
+
+    @classmethod
+    def of(cls, path: Path, symbol: str, timeframe: int, ts: Ints, figures: Figures) -> Self:
+        """Bars that were judged before: close stamps (ns), open to volume; ``path`` names them."""
+        source = cls.__new__(cls)
+        source.path, source.symbol, source.timeframe = path, symbol, timeframe
+        source._notices, source._bars = {}, _Bars(ts, figures)
+        source._settle()
+        return source
+
+    def _settle(self) -> None:
         if not len(self._bars.ts):
-            raise DataError(f"{path.name}: not one usable bar in it")
+            raise DataError(f"{self.path.name}: not one usable bar in it")
         self._note_gaps()
         self._cuts = self._cut()
-        self.steps = {symbol: self._sampled()}
+        self.steps = {self.symbol: self._sampled()}
         self._next = 0
 
     @property

@@ -22,7 +22,7 @@ def open_feed(
     symbols: tuple[str, ...] | None = None,
     on_bad: str = "skip",
 ) -> Feed:
-    """The feed that ``sim``, ``live`` or ``replay:PATH`` names. Nothing is contacted yet.
+    """The feed that ``sim``, ``live``, ``replay:PATH`` or ``history:EXCHANGE`` names. Nothing is contacted yet.
 
     ``seed`` None means the configured one; ``symbols`` None means the configured ones (sim, live)
     or all in the files (replay); ``live`` is needed for a live market only; ``sentiment`` names
@@ -71,7 +71,11 @@ def _market(
         return recorded or ReplayFeed(
             Path(rest), settings, symbols=symbols, on_bad="refuse" if on_bad == "refuse" else "skip"
         )
+    if kind == "history" and rest:
+        from tradeterm.adapters.history.feed import HistoryFeed
+
+        return HistoryFeed(rest, settings, symbols=symbols)
     raise UsageError(
-        f"--feed {spec!r} is not known; write sim, live, or replay:PATH of a file or "
-        "folder"
+        f"--feed {spec!r} is not known; write sim, live, replay:PATH of a file or folder, or "
+        "history:EXCHANGE"
     )

@@ -90,12 +90,21 @@ class ReplayFeed:
         on_bad: OnBad = "skip",
     ) -> None:
         """Opens every file of ``path``; DataError when one is absent, unknown or has nothing."""
-        self._settings = settings
         self._on_bad = on_bad
         self._files = data_files(path)
-        sources = [_source(file, on_bad) for file in self._files]
+        self._arrange([_source(file, on_bad) for file in self._files], settings, symbols, path.name)
+
+    def _arrange(
+        self,
+        sources: list[Source],
+        settings: MarketSettings,
+        symbols: tuple[str, ...] | None,
+        name: str,
+    ) -> None:
+        """Take the chosen symbols of ``sources``, each on its finest timeframe."""
+        self._settings = settings
         self._steps = _steps(sources)
-        self.symbols = self._chosen(symbols, path)
+        self.symbols = self._chosen(symbols, name)
         chosen = frozenset(self.symbols)
         self._sources = [source for source in _finest(sources) if chosen & set(source.steps)]
         for source in self._sources:
@@ -106,7 +115,7 @@ class ReplayFeed:
         self._drop = 0
         self._batches: list[ReplayState] = []
 
-    def _chosen(self, wanted: tuple[str, ...] | None, path: Path) -> tuple[str, ...]:
+    def _chosen(self, wanted: tuple[str, ...] | None, name: str) -> tuple[str, ...]:
         configured = [symbol for symbol in self._settings.symbols if symbol in self._steps]
         there = (*configured, *(symbol for symbol in self._steps if symbol not in configured))
         if wanted is None:
@@ -114,7 +123,7 @@ class ReplayFeed:
         missing = [symbol for symbol in wanted if symbol not in self._steps]
         if missing:
             raise DataError(
-                f"{path.name} has no data for {', '.join(missing)}; it has {', '.join(there)}"
+                f"{name} has no data for {', '.join(missing)}; it has {', '.join(there)}"
             )
         return wanted
 

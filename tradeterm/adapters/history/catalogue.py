@@ -184,9 +184,7 @@ class Catalogue:
         finally:
             os.close(descriptor)
 
-    def add(
-        self, shelf: Shelf, series: Series, asked: tuple[int, int] | None = None
-    ) -> Added:
+    def add(self, shelf: Shelf, series: Series, asked: tuple[int, int] | None = None) -> Added:
         """Store candles, and the stretch they were asked for; raises StoreUnwritable."""
         done = Added()
         try:
@@ -240,7 +238,9 @@ def stored_candles(
     found = catalogue.read(shelf, before - (count + 1) * span, before).last(count)
     candles = found.candles(symbol, timeframe)
     unbroken = len(candles)
-    while unbroken and candles[unbroken - 1].ts == candles[-1].ts - (len(candles) - unbroken) * span:
+    while (
+        unbroken and candles[unbroken - 1].ts == candles[-1].ts - (len(candles) - unbroken) * span
+    ):
         unbroken -= 1
     return candles[unbroken:]
 

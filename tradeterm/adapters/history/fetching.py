@@ -65,7 +65,12 @@ class Fetcher:
             rows = await self._page(shelf, at)
             done.pages += 1
             candles = _candles(rows, shelf, at, end)
-            if candles and candles[0].ts - span > at + span and at == begin and not _whole(rows, at):
+            if (
+                candles
+                and candles[0].ts - span > at + span
+                and at == begin
+                and not _whole(rows, at)
+            ):
                 done.remark = _too_old(self._exchange.id, shelf, candles[0].ts - span)
             reached = candles[-1].ts if candles else end
             if rows and not candles:  # everything it gave is later: there is nothing in between

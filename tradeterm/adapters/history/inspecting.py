@@ -66,7 +66,7 @@ def inspect(path: Path, symbol: str | None = None, timeframe: int | None = None)
     if rows is not None:
         series, broken = to_minutes(rows)
         findings = [Finding(DataFault.BAD_ROW, line, clean(why)) for line, why in broken]
-        remark = f"{len(rows.ts)} prints became {len(series)} bars of one minute; the last, perhaps unfinished minute was left out"  # noqa: E501
+        remark = f"{len(rows.ts)} prints became {len(series)} bars of one minute; the last, perhaps unfinished minute was left out"
         return Inspected(path, known, 60, series, findings, [remark])
     assert table is not None
     step = timeframe or named_timeframe or usual_step(table.ts, path)

@@ -75,7 +75,11 @@ def _by_line(rows: list[bytes]) -> tuple[Floats, Ints, list[tuple[int, str]]]:
             if len(lines) > len(kept):
                 lines.pop()
             broken.append((number, str(error)))
-    return np.array(kept, dtype=np.float64).reshape(-1, _WIDTH), np.array(lines, dtype=np.int64), broken
+    return (
+        np.array(kept, dtype=np.float64).reshape(-1, _WIDTH),
+        np.array(lines, dtype=np.int64),
+        broken,
+    )
 
 
 def _sane(values: Floats, lines: Ints, broken: list[tuple[int, str]]) -> Prints:
@@ -84,8 +88,11 @@ def _sane(values: Floats, lines: Ints, broken: list[tuple[int, str]]) -> Prints:
     latest = np.maximum.accumulate(np.where(good, stamps, 0.0))
     late = good & (stamps < latest)
     for index in np.flatnonzero(~good | late).tolist():
-        why = "out of order: earlier than a trade before it" if late[index] else (
-            "time, price or volume is not a positive number")
+        why = (
+            "out of order: earlier than a trade before it"
+            if late[index]
+            else ("time, price or volume is not a positive number")
+        )
         broken.append((int(lines[index]), why))
     kept = good & ~late
     whole = np.floor(stamps[kept])

@@ -63,9 +63,7 @@ def file_name(first: int) -> str:
 def tape_files(folder: Path) -> list[Path]:
     """The files of a tape, oldest first."""
     return sorted(
-        file
-        for file in folder.glob(f"*{SUFFIX}")
-        if file.name.removesuffix(SUFFIX).isdigit()
+        file for file in folder.glob(f"*{SUFFIX}") if file.name.removesuffix(SUFFIX).isdigit()
     )
 
 

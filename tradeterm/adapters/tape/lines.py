@@ -26,7 +26,6 @@ from tradeterm.model.market import (
 _encode = msgspec.json.Encoder().encode
 
 
-
 class Line(msgspec.Struct, tag_field="t", gc=False):
     """What every line has."""
 

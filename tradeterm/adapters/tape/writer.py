@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Self
 
@@ -130,7 +131,7 @@ class TapeWriter:
             key=lambda folder: folder.stat().st_mtime_ns,
         )
         mine = tape_files(self.folder)
-        ended = [file for file, after in zip(mine, mine[1:], strict=False) if first_of(after) <= needed]
+        ended = [file for file, after in pairwise(mine) if first_of(after) <= needed]
         return [*(file for folder in others for file in tape_files(folder)), *ended]
 
 

@@ -152,9 +152,8 @@ def look_at_keys(
 
 def endpoints(settings: LlmSettings) -> Iterator[EndpointSettings]:
     """Every model of every role."""
-    for name in type(settings.roles).model_fields:
-        role = getattr(settings.roles, name)
-        yield from role.endpoints
+    for name in settings.role_names():
+        yield from settings.role(name).endpoints
 
 
 def _named(settings: LlmSettings) -> dict[str, EndpointSettings]:

@@ -97,7 +97,9 @@ def _watching(status: StatusView) -> Line:
 def _market(status: StatusView, roomy: bool) -> Line:
     pace: Line = (
         (f"{status.mode} ", "text+bold"),
-        (figures.speed(status.speed), _speed_role(status)),
+        _connection(status)
+        if status.mode == "LIVE"
+        else (figures.speed(status.speed), _speed_role(status)),
     )
     if status.data_age is None:
         return (*pace, (" no data yet" if roomy else " –", "quiet"))
@@ -126,6 +128,14 @@ def _money(status: StatusView, roomy: bool) -> list[Line]:
             (f"/{status.exposure_limit:.0f}%" if roomy else "%", "quiet"),
         ),
     ]
+
+
+def _connection(status: StatusView) -> Part:
+    """A market that goes on by itself has no speed; what matters is how it reaches us."""
+    sources = {line.source for line in status.feed}
+    if "down" in sources:
+        return "link down", "error+bold"
+    return ("polling", "warn+bold") if "polling" in sources else ("", "text")
 
 
 def _speed_role(status: StatusView) -> str:

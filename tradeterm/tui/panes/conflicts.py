@@ -5,7 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import ClassVar
 
-from tradeterm.engine.view import CardView, ConsoleView, RuleView
+from tradeterm.engine.cardview import CardView, RuleView
+from tradeterm.engine.view import (
+    ConsoleView,
+)
 from tradeterm.tui import figures
 from tradeterm.tui.choice import Choice
 from tradeterm.tui.guards import Question, number

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from tradeterm.engine.riskview import LimitView
-from tradeterm.engine.view import ConsoleView
+from tradeterm.engine.view import ConsoleView, FeedLine
 from tradeterm.tui import figures
 from tradeterm.tui.ink import BLANK, Line, Part, clip, fit, wrap
 from tradeterm.tui.panes.base import Pane
@@ -37,6 +37,7 @@ class SafetyPane(Pane):
             status.state,
             status.state_reason,
             figures.age(status.data_age),
+            status.feed and feed_words(status.feed),
         )
 
     def age(self) -> str:
@@ -64,6 +65,9 @@ class SafetyPane(Pane):
         role = {"running": "up+bold", "halted": "error+bold"}.get(status.state, "warn+bold")
         reason = "" if status.state == "running" else f" {status.state_reason}"
         lines.append((("trading ", "quiet"), (state, role), (clip(reason, width - 16), "text")))
+        if status.feed:
+            words, tone = feed_words(status.feed)
+            lines.append((("feed    ", "quiet"), (clip(words, width - 8), tone)))
         lines.append(BLANK)
         if not self.view.risk.limits:
             lines += [
@@ -71,6 +75,19 @@ class SafetyPane(Pane):
             ]
         lines += gauges(self.view.risk.limits, width)
         return lines[:height]
+
+
+def feed_words(feed: tuple[FeedLine, ...]) -> tuple[str, str]:
+    """How the live market reaches us, what it has been through, and the tone to say it in."""
+    worst = next((s for s in ("down", "polling") if any(line.source == s for line in feed)), "")
+    role = {"down": "error", "polling": "warn"}.get(worst, "text")
+    counts = (
+        (max(line.reconnects for line in feed), "reconnect"),
+        (sum(line.resyncs for line in feed), "resync"),
+        (sum(line.rejected for line in feed), "refused"),
+    )
+    told = [f"{count} {word}" for count, word in counts if count]
+    return " · ".join([worst or "websocket", *told]), role
 
 
 def gauges(limits: tuple[LimitView, ...], width: int) -> list[Line]:

@@ -89,7 +89,8 @@ def entries(data: bytes, source: str) -> list[Item]:
 def _entry(one: Any, source: str) -> Item:
     title, summary = _plain(one.get("title")), _plain(one.get("summary"))
     text = f"{title} — {summary}" if title and summary and summary != title else title or summary
-    stamp = one.get("published_parsed") or one.get("updated_parsed")
+    # dict's own get: feedparser's takes one date for the other, with a warning.
+    stamp = dict.get(one, "published_parsed") or dict.get(one, "updated_parsed")
     name = str(one.get("id") or one.get("link") or text)
     return Item(_seconds(stamp) * SECOND, _id(source, name), source, clean(text, TEXT_LIMIT))
 

@@ -1,0 +1,218 @@
+"""How long a market of bars stays quiet, and what moves on by itself meanwhile: time and marks.
+
+A stretch of bars can be taken at once (``engine/quiet.py``) while all of this holds:
+
+- Only one symbol is in the run, it knows bars only, and each bar is exactly one interval after
+  the one before. So the data is never stale, no candle falls due by itself, nothing is rejected.
+- Nobody waits: no question is open, no card is pending, every bar stays strictly inside the band
+  of the resting orders and of the guards of positions (trailing, margin call, liquidation), and
+  nowhere in that band the equity comes near a breaker.
+- No timer runs in between but three whose work is known: ``watch:data``, which finds the data
+  fresh and moves on, ``reconcile``, which finds the venue agreeing (nothing moves there) and
+  moves on, and ``mark:minute``, which notes the equity at the last close; and those the caller
+  runs himself. Any other timer, order under way, expiry or time exit ends the stretch before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from tradeterm.engine.books import MARK_TIMER, Books
+from tradeterm.engine.breaking import Breaking
+from tradeterm.engine.core import Core
+from tradeterm.engine.degrading import WATCH_TIMER
+from tradeterm.engine.reconciliation import RECONCILE_TIMER, Reconciliation
+from tradeterm.engine.timers import NEVER
+from tradeterm.engine.trading import Trading
+from tradeterm.market.bars import Bars
+from tradeterm.model.money import exact
+from tradeterm.model.timing import HOUR, SECOND
+
+#: Shorter stretches are not worth the look.
+LEAST: Final = 2
+#: Beyond this part of the last price the quiet ends: breakers are judged by the band's ends.
+MOST_MOVE: Final = 0.05
+#: A timer that moved: when it ran last, its name, when it is due next.
+Moved = tuple[int, str, int]
+
+
+@dataclass(slots=True)
+class Prospect:
+    """What must hold for the next bars to be quiet."""
+
+    watch: int
+    """When ``watch:data`` is due."""
+    look: int
+    """When ``reconcile`` is due."""
+    mark: int
+    """When ``mark:minute`` is due; NEVER while nothing is held."""
+    until: int
+    """The last stamp a bar may have."""
+    floor: float
+    ceiling: float
+    """Prices strictly between these two set nothing off."""
+
+    def inside(self, bars: Bars, start: int, stop: int) -> int:
+        """Where the bars from ``start`` on leave the band, at most ``stop``."""
+        floor, ceiling = self.floor, self.ceiling
+        highs, lows = bars.columns.highs[start:stop], bars.columns.lows[start:stop]
+        if floor < min(lows) and max(highs) < ceiling:
+            return stop
+        for index, (high, low) in enumerate(zip(highs, lows, strict=True), start):
+            if not (floor < low and high < ceiling):
+                return index
+        return stop
+
+
+class Outlook:
+    """Says how far the quiet reaches, and moves time, timers and marks along."""
+
+    def __init__(
+        self, core: Core, books: Books, trading: Trading, reconciliation: Reconciliation,
+        breaking: Breaking,
+    ) -> None:  # fmt: skip
+        self._core = core
+        self._books = books
+        self._trading = trading
+        self._reconciliation = reconciliation
+        self._breaking = breaking
+        self._m = core.market.symbol(core.market.symbols[0])
+        self._asked_at = -1
+        """The revision of the books at which the venue last agreed."""
+
+    @property
+    def span(self) -> int:
+        """From one bar to the next (ns)."""
+        return self._m.base * SECOND
+
+    # -- looking ahead ---------------------------------------------------------------------
+
+    def fits(self, bars: Bars, start: int) -> bool:
+        """Whether the bars from ``start`` on continue the market's, the first setting nothing off.
+
+        Cheap: most looks that come to nothing end here.
+        """
+        m, columns = self._m, bars.columns
+        rest = self._books.execution.interested.get(m.symbol)
+        if rest is None or not rest.low < columns.lows[start] <= columns.highs[start] < rest.high:
+            return False
+        if columns.stamps[start] != m.ts + self.span:
+            return False
+        return bars.timeframe == m.base and bars.symbol == m.symbol
+
+    def prospect(self, until: int, own: Collection[str] = ()) -> Prospect | None:
+        """The bounds of the quiet, at most ``until``; None when it is not quiet even now.
+
+        ``own``: timers the caller runs himself.
+        """
+        m, core, books, trading = self._m, self._core, self._books, self._trading
+        rest = books.execution.interested.get(m.symbol)
+        watch, look = core.timers.due(WATCH_TIMER), core.timers.due(RECONCILE_TIMER)
+        if rest is None or watch is None or look is None:
+            return None
+        now = core.stamp.now
+        settled = now < m.ts + self.span and m.ts <= now <= watch and m.window.last_ts == m.ts
+        if not settled or m.book.ready or trading.coordinator.degradation.holds:
+            return None
+        until = min(until, core.market.next_close, books.execution.next_due, trading.next_due)
+        if until < m.ts + LEAST * self.span:
+            return None
+        prospect = Prospect(watch, look, NEVER, until, max(rest.low, 0.0), rest.high)
+        handled = [WATCH_TIMER, RECONCILE_TIMER, *own]
+        if books.execution.positions or books.portfolio.holds_assets:
+            if not self._hold(prospect):
+                return None
+            handled.append(MARK_TIMER)
+        prospect.until = min(until, core.timers.earliest_but(handled))
+        return prospect
+
+    def _hold(self, prospect: Prospect) -> bool:
+        """Narrow the prospect to what holdings bear; False when it is not that simple."""
+        m, core, books = self._m, self._core, self._books
+        due = core.timers.due(MARK_TIMER)
+        if due is None or due not in (m.ts, m.ts + self.span) or due < core.stamp.now:
+            return False  # marks fall on the bars' own stamps, or not at all
+        if m.ts % self.span or core.market.step != self.span:
+            return False
+        if (due == m.ts and books.marked) or not books.portfolio.moves_with(m.symbol):
+            return False
+        prospect.mark = due
+        return prospect.floor < m.price < prospect.ceiling and self._bears(prospect)
+
+    def _bears(self, prospect: Prospect) -> bool:
+        """Whether no price of the band brings the equity near a breaker."""
+        m = self._m
+        prospect.floor = max(prospect.floor, m.price * (1 - MOST_MOVE))
+        prospect.ceiling = min(prospect.ceiling, m.price * (1 + MOST_MOVE))
+        worth = self._worth([exact(prospect.floor), exact(prospect.ceiling)])
+        return self._breaking.quiet_between(min(worth), max(worth))
+
+    def _worth(self, prices: Sequence[Decimal]) -> list[Decimal]:
+        portfolio = self._books.portfolio
+        rate = portfolio.rate(self._m.symbol.partition("/")[2])
+        return portfolio.equities(self._books.execution.positions.values(), prices, rate)
+
+    def agrees(self) -> bool:
+        """Whether the venue agrees; it is asked again only after something was booked."""
+        if self._asked_at != self._books.revision and self._reconciliation.agrees():
+            self._asked_at = self._books.revision
+        return self._asked_at == self._books.revision
+
+    def hour_turns(self) -> int:
+        """When the marks of an hour become a row."""
+        return (self._m.ts // HOUR + 1) * HOUR
+
+    # -- moving on -------------------------------------------------------------------------
+
+    def move_time(
+        self, prospect: Prospect, last: int, closes: Sequence[float], own: Iterable[Moved] = ()
+    ) -> None:
+        """The timers up to the bar of ``last``, then the clock and the input count.
+
+        A timer runs before the first bar later than it, so with the bars up to its own time.
+        ``closes`` are those of the bars to come; ``own`` the caller's timers that moved.
+        """
+        core, inputs = self._core, self._core.stamp.input
+        marked = self._marks(prospect, closes) if prospect.mark < last else 0
+        moved = [*own]
+        if watch := self._watched(prospect.watch, last):
+            moved.append(watch)
+        if prospect.look < last:
+            every = self._reconciliation.every
+            looked = prospect.look + (last - 1 - prospect.look) // every * every
+            moved.append((looked, RECONCILE_TIMER, looked + every))
+        if marked:
+            moved.append((marked - self.span, MARK_TIMER, marked))
+        for _, name, due in sorted(moved):  # in the order they last ran, as timers are dumped
+            core.timers.cancel(name)
+            core.timers.set(name, due)
+        core.stamp.now, core.stamp.input = last, inputs + len(closes)
+
+    def _watched(self, watch: int, last: int) -> Moved | None:
+        """Where ``watch:data`` goes, as Market.next_watch plans it with the bars there are then."""
+        opened, span, step, watched = self._m.ts, self.span, self._core.market.step, 0
+        if step == span and not (opened % step or watch % step):  # it moves on by as much
+            watch += max(0, last - 1 - watch) // (3 * step) * (3 * step)
+        while watch < last:
+            watched, seen = watch, opened + (watch - opened) // span * span
+            watch = (max(watch, seen + 2 * span) // step + 1) * step
+        return (watched, WATCH_TIMER, watch) if watched else None
+
+    def _marks(self, prospect: Prospect, closes: Sequence[float]) -> int:
+        """Note the equity at every close that the next bar makes final; the next mark's time."""
+        stamp, m = self._core.stamp, self._m
+        if prospect.mark == m.ts:
+            closes = (m.price, *closes)
+        else:  # the first mark comes after the first bar
+            stamp.input += 1
+        worth = self._worth(list(map(Decimal, map(str, closes[:-1]))))  # finite: inside the band
+        end = prospect.mark + len(worth) * self.span
+        stamps = range(prospect.mark, end, self.span)
+        self._books.mark_run(list(zip(stamps, worth, strict=True)))
+        return end
+
+
+__all__ = ["LEAST", "Moved", "Outlook", "Prospect"]
