@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from tradeterm.tui.actions import ACTIONS, Tier
+from tradeterm.tui.action import Tier
+from tradeterm.tui.actions import ACTIONS
 
 README = Path(__file__).parents[1] / "README.md"
 BEGIN, END = "<!-- keys: generated from tradeterm/tui/actions.py -->", "<!-- /keys -->"

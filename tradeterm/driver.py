@@ -124,7 +124,8 @@ class Driver:
             loop = asyncio.get_running_loop()
 
             def wake() -> None:
-                loop.call_soon_threadsafe(self._wake.set)
+                if not loop.is_closed():
+                    loop.call_soon_threadsafe(self._wake.set)
 
             return LiveInflow(engine, feed, wake, until)
         return PacedInflow(engine, feed, self._pacer, until)

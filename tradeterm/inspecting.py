@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tradeterm.printing import cell, db_option, json_option, say, table, with_times
+from tradeterm.lab.cells import cell
+from tradeterm.printing import db_option, json_option, say, table, with_times
 
 if TYPE_CHECKING:
     from tradeterm.adapters.store.reader import Reader
 
-#: In the story of an id these stand in the heading already.
-_HEADING = {"id", "ts", "parent", "inputs", "question_id"}
-_STORY_WIDTH = 100
 _limit = click.IntRange(min=-1)
 
 
@@ -148,50 +146,12 @@ def journal(
 def explain(row_id: str, db: Path | None, as_json: bool) -> int:
     """The whole chain behind an order, fill, position, conflict, card or refusal."""
     from tradeterm.adapters.store.explain import explain as chain
+    from tradeterm.lab.story import story
 
     with _reader(db) as reader:
         links = [link.as_dict() for link in chain(reader, row_id)]
-    say(as_json, {"id": row_id, "links": links}, _story(links))
+    say(as_json, {"id": row_id, "links": links}, story(links))
     return 0
-
-
-def _story(links: Iterable[dict[str, Any]]) -> Iterable[str]:
-    """Each link with its facts below it, without what the heading says."""
-    from textwrap import wrap
-
-    for link in links:
-        yield f"{link['ts']} {link['kind']} {link['id']}  <- {', '.join(link['parents']) or '-'}"
-        facts = "  ".join(_facts(link["data"], ""))
-        yield from wrap(
-            facts,
-            _STORY_WIDTH,
-            initial_indent="    ",
-            subsequent_indent="    ",
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
-
-
-def _facts(value: Any, name: str) -> Iterable[str]:
-    """``name=value`` for everything that says something; times readable, long lists counted."""
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            if key not in _HEADING:
-                yield from _facts(inner, f"{name}.{key}" if name and key[:1].islower() else key)
-    elif isinstance(value, list) and any(isinstance(inner, dict) for inner in value):
-        yield f"{name}=({len(value)})"
-        rules = (inner for inner in value if isinstance(inner, dict) and "rule" in inner)
-        yield from (_finding(rule) for rule in rules if rule["outcome"] != "pass")
-    elif value not in (None, "", []):
-        yield f"{name}={cell(name.rpartition('.')[2], value)}"
-
-
-def _finding(rule: dict[str, Any]) -> str:
-    """A rule that cut or refused something, with its figures; those that passed are counted."""
-    from tradeterm.risk.units import with_unit
-
-    value, limit = (with_unit(rule["rule"], str(rule[name])) for name in ("value", "limit"))
-    return f"{rule['rule']}: {value}, limit {limit}, {rule['outcome']}"
 
 
 @click.command()

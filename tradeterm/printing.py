@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
+
+from tradeterm.lab.cells import STAMPS, amount, cell
 
 db_option = click.option(
     "--db",
@@ -16,9 +17,6 @@ db_option = click.option(
     help="The book of record (default: the platform's data directory).",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object on one line.")
-_AMOUNT = re.compile(r"-?\d+(?:\.\d+)?(?:E[+-]?\d+)?")
-#: Columns that hold a market time (ns).
-STAMPS = frozenset("ts opened closed created updated expires decided since next slots".split())
 
 
 def say(as_json: bool, data: Any, lines: Iterable[str]) -> None:
@@ -47,30 +45,6 @@ def table(columns: Sequence[str], rows: Sequence[dict[str, Any]], empty: str) ->
         for line in cells
     )
     return [head, *body]
-
-
-def cell(name: str, value: Any) -> str:
-    """One value as people write it; times as ISO-8601."""
-    from tradeterm.model.timing import iso
-
-    if value is None:
-        return "-"
-    if name in STAMPS and value and isinstance(value, int):
-        return iso(value)
-    if isinstance(value, list):
-        return ", ".join(cell(name, each) for each in value) or "-"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return amount(str(value))
-
-
-def amount(text: str) -> str:
-    """Decimals without exponent or trailing zeros; other text as it is."""
-    from decimal import Decimal
-
-    from tradeterm.model.money import plain
-
-    return plain(Decimal(text)) if _AMOUNT.fullmatch(text) else text
 
 
 def _is_number(text: str) -> bool:

@@ -77,7 +77,8 @@ def test_no_text_leaves_its_quotation_marks(questions: Questions, agent: AgentNa
             quoted = [one["text"] for one in told.pop("quoted")]
             assert told == facts, name
             assert quoted == [words.replace("<", "‹").replace(">", "›")] * 2, name
-        assert all(line.isprintable() for line in inside(prompt).splitlines()), name
+            if words != text:
+                assert inside(prompt).isprintable(), name
 
 
 def test_no_evidence_leaves_its_quotation_marks() -> None:

@@ -219,9 +219,7 @@ def looked(*named: str, times: int = 1) -> list[MarketEvent]:
     """What a poller hands on; each event is stamped like an arrival."""
     found: list[MarketEvent] = []
     now = (START + 600) * SECOND
-    poller = NewsPoller(
-        sources(*named), SYMBOLS, lambda make: found.append(make(now)), lambda: now
-    )
+    poller = NewsPoller(sources(*named), SYMBOLS, lambda make: found.append(make(now)), lambda: now)
     for _ in range(times):
         poller.look()
     return found

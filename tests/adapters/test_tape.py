@@ -74,7 +74,7 @@ events = st.one_of(
 class Scripted:
     """A market of given events, a few at a time; LIVE when told so."""
 
-    symbols = (BTC, XRP)
+    symbols: tuple[str, ...] = (BTC, XRP)
     start = 1_000
 
     def __init__(self, told: list[MarketEvent], size: int = 3, mode: str = "SIM") -> None:
@@ -410,7 +410,7 @@ async def test_a_folder_nobody_may_write_stops_nothing_silently(tmp_path: Path) 
     feed = RecordingFeed.begin(Scripted(trades(9)), tmp_path / "run", LIMITS)
     feed.take()
     (tmp_path / "run").chmod(0o500)
-    with pytest.raises(StoreUnwritable, match="the tape .* cannot be written"):
+    with pytest.raises(StoreUnwritable, match=r"the tape .* cannot be written"):
         await feed.secure(3)
     (tmp_path / "run").chmod(0o700)
     await feed.secure(3)

@@ -124,9 +124,9 @@ class KrakenServer:
         await self._drop()
         await runner.cleanup()
 
-    def call(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    def call(self, work: Callable[[], Coroutine[Any, Any, T]], seconds: float = 20) -> T:
         """Run something on the server's loop and wait for it."""
-        return asyncio.run_coroutine_threadsafe(work(), self._loop).result(20)
+        return asyncio.run_coroutine_threadsafe(work(), self._loop).result(seconds)
 
     # -- what tests order ------------------------------------------------------------------
 

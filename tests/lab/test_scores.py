@@ -12,16 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.conftest import Shell
-from tests.wired.advisors import Arbiter, arbiter
-from tests.wired.stage import EVERY, RISE, Record, Stage
 from tradeterm.adapters.store.rows import StoredRow
 from tradeterm.lab.gates import Calls, approval
 from tradeterm.lab.measures import ENOUGH, calibration, rate, reliability, wilson
 from tradeterm.lab.opinions import Opinion, Prices, judged, scores, votes
 from tradeterm.lab.outcomes import Outcome
-from tradeterm.lab.scores import report
 from tradeterm.model.timing import HOUR, MINUTE, SECOND
-from tradeterm.model.vocabulary import ResolutionAction
 
 D = Decimal
 BTC = "BTC/USDT"
@@ -159,56 +155,6 @@ def test_waiting_costs_what_the_price_ran_ahead() -> None:
 
 
 # -- from runs ---------------------------------------------------------------------------------
-
-
-def scored(record: Record) -> dict[str, Any]:
-    with record.reader() as reader:
-        return report(reader)
-
-
-async def test_an_operator_who_refused_a_loser_was_right(stage: Stage) -> None:
-    """At 00:25 the price falls through the stop: −34.65 and 16.36 of costs were saved."""
-    stage.tape.rise()
-    stage.tape.hold(RISE * 60, 25 * 60, 60_010.0)
-    stage.tape.hold(25 * 60, 50 * 60, 59_000.0)
-    stage.key(RISE * 60 + 30, "reject", card_id="oldest")
-    found = scored(await stage.play(EVERY))
-    (operator,) = [one for one in found["gates"] if one["kind"] == "operator"]
-    assert operator["name"] == "script"
-    assert (operator["refused"]["hits"], operator["refused"]["count"]) == (1, 1)
-    assert operator["saved"] == D("51.01182947")
-    (resolver,) = [one for one in found["gates"] if one["kind"] == "resolver"]
-    assert (resolver["let_through"]["hits"], resolver["let_through"]["count"]) == (0, 1)
-    rejected, every = found["outcomes"]
-    assert (rejected["name"], rejected["pnl"], every["count"]) == ("rejected", D("-51.01182947"), 1)
-    assert rejected["bp"] == pytest.approx(-255.044, abs=1e-3)  # of 2,000.11
-
-
-async def test_an_arbiter_that_halved_a_loser_saved_half_of_it(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    answer = Arbiter(ResolutionAction.MODIFY, size_reduction=0.5)
-    monkeypatch.setattr("tradeterm.desk.RulesAdvisor", arbiter(answer))
-    stage.tape.rise()
-    stage.tape.hold(RISE * 60, 25 * 60, 60_010.0)
-    stage.tape.hold(25 * 60, 50 * 60, 59_000.0)
-    found = scored(await stage.play(EVERY, approve="all"))
-    resolver, _, risk = found["gates"]
-    assert resolver["saved"] == D("51.01182947") / 2
-    assert risk["name"] == "all rules"
-    assert risk["saved"] == 0
-    assert (found["approval"]["count"], found["approval"]["seconds"]) == (1, 2.0)
-
-
-async def test_plain_holding_pays_its_fee_once(stage: Stage) -> None:
-    """From 60,005 at 00:15 to 66,005.5, ten percent more, all of it or the third in BTC."""
-    stage.tape.rise()
-    stage.tape.hold(RISE * 60, 31 * 60, 66_005.5)
-    found = scored(await stage.play("portfolio.targets={BTC: 25, USDT: 75}"))
-    btc, targets = found["baselines"]
-    assert btc["earned"] == (D(11_000) / D("1.004")).quantize(D("0.01")) - 10_000
-    assert targets["earned"] == (D(2_750) / D("1.004")).quantize(D("0.01")) - 2_500
-    assert btc["from"].startswith("2025-06-02T00:15")
 
 
 def test_the_command_adds_up(shell: Shell, six_hours: Path) -> None:

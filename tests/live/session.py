@@ -16,18 +16,30 @@ from tradeterm.desk import Desk
 from tradeterm.engine.view import ConsoleView
 from tradeterm.engine.whatif import Hypothesis, what_if
 from tradeterm.model.market import FeedHealth, LiveMarket
-from tradeterm.model.vocabulary import PositionSide
+from tradeterm.model.outputs import Published, TradeSignal
+from tradeterm.model.vocabulary import Action, AgentName, PositionSide, Topic
 from tradeterm.sessions import RunRequest
 
-#: Short patience, so that a test need not have any.
+#: Nobody speaks but the test, and what it proposes fits every limit.
+ALONE = (
+    *(f"orchestration.schedule.{agent.value}.enabled=false" for agent in AgentName),
+    "risk.regime_leverage.choppy=2", "risk.sizing.confidence=[{at: 0, part: 100}]",
+    "risk.cooldown={trade: 0, loss: 0, volatility: 0, unusual_move: 0, rebalance: 0}",
+    "risk.throttle.repeat=0", "risk.regime_strictness.choppy=normal",
+)  # fmt: skip
+#: Little patience, so that a test need not have any.
 QUICK = (
-    "live.silence=1", "live.timeout=1.5", "live.reconnect.first=2", "live.reconnect.longest=2",
+    "live.silence=1.9", "live.timeout=4", "live.reconnect.first=2", "live.reconnect.longest=2",
 )  # fmt: skip
 
 
 def asked(server: KrakenServer, db: Path, *overrides: str, **changes: Any) -> RunRequest:
     symbols = changes.pop("symbols", (BTC, XRP))
     return request("live", db, *server.settings, *QUICK, *overrides, symbols=symbols, **changes)
+
+
+def on_tick(price: float, tick: Decimal) -> Decimal:
+    return (Decimal(str(price)) / tick).quantize(Decimal(1)) * tick
 
 
 @dataclass
@@ -69,7 +81,23 @@ class Session:
         wish = Hypothesis(
             symbol, PositionSide.LONG, None, Decimal(entry) if entry else None, stop, target
         )
-        return list(what_if(self.desk.engine, wish)["codes"])
+        found = what_if(self.desk.engine, wish)
+        return [] if found["status"] in {"approved", "modified"} else list(found["codes"])
+
+    def propose(self, symbol: str = BTC, *, stop: float = 0.985, target: float = 1.05) -> None:
+        """The trading analyst says BUY at this moment; all that follows goes its usual way."""
+        core = self.desk.engine.core
+        tick, price = core.instruments[symbol].tick, core.market.mid(symbol) or 0.0
+        levels = (on_tick(price * part, tick) for part in (1.0, stop, target))
+        signal = TradeSignal(
+            symbol, Action.BUY, 0.9, *levels, core.instruments[symbol].size(2000 / price),
+            Decimal(1), {}, "the test says so",
+        )  # fmt: skip
+        said = Published(
+            core.journal.new_id("out"), core.now, AgentName.TRADING, "RULES", (), signal
+        )
+        core.journal.write("agent_output", said.id, "", said)
+        core.bus.publish(Topic.TRADING_SIGNALS, said.agent.value, symbol, said, core.now)
 
     async def until(self, condition: Callable[[], object], seconds: float = 15.0) -> None:
         """Wait for something to be true; the desk must not end meanwhile."""

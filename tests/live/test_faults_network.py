@@ -100,7 +100,7 @@ def elsewhere(port: int) -> Reply:
 
 
 FAULTS: dict[str, tuple[Reply, str]] = {
-    "N03 a dripping body": (drip, "within 1.5 s"),
+    "N03 a dripping body": (drip, "within 4 s"),
     "N04 a huge body": (huge, "E-BIGREPLY"),
     "N05 too many requests": (limited, "Rate limit"),
     "N06 a server that fails": (broken, "503"),

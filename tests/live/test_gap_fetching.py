@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,7 +63,8 @@ def every(seconds: float, until: float, begin: float = 0.0) -> list[tuple[float,
 
 
 async def ask(exchange: Exchange, since: float, until: float) -> Backfill:
-    return await fetch_gap(exchange, [BTC], NOON + int(since * SECOND), NOON + int(until * SECOND))
+    begin, end = NOON + int(since * SECOND), NOON + int(until * SECOND)
+    return await fetch_gap(exchange, [BTC], begin, end, 5.0)
 
 
 async def test_a_short_gap_comes_back_print_by_print() -> None:
@@ -128,3 +130,14 @@ async def test_what_cannot_be_told_is_said_and_not_made_up(
     assert found.events == ()
     assert said in found.lost
     assert "\x1b" not in found.lost
+
+
+async def test_trades_that_take_too_long_leave_the_bars() -> None:
+    class Slow(Exchange):
+        async def fetch_trades(self, *given: Any, **named: Any) -> list[dict[str, Any]]:
+            await asyncio.Event().wait()
+            return []
+
+    found = await fetch_gap(Slow(every(1.0, 300.0)), [BTC], NOON, NOON + 4 * MINUTE, 0.05)
+    assert [type(event) for event in found.events] == [Candle] * 4
+    assert found.lost == ""

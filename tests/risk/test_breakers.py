@@ -116,7 +116,7 @@ class Life:
     def mark(self, after: int, equity: int) -> None:
         self.equity = D(equity)
         self.engine.core.stamp.now += after
-        self.engine.books.mark()
+        self.engine.books.marking.mark()
 
     def timer(self) -> None:
         self.engine.core.stamp.now += HOUR

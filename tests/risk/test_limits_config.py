@@ -70,7 +70,11 @@ def test_every_task_and_topic_is_named() -> None:
 
 def test_lookback_stretches_to_two_intervals() -> None:
     slow = orchestration(
-        schedule={"technical_analysis": {"interval": 300, "enabled": True, "run_on_start": True}},
+        schedule={
+            "technical_analysis": {
+                "interval": 300, "enabled": True, "run_on_start": True, "after": [], "timeout": 20,
+            }
+        },
         ttl={"ta_signals": 600},
     )
     assert slow.windows["technical_analysis"] == 600

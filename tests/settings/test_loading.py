@@ -226,6 +226,7 @@ READ_BY_SECTION = {
     "maker": "MarketSettings.instrument", "taker": "MarketSettings.instrument",
     "lookback": "OrchestrationSettings.windows",
     "api_base": "EndpointSettings.address",
+    "every_role": "LlmSettings.role", "portfolio_rebalance": "LlmSettings.role",
     "by_symbol": "RiskSettings.limit",
     "correlations": "RiskSettings.correlation",
     "unlisted_correlation": "RiskSettings.correlation",

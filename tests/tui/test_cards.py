@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 from msgspec.structs import replace
 
@@ -14,7 +16,7 @@ from tradeterm.engine.view import (
 )
 from tradeterm.tui.ink import Line
 from tradeterm.tui.panes.bars import status_groups, status_line
-from tradeterm.tui.panes.conflicts import card_lines
+from tradeterm.tui.panes.cardlines import card_lines
 
 SIZES = [(80, 24), (120, 40), (200, 60)]
 
@@ -153,8 +155,9 @@ async def test_an_empty_queue_ends_with_a_whole_sentence(
 def test_a_model_is_named_and_what_it_made_up_is_marked() -> None:
     written = replace(
         card(17, "BTC/USDT", "TA long .62", 41), by="llm", model="deepseek/deepseek-chat",
-        reasoning="Support at 64,000 holds.", misquoted=("64,000",),
+        reasoning="Support at 64,000 holds.", misquoted=("64,000",), cost=Decimal("0.0012"),
+        latency=2.5,
     )  # fmt: skip
     text = shown(written)
-    assert "deepseek/deepseek-chat wrote, 0.61 sure:\n▏ Support at 64,000 holds." in text
+    assert "deepseek/deepseek-chat wrote, 0.61 sure, in 2.5 s for $0.0012:\n▏ Support at 64,000 holds." in text
     assert "! not among the facts it was told: 64,000" in text

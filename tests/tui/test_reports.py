@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from tests.shell import tradeterm
 from tests.tui.conftest import Console, Open
+from tests.tui.pictures import busy
+from tradeterm.adapters.store.reader import Reader
+from tradeterm.model.commands import Halt
 
 
 @pytest.fixture(scope="module")
@@ -60,3 +65,61 @@ async def test_a_store_that_cannot_be_read_is_said_on_the_page(
         desk.session.store = tmp_path / "gone.db"
         await desk.press("0")
         assert "no store at" in await read(desk)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
+async def test_who_was_right_is_a_page_of_short_tables(
+    console: Open, traded: Path, size: tuple[int, int]
+) -> None:
+    async with console(*size) as desk:
+        desk.session.store = traded
+        await desk.press("W")
+        text = await read(desk)
+        assert "What every proposed entry would have come to" in text
+        assert "sent" in text
+        assert "stop-target-time/1" in await desk.press("G")
+        assert "Who was right" not in await desk.press("escape")
+
+
+async def test_why_walks_from_the_row_to_its_cause(console: Open, traded: Path) -> None:
+    with Reader(traded) as reader:
+        position = reader.positions(everything=True)[0]
+    held = replace(busy().positions[0], id=position["id"])
+    async with console(120, 40, replace(busy(), positions=(held,))) as desk:
+        desk.session.store = traded
+        await desk.press("v")
+        text = await read(desk)
+        assert f"Why {position['id']}" in text
+        assert "agent_output" in text, "the chain begins with what an analyst said"
+
+
+async def test_the_journal_is_narrowed_by_typing(console: Open, traded: Path) -> None:
+    async with console(120, 40) as desk:
+        desk.session.store = traded
+        await desk.press("J")
+        assert "Journal" in await read(desk)
+        text = await desk.press("slash", *"agent")
+        assert "/agent_" in text
+        rows = re.findall(r"┃ +\d+ 2025.*", text)
+        assert rows, desk.text
+        assert all("agent" in row for row in rows), rows
+        assert "H halts" in await desk.press("enter"), "the filter stays, keys act again"
+        assert "Journal /agent" in desk.text
+        await desk.press("slash", "escape", "slash", *"!agent")
+        rows = re.findall(r"┃ +\d+ 2025.*", desk.text)
+        assert rows, desk.text
+        assert not any("agent" in row for row in rows), rows
+        await desk.press("H")
+        assert any(isinstance(each, Halt) for each in desk.session.commands), "H while typing"
+
+
+async def test_settings_that_are_not_the_default_stand_out(console: Open, tmp_path: Path) -> None:
+    db = tmp_path / "run.db"
+    words = ("run", "--headless", "--until", "1s", "--set", "risk.max_leverage=3")
+    assert tradeterm(*words, "--db", db, home=tmp_path).code == 0
+    async with console(160, 50) as desk:
+        desk.session.store = db
+        await desk.press("ctrl+o")
+        await read(desk)
+        text = await desk.press("slash", *"leverage")
+        assert "risk.max_leverage = 3   default 5" in text

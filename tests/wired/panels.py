@@ -57,7 +57,8 @@ def entry(
     action: Action, *, part: str = "0.5", leverage: str = "1", stop: str = "", seconds: float = 0.5
 ) -> Member:
     """An entry with this part of the largest size; the stop as far away as that size allows, or
-    this many percent."""
+    this many percent.
+    """
 
     def member(question: AgentQuestion) -> tuple[Opinion | None, float]:
         assert question.scope is not None

@@ -7,6 +7,8 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.adapters.model_clerk import NAME, clerk, role_of
 from tests.adapters.model_server import ModelServer
 from tests.injections import CORPUS
@@ -46,7 +48,6 @@ def hostile(stage: Stage, texts: Sequence[str]) -> None:
 
 async def told(folder: Path, texts: list[str]) -> tuple[Record, list[dict[str, Any]]]:
     """The run in which strangers and models say this, and what the models were asked."""
-    folder.mkdir()
     stage, words = Stage(folder), cycle(texts)
     hostile(stage, texts)
     with ModelServer.running(clerk(lambda: next(words)[:300])) as server:
@@ -61,9 +62,13 @@ def moved(record: Record) -> list[tuple[Any, ...]]:
     return [*orders, *((fill["symbol"], fill["size"]) for fill in record.fills())]
 
 
-async def test_no_limit_symbol_mode_or_setting_moves(tmp_path: Path) -> None:
-    plain, _ = await told(tmp_path / "plain", [f"Words number {n}." for n in range(len(CORPUS))])
-    record, asked = await told(tmp_path / "hostile", [text for _, text in CORPUS])
+async def test_no_limit_symbol_mode_or_setting_moves(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    plain, _ = await told(
+        tmp_path_factory.mktemp("plain"), [f"Words number {n}." for n in range(len(CORPUS))]
+    )
+    record, asked = await told(tmp_path_factory.mktemp("hostile"), [text for _, text in CORPUS])
     assert {role_of(body) for body in asked} == {"sentiment_analysis", "arbiter"}
     assert record.orders("entry")
     assert moved(record) == moved(plain)

@@ -54,7 +54,7 @@ async def test_its_answers_are_held_to_the_schema_priced_and_journaled(
             "orchestration.schedule.portfolio_rebalance={timeout: 60, after: []}",
             until="50s",
             symbols=("BTC/USDT",),
-        )  # fmt: skip
+        )
     )
     record.sound()
     answers = record.bodies("agent_answer")

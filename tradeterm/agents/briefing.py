@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from typing import Any, Final
 
 from tradeterm.agents.context import AgentContext
@@ -42,7 +43,15 @@ _CHART: Final = (
     "minus_di", "roc", "support", "resistance",
 )  # fmt: skip
 _REGIME: Final = (
-    "close", "ema_50", "adx", "plus_di", "minus_di", "choppiness", "atr", "atr_mean", "squeeze",
+    "close",
+    "ema_50",
+    "adx",
+    "plus_di",
+    "minus_di",
+    "choppiness",
+    "atr",
+    "atr_mean",
+    "squeeze",
 )
 
 
@@ -98,7 +107,8 @@ def told(question: AgentQuestion) -> dict[str, Any]:
     """The question as one JSON object, quotations left out; it holds no date."""
     found: dict[str, Any] = {"symbol": question.symbol}
     for fact in question.facts:
-        found[fact.name] = {"from": fact.source, "age_s": round(fact.age), **fact.values}
+        values = {name: _short(value) for name, value in fact.values.items()}
+        found[fact.name] = {"from": fact.source, "age_s": round(fact.age), **values}
     if question.scope is not None:
         found["allowed"] = _scope(question.scope)
     return found
@@ -144,10 +154,12 @@ def _decision(ctx: AgentContext) -> Iterator[Fact]:
         return
     spread = 100 * (snapshot.ask - snapshot.bid) / snapshot.price
     price: Values = {
-        "last": _round(snapshot.price), "bid": _round(snapshot.bid), "ask": _round(snapshot.ask),
-        "spread_percent": _round(spread),
+        "last": _round(snapshot.price, 7), "bid": _round(snapshot.bid, 7),
+        "ask": _round(snapshot.ask, 7), "spread_percent": _round(spread),
     }  # fmt: skip
-    yield Fact("price", MARKET, 0.0, price)
+    if (instrument := ctx.instruments.get(ctx.symbol)) is not None:
+        price["fee_percent_per_side"] = _round(100 * instrument.taker_fee)
+    yield Fact("price", MARKET, ctx.data_age, price)
     for heard in _heard(ctx):
         yield Fact(heard.agent.value, heard.by, _age(heard, ctx), _said(heard))
     yield Fact(
@@ -231,7 +243,9 @@ def _prose(heard: Published, ctx: AgentContext) -> Quotation:
 
 
 def _scope(scope: Scope) -> dict[str, Any]:
-    found: dict[str, Any] = {"HOLD": "always"}
+    found: dict[str, Any] = {
+        "slippage_percent_per_side": float(scope.slippage), "HOLD": "always",
+    }  # fmt: skip
     for action in scope.closes:
         found[action.value] = "the whole position"
     for one in scope.entries:
@@ -248,10 +262,13 @@ def _entry(one: Allowed) -> dict[str, Any]:
         "stop_percent": [float(one.min_stop), float(one.max_stop)],
         "max_loss_at_stop": _round(one.max_loss), "min_reward_risk": float(one.min_reward),
         "min_confidence": one.min_confidence, "entry_within_percent": float(one.max_collar),
-        "fee_percent_per_side": _round(100 * one.fee),
-        "slippage_percent_per_side": float(one.slippage),
     }  # fmt: skip
 
 
-def _round(value: object) -> float:
-    return float(f"{float(value):.{DIGITS}g}")  # type: ignore[arg-type]
+def _round(value: float | Decimal, digits: int = DIGITS) -> float:
+    return float(f"{value:.{digits}g}")
+
+
+def _short(value: float | str) -> float | str:
+    """A whole number without its point: fewer tokens."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -30,7 +30,9 @@ class AgentContext(msgspec.Struct, frozen=True, gc=False):
     read_account: Callable[[], AccountView]
     instruments: Mapping[str, Instrument]
     ages: Mapping[AgentName, float] = {}
-    """Seconds since each analyst last said so; built only when a model is asked."""
+    """Seconds since each analyst last said so; here and below: only when a model is asked."""
+    data_age: float = 0.0
+    """Seconds since the market's last word on the symbol."""
 
     @property
     def account(self) -> AccountView:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -14,36 +13,20 @@ from tradeterm.agents.cross import CrossRule
 from tradeterm.agents.roster import Roster, RosterState
 from tradeterm.agents.votes import Ballot
 from tradeterm.coordinator.degradation import Permission
+from tradeterm.engine.agenda import BAR_AGENTS, SENTIMENT, TRADING, Agenda, Task
 from tradeterm.engine.books import Books
 from tradeterm.engine.consulting import NOTHING_TO_ASK, Consulting, ConsultingState
 from tradeterm.engine.core import Core
-from tradeterm.engine.timers import task_timer
 from tradeterm.engine.trading import Trading
-from tradeterm.engine.watching import tell_watch_only
 from tradeterm.model.market import Candle, News
 from tradeterm.model.outputs import AgentOutput, AllocationView, Published
 from tradeterm.model.ports import AgentAnswer, AgentQuestion
-from tradeterm.model.timing import SECOND
-from tradeterm.model.vocabulary import AgentName, Topic
-from tradeterm.settings.orchestration import TaskSettings
+from tradeterm.model.vocabulary import AgentName
 
-TECHNICAL, REGIME, SENTIMENT, TRADING, PORTFOLIO = AgentName
-TOPICS = {
-    AgentName.TECHNICAL: Topic.TA_SIGNALS,
-    AgentName.REGIME: Topic.REGIME_UPDATES,
-    AgentName.SENTIMENT: Topic.SENTIMENT_UPDATES,
-    AgentName.TRADING: Topic.TRADING_SIGNALS,
-    AgentName.PORTFOLIO: Topic.PORTFOLIO_UPDATES,
-}
-#: Agents that look at closed bars only: no new bar, same answer.
-BAR_AGENTS = (TECHNICAL, REGIME)
-#: Agents who only speak: what follows is others' to decide.
-ANALYSTS = (*BAR_AGENTS, SENTIMENT)
-#: Agents that look at the symbol's market.
-LOOKING_AGENTS = (*BAR_AGENTS, TRADING)
-ALL_SYMBOLS = "*"
 RULES = "RULES"
 TRADING_NAME = TRADING.value
+#: Agents who only speak: what follows is others' to decide.
+ANALYSTS = (*BAR_AGENTS, SENTIMENT)
 NEWS_KEPT = 200
 
 
@@ -61,27 +44,11 @@ class AnalysisState(msgspec.Struct):
     """Schedules, news window and the agents' own state."""
 
     consulting: ConsultingState
-
     enabled: dict[str, bool]
     news: list[News]
     seen: dict[str, dict[str, int]]
     spoken: dict[str, dict[str, Published]]
     roster: RosterState
-
-
-@dataclass(frozen=True, slots=True)
-class _Task:
-    """What is fixed about an agent's runs."""
-
-    name: AgentName
-    key: str
-    """The agent's name, as counters and look-ups know it."""
-    timer: str
-    topic: Topic
-    interval: int
-    symbols: tuple[str, ...]
-    by_bar: bool
-    looks: bool
 
 
 class Analysis:
@@ -92,12 +59,11 @@ class Analysis:
         self._core = core
         self._books = books
         self._trading = trading
-        self._schedule = core.settings.orchestration.schedule
-        self._tasks = {name: self._task(name) for name in AgentName}
-        self._by_timer = {task.timer: task for task in self._tasks.values()}
+        self.agenda = Agenda(core)
+        self._tasks = self.agenda.tasks
         self._deciding = self._tasks[TRADING]
         self._roster = Roster(core.settings.agents, core.settings.portfolio)
-        self._enabled = {name: self._schedule[name].enabled for name in AgentName}
+        self._enabled = self.agenda.enabled
         self._news: deque[News] = deque(maxlen=NEWS_KEPT)
         self._seen: dict[str, dict[str, int]] = {name.value: {} for name in BAR_AGENTS}
         """Agent → symbol → closed-bar count of its last run."""
@@ -106,78 +72,24 @@ class Analysis:
         self._failing: set[str] = set()
         self._consulting = Consulting(core, trading, self._roster.briefing)
         trading.asking.ask_agent = self._consulting.probe
-        self._on_bar = core.settings.agents.trading_decision.rule == "ema_cross"
+        self._on_bar = self.agenda.on_bar
 
     # -- schedule --------------------------------------------------------------------------
-
-    def _task(self, name: AgentName) -> _Task:
-        return _Task(
-            name=name,
-            key=name.value,
-            timer=task_timer(name),
-            topic=TOPICS[name],
-            interval=self._schedule[name].interval * SECOND,
-            symbols=(ALL_SYMBOLS,) if name is PORTFOLIO else self._core.market.symbols,
-            by_bar=name in BAR_AGENTS,
-            looks=name in LOOKING_AGENTS,
-        )
-
-    def schedule(self, start: int) -> None:
-        """First runs: one second after the start, or at the first full interval."""
-        tell_watch_only(self._core)
-        for name in AgentName:
-            task = self._tasks[name]
-            at_once = self._schedule[name].run_on_start
-            first = start + SECOND if at_once else self._next_on_grid(task, start)
-            if self._enabled[name] and self._is_timed(name):
-                self._core.timers.set(task.timer, first)
 
     def recalled(self, symbol: str) -> None:
         """Candles of the past came in: whoever had too few of a symbol to speak looks again."""
         for name in (*BAR_AGENTS, TRADING):
-            task = self._tasks[name]
-            begun = self._schedule[name].run_on_start and self._core.counters.agents[task.key].runs
-            if self._enabled[name] and begun and symbol not in self._spoken[task.key]:
-                self._core.timers.set(task.timer, self._core.now + SECOND)
-
-    def _is_timed(self, name: AgentName) -> bool:
-        """All tasks run by the clock, but a decision rule that runs on every bar needs none."""
-        return not (self._on_bar and name is TRADING)
-
-    def _next_on_grid(self, task: _Task, now: int) -> int:
-        interval = task.interval
-        if task.by_bar:  # nothing can change between two bars
-            interval = max(interval, self._core.market.bar_interval)
-        return (now // interval + 1) * interval
+            if (
+                self._core.counters.agents[name.value].runs
+                and symbol not in self._spoken[name.value]
+            ):
+                self.agenda.look_again(name)
 
     def run_due(self, timer: str) -> None:
         """A task's timer fired."""
-        core, task = self._core, self._by_timer[timer]
-        core.timers.set(timer, self._next_on_grid(task, core.stamp.now))
+        task = self.agenda.by_timer[timer]
+        self.agenda.plan_next(task)
         self._run_task(task)
-
-    def enable(self, name: AgentName, enabled: bool) -> None:
-        """Switch a task on or off."""
-        self._enabled[name] = enabled
-        core, task = self._core, self._tasks[name]
-        if enabled and self._is_timed(name):
-            core.timers.set(task.timer, self._next_on_grid(task, core.now))
-        else:
-            core.timers.cancel(task.timer)
-
-    def follow(self, before: Mapping[AgentName, TaskSettings]) -> None:
-        """After ``load`` under other settings: switch what they switch, keep the operator's."""
-        for name in AgentName:
-            if self._schedule[name].enabled != before[name].enabled:
-                self.enable(name, self._schedule[name].enabled)
-
-    def is_enabled(self, name: AgentName) -> bool:
-        """Whether the task is on."""
-        return self._enabled[name]
-
-    def next_run(self, name: AgentName) -> int | None:
-        """Market time of the next scheduled run."""
-        return self._core.timers.due(self._tasks[name].timer)
 
     def last_outputs(self, name: AgentName) -> dict[str, Published]:
         """Symbol → what the agent last said."""
@@ -233,16 +145,16 @@ class Analysis:
 
     def until(self, timer: str, due: int, last: int) -> tuple[int, str, int] | None:
         """A task that is due at ``due``, and on, before ``last``: its last run, and its next."""
-        ran, task = 0, self._by_timer[timer]
+        ran, task = 0, self.agenda.by_timer[timer]
         while due < last:
-            ran, due = due, self._next_on_grid(task, due)
+            ran, due = due, self.agenda.next_on_grid(task, due)
         return (ran, timer, due) if ran else None
 
     def talk(self, timer: str) -> int:
         """Run a task now that its time has come; when it is due next."""
-        task = self._by_timer[timer]
+        task = self.agenda.by_timer[timer]
         self._run_task(task)
-        return self._next_on_grid(task, self._core.stamp.now)
+        return self.agenda.next_on_grid(task, self._core.stamp.now)
 
     # -- runs ------------------------------------------------------------------------------
 
@@ -250,13 +162,13 @@ class Analysis:
         """Run an agent for every symbol it covers, unless the degradation level forbids it."""
         self._run_task(self._tasks[name])
 
-    def _run_task(self, task: _Task) -> None:
+    def _run_task(self, task: Task) -> None:
         if task.name is SENTIMENT and not self._trading.permits(Permission.SENTIMENT):
             return
         for symbol in task.symbols:
             self._run(task, symbol)
 
-    def _run(self, task: _Task, symbol: str) -> None:
+    def _run(self, task: Task, symbol: str) -> None:
         core, counts = self._core, self._core.counters.agents[task.key]
         if self._consulting.possible and self._consulting.holds_back(task.name, symbol):
             return
@@ -278,7 +190,7 @@ class Analysis:
             why = asked
         self._run_rules(task, symbol, why)
 
-    def _run_rules(self, task: _Task, symbol: str, why: str = "", parent: str = "") -> bool:
+    def _run_rules(self, task: Task, symbol: str, why: str = "", parent: str = "") -> bool:
         """The rule version; ``why`` it speaks in a model's place. Whether it spoke."""
         counts, name = self._core.counters.agents[task.key], task.name
         output = self._tried(
@@ -293,7 +205,7 @@ class Analysis:
         return output is not None
 
     def _tried(
-        self, task: _Task, symbol: str, run: Callable[[], AgentOutput | None]
+        self, task: Task, symbol: str, run: Callable[[], AgentOutput | None]
     ) -> AgentOutput | None:
         """What a run brings; one that raises is counted, and never stops the others."""
         core = self._core
@@ -309,7 +221,7 @@ class Analysis:
 
     # -- models ----------------------------------------------------------------------------
 
-    def _consult(self, task: _Task, symbol: str) -> str | None:
+    def _consult(self, task: Task, symbol: str) -> str | None:
         """Ask the agent's models; where that cannot be, why the rules speak ("": by default)."""
         consulting = self._consulting
         why = consulting.refusal(task.name)
@@ -319,7 +231,7 @@ class Analysis:
             self._core.counters.agents[task.key].why = why
         return why
 
-    def _put(self, task: _Task, symbol: str) -> str | None:
+    def _put(self, task: Task, symbol: str) -> str | None:
         """Put the question to the models; why not, where there is nothing to ask."""
         context = self._context(task, symbol, ages=True)
         view = self._tried(task, symbol, lambda: self._roster.foreseen(task.name, context))
@@ -347,7 +259,7 @@ class Analysis:
                 if self._enabled[name]:
                     self._run(self._tasks[name], symbol)
 
-    def _speak(self, task: _Task, question: AgentQuestion, ballot: Ballot, answer_id: str) -> None:
+    def _speak(self, task: Task, question: AgentQuestion, ballot: Ballot, answer_id: str) -> None:
         counts, symbol, said = self._core.counters.agents[task.key], question.symbol, ballot.opinion
         if said is None:
             if self._run_rules(task, symbol, ballot.why, answer_id):
@@ -377,7 +289,7 @@ class Analysis:
         self._publish(task, symbol, output)
         return True
 
-    def _context(self, task: _Task, symbol: str, *, ages: bool = False) -> AgentContext:
+    def _context(self, task: Task, symbol: str, *, ages: bool = False) -> AgentContext:
         """What this agent looks at, and nothing it does not: most runs are on every bar."""
         core, name, now = self._core, task.name, self._core.stamp.now
         technical = regime = sentiment = None
@@ -394,21 +306,22 @@ class Analysis:
             self._books.account,
             core.instruments,
             self._trading.hearing.ages(symbol) if ages and name is TRADING else {},
+            core.market.age(symbol, now) if ages and task.looks else 0.0,
         )
 
     def _heard(self, symbol: str) -> list[Published | None]:
         """What the analysts last said, as far as it is young enough."""
         hearing = self._trading.hearing
-        return [hearing.last(source, symbol) for source in (TECHNICAL, REGIME, SENTIMENT)]
+        return [hearing.last(source, symbol) for source in ANALYSTS]
 
-    def _inputs(self, task: _Task, symbol: str) -> tuple[str, ...]:
+    def _inputs(self, task: Task, symbol: str) -> tuple[str, ...]:
         """Ids of the outputs that a run follows from."""
         if task.name is not TRADING:
             return ()
         return tuple(heard.id for heard in self._heard(symbol) if heard is not None)
 
     def _publish(
-        self, task: _Task, symbol: str, output: AgentOutput, *, by: str = RULES, why: str = "",
+        self, task: Task, symbol: str, output: AgentOutput, *, by: str = RULES, why: str = "",
         parent: str = "", inputs: tuple[str, ...] | None = None,
     ) -> None:  # fmt: skip
         """Journal an output and put it on the bus; ``parent`` is the answer it follows from."""
@@ -435,7 +348,7 @@ class Analysis:
 
     def load(self, state: AnalysisState) -> None:
         """Continue as the dumped analysis would."""
-        self._enabled = {AgentName(name): on for name, on in state.enabled.items()}
+        self._enabled.update((AgentName(name), on) for name, on in state.enabled.items())
         self._news = deque(state.news, maxlen=NEWS_KEPT)
         self._seen = {name: dict(seen) for name, seen in state.seen.items()}
         self._spoken = {name: dict(spoken) for name, spoken in state.spoken.items()}

@@ -8,6 +8,7 @@ from decimal import Decimal
 import msgspec
 
 from tradeterm.engine.core import Core
+from tradeterm.engine.marking import Marking, MarkingState
 from tradeterm.execution.execution import Execution, ExecutionState
 from tradeterm.model.account import AccountView
 from tradeterm.model.money import ZERO, plain
@@ -25,7 +26,6 @@ from tradeterm.model.orders import (
     PositionChanged,
 )
 from tradeterm.model.pnl import price_gain
-from tradeterm.model.timing import HOUR, MINUTE, day_start
 from tradeterm.model.vocabulary import (
     AccountBook,
     ExitReason,
@@ -40,7 +40,6 @@ from tradeterm.risk.conduct import Conduct, ConductState
 from tradeterm.risk.engine import RiskEngine
 
 NO_QUOTE = (None, None)
-MARK_TIMER = "mark:minute"
 
 
 class BooksState(msgspec.Struct):
@@ -48,9 +47,7 @@ class BooksState(msgspec.Struct):
 
     execution: ExecutionState
     portfolio: PortfolioState
-    unwritten: list[tuple[int, Decimal]]
-    hour: int
-    marked: int
+    marking: MarkingState
     conduct: ConductState
     revision: int
 
@@ -71,16 +68,9 @@ class Books:
         """Told about every spot order that came to its end, when all of it is posted."""
         self.on_filled: Callable[[Fill], None] = _no_one
         """Told about every fill."""
-        self.on_mark: Callable[[], None] = _no_breaker
-        """Called after every equity mark, when all of it is posted."""
         self.conduct = Conduct(settings.risk)
         self.revision = 0
         """Grows with every order, report and cancel: what a verdict was given on."""
-        self._unwritten: list[tuple[int, Decimal]] = []
-        """Equity marks not journaled yet: they go out an hour at a time."""
-        self._hour = 0
-        self._marked = -1
-        """Input count at the last mark: nothing can have moved when it is the same."""
         self.portfolio = Portfolio(
             settings.market.account.currency,
             core.instruments,
@@ -102,6 +92,7 @@ class Books:
             protect=risk.protect,
             funds=self.portfolio.funds,
         )
+        self.marking = Marking(core, self.portfolio, self.execution)
 
     def _quote(self, symbol: str) -> tuple[float | None, float | None]:
         """A pure function of the market, so that looking at the account changes nothing."""
@@ -254,7 +245,7 @@ class Books:
         for notice in self.execution.take_notices():
             self._core.risk_alert(notice.code, notice.severity, notice.text)
         if any(isinstance(event, Filled | Charged) for event in events):
-            self.mark()
+            self.marking.mark()
         for position, fill in closed:
             self.on_closed(position, fill)
         for order in ended:
@@ -332,7 +323,7 @@ class Books:
         """The account currency's own share of profits goes into the bag."""
         entry = self.portfolio.keep_cash(self._core.now, parent)
         self._core.journal.write("entry", entry.id, parent, entry)
-        self.mark()
+        self.marking.mark()
 
     # -- marks -----------------------------------------------------------------------------
 
@@ -341,73 +332,7 @@ class Books:
         amount = self._core.settings.market.account.deposit
         entry = self.portfolio.deposit(self._core.now, amount, parent)
         self._core.journal.write("entry", entry.id, parent, entry)
-        self.mark()
-        self._core.timers.set("day", day_start(self._core.now) + 24 * HOUR)
-
-    def mark(self) -> None:
-        """Note the equity."""
-        now = self._core.now
-        equity = self.portfolio.equity(self.execution.positions)
-        notable = self.portfolio.marks.note(now, equity)
-        self._unwritten.append((now, equity))
-        self._marked = self._core.stamp.input
-        if (notable and now % (24 * HOUR) == 0) or now // HOUR > self._hour:
-            self.write_marks()
-        self._plan_mark()
-        self.on_mark()
-
-    def mark_run(self, marks: Sequence[tuple[int, Decimal]]) -> None:
-        """``mark`` for a run of (time, equity) inside a day, one input apart, nothing to close.
-
-        Moves the clock along to where a row is due; the next mark is the caller's to plan.
-        """
-        stamp = self._core.stamp
-        self.portfolio.marks.follow(marks)
-        self._marked = stamp.input + len(marks) - 1
-        first, turn = stamp.input, (self._hour + 1) * HOUR
-        for number, mark in enumerate(marks, first):
-            self._unwritten.append(mark)
-            if mark[0] >= turn:
-                stamp.now, stamp.input = mark[0], number
-                self.write_marks()
-                turn = (self._hour + 1) * HOUR
-
-    def minute_timer(self) -> None:
-        """A market minute (or bar, when bars are longer) is over."""
-        if not self.marked:
-            self.mark()
-        else:
-            self._plan_mark()
-
-    @property
-    def marked(self) -> bool:
-        """Whether the equity was noted since the last input."""
-        return self._marked == self._core.stamp.input
-
-    def _plan_mark(self) -> None:
-        """While anything is held there is a mark at the end of each market minute (or bar)."""
-        timers = self._core.timers
-        if timers.due(MARK_TIMER) is None and (
-            self.execution.positions or self.portfolio.holds_assets
-        ):
-            step = max(MINUTE, self._core.market.bar_interval)
-            timers.set(MARK_TIMER, (self._core.now // step + 1) * step)
-
-    def day_timer(self) -> None:
-        """00:00 UTC: the base of the day's loss."""
-        self.mark()
-        self._core.timers.set("day", day_start(self._core.now) + 24 * HOUR)
-
-    def write_marks(self) -> str:
-        """Journal the equity marks since the last time; the row's id, ``""`` without any."""
-        self._hour = self._core.now // HOUR
-        if not self._unwritten:
-            return ""
-        marks, self._unwritten = self._unwritten, []
-        journal = self._core.journal
-        row_id = journal.new_id("eq")
-        journal.write("equity", row_id, "", {"marks": marks})
-        return row_id
+        self.marking.day()
 
     # -- snapshot --------------------------------------------------------------------------
 
@@ -416,9 +341,7 @@ class Books:
         return BooksState(
             self.execution.dump(),
             self.portfolio.dump(),
-            list(self._unwritten),
-            self._hour,
-            self._marked,
+            self.marking.dump(),
             self.conduct.dump(),
             self.revision,
         )
@@ -427,8 +350,7 @@ class Books:
         """Continue as the dumped books would."""
         self.execution.load(state.execution)
         self.portfolio.load(state.portfolio)
-        self._unwritten = list(state.unwritten)
-        self._hour, self._marked = state.hour, state.marked
+        self.marking.load(state.marking)
         self.conduct.load(state.conduct)
         self.revision = state.revision
 
@@ -443,7 +365,3 @@ def _no_order(_order: Order) -> None:
 
 def _no_one(_fill: Fill) -> None:
     """Before the observer of fills is attached."""
-
-
-def _no_breaker() -> None:
-    """Before the breakers are attached."""

@@ -22,6 +22,7 @@ from tradeterm.model.money import ZERO
 from tradeterm.model.orders import Position
 from tradeterm.model.timing import HOUR, MINUTE, day_start
 from tradeterm.model.vocabulary import Breaker, BreakerEvent, ExitReason, RunState
+from tradeterm.risk.allowances import HUNDRED
 from tradeterm.risk.breakers import Bases, Reading, floor_equity, readings
 from tradeterm.risk.conduct import LOSSES
 
@@ -58,6 +59,9 @@ class Breaking:
         self._known: tuple[Breaker, ...] = ()
         """The breakers that were tripped then: those have nothing left to reach."""
         self._lowest = ZERO
+        least = min(self._settings.max_daily_loss, self._settings.max_drawdown)
+        self._risen = (HUNDRED - least) / HUNDRED
+        """The part of a new high from which it is a loss too large."""
         self._paused = False
         """Whether the pause is a breaker's, and not somebody's who took it over."""
         self._carry_out: dict[Breaker, Callable[[str, str], None]] = {
@@ -66,7 +70,7 @@ class Breaking:
             Breaker.WEEKLY: self._cut,
             Breaker.DRAWDOWN: self._close_all,
         }
-        books.on_mark = self.check
+        books.marking.on_mark = self.check
 
     def bases(self) -> Bases:
         """What losses are measured from, as of the last mark."""
@@ -80,9 +84,8 @@ class Breaking:
         """Whether no breaker can trip or lift while the equity stays in between."""
         if self._may_lift:
             return False
-        bases = self.bases()
-        raised = bases._replace(high=max(bases.high, high), peak=max(bases.peak, high))
-        return low > floor_equity(raised, self._settings, self._core.tripped)
+        # Only the highest of 24 hours and of all can rise meanwhile, and no further than ``high``.
+        return low > max(self._floor(self.bases()), high * self._risen)
 
     def _floor(self, bases: Bases) -> Decimal:
         """``floor_equity``, worked out anew when a base has moved: most marks move none."""
@@ -116,7 +119,7 @@ class Breaking:
 
     def timer(self) -> None:
         """An hour later nothing may be held any more, and a loss may have aged away."""
-        self._books.mark()
+        self._books.marking.mark()
         self._plan()
 
     def _plan(self) -> None:
@@ -138,7 +141,7 @@ class Breaking:
 
     def _trip(self, reading: Reading) -> None:
         core, breaker = self._core, reading.breaker
-        self._books.write_marks()
+        self._books.marking.write()
         parent = core.journal.last_id("eq")
         row_id = self._written(BreakerEvent.TRIPPED, reading, parent, ACTIONS[breaker])
         core.tripped[breaker] = Tripped(row_id, core.now, reading.used, reading.limit)
@@ -221,7 +224,7 @@ class Breaking:
             return CommandResult(False, f"breaker {breaker} is not tripped")
         if not command.reason.strip():
             return CommandResult(False, f"breaker {breaker} needs a reason for its reset")
-        self._books.mark()
+        self._books.marking.mark()
         since = core.tripped.pop(breaker, None)
         if since is None:
             return CommandResult(True, f"breaker {breaker} has just lifted by itself")

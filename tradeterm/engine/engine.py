@@ -85,7 +85,9 @@ class Engine:
         self._next_timer = 0
         self._run_next: Callable[[int], None] = self._run_named
         self._inputs = dict.fromkeys(INPUTS, 0)
-        self._telling = Telling(core, self.analysis, self.trading.degrading, self._inputs)
+        self._telling = Telling(
+            core, self.analysis, self.trading.degrading, self._inputs, self._plan
+        )
         self._answers = Answers(core, self._inputs, self._answered)
         self.gap = Gap(core, self.books, self._inputs)
         self.drilling = Drilling(core, self.trading, self.operator, self._telling, self._take_turns)
@@ -97,10 +99,10 @@ class Engine:
             DRILL_TIMER: self.drilling.timer,
             "plan": self.trading.rebalancing.plans.due,
             "hodl": self.trading.hodling.buy,
-            "mark": self.books.minute_timer,
+            "mark": self.books.marking.minute,
             "watch": self.trading.degrading.watch_data,
             LINK_TIMER: self.trading.degrading.look_at_link,
-            "day": self.books.day_timer,
+            "day": self.books.marking.day,
         }
         """Timers that need nothing but their moment."""
         self._handlers: dict[type, Callable[..., None]] = {
@@ -178,7 +180,7 @@ class Engine:
         """First moment of a run: the deposit, the schedules, the first marks."""
         self.core.stamp.now = start
         self.books.deposit(parent)
-        self.analysis.schedule(start)
+        self.analysis.agenda.schedule(start)
         self.trading.degrading.plan_watch()
         self.trading.ghosts.begin(start)
         self.reconciliation.schedule()
@@ -415,7 +417,7 @@ class Engine:
 
     def change_settings(self, before: Settings) -> None:
         """After ``load`` of an engine that ran under ``before``."""
-        self.analysis.follow(before.orchestration.schedule)
+        self.analysis.agenda.follow(before.orchestration.schedule)
         self._plan()
 
     def change_policy(self) -> None:

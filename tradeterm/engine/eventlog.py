@@ -12,11 +12,17 @@ from tradeterm.engine.view import EventView
 from tradeterm.model.messages import SystemEvent
 from tradeterm.model.money import decimals, on_grid, plain
 from tradeterm.model.orders import Fill, Order
-from tradeterm.model.ports import ArbiterAnswer
+from tradeterm.model.ports import AgentAnswer, ArbiterAnswer
 from tradeterm.model.proposals import CardRow, Conflict, Resolution, Verdict
 from tradeterm.model.reconciling import Difference
 from tradeterm.model.timing import SECOND
-from tradeterm.model.vocabulary import CardState, DifferenceState, OrderStatus, TryOutcome
+from tradeterm.model.vocabulary import (
+    AgentName,
+    CardState,
+    DifferenceState,
+    OrderStatus,
+    TryOutcome,
+)
 
 KEPT = 500
 #: Severities that are counted as alarms.
@@ -155,6 +161,29 @@ def _answer(_: str, answer: ArbiterAnswer) -> Line:
     return "LLM", "warning" if failed else "info", f"{answer.question_id} {'; '.join(parts)}"
 
 
+def _agent_answer(_: str, answer: AgentAnswer) -> Line:
+    """What an agent's models said; every fault, and every vote of a decision."""
+    about = f"{answer.agent} {answer.question_id}"
+    if answer.unasked:
+        return "LLM", "info", f"{about} not asked: {answer.unasked}"
+    said = [
+        f"{vote.model}: {vote.fault}" if vote.opinion is None else vote.opinion.says
+        for vote in answer.votes
+    ]
+    late = ", too late to count" if answer.late else ""
+    told = f"{about}: {'; '.join(said) or 'no answer in time'}{late}"
+    spent = f" ({answer.latency / SECOND:.1f} s, ${plain(answer.cost)})"
+    failed = not answer.late and any(vote.opinion is None for vote in answer.votes)
+    return "LLM", "warning" if failed else "info", told + spent
+
+
+def _is_routine(answer: AgentAnswer) -> bool:
+    """Valid answers of analysts every minute are what the agents' pane is for."""
+    if answer.agent is AgentName.TRADING or answer.late:
+        return False
+    return bool(answer.unasked) or all(vote.opinion is not None for vote in answer.votes)
+
+
 def _resolution(_: str, resolution: Resolution) -> Line:
     return "CONF", "info", f"{resolution.parent} {resolution.by}: {resolution.action}"
 
@@ -213,6 +242,7 @@ _DESCRIBE: dict[str, Callable[[str, Any], Line]] = {
     "difference": _difference,
     "conflict": _conflict,
     "answer": _answer,
+    "agent_answer": _agent_answer,
     "resolution": _resolution,
     "card": _card,
     "verdict": _verdict,
@@ -231,5 +261,6 @@ _SILENT: dict[str, Callable[[Any], bool]] = {
     "position": lambda body: body["what"] == "protected",
     "difference": lambda difference: difference.state is DifferenceState.OPEN,  # an alarm said it
     "answer": lambda answer: not (answer.tries or answer.unasked),  # the resolution says it
+    "agent_answer": _is_routine,
     "verdict": lambda verdict: not verdict.codes,
 }

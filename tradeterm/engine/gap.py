@@ -96,7 +96,7 @@ class Gap:
             return
         core, away = self._core, self.away
         self.open = False
-        self._books.mark()
+        self._books.marking.mark()
         self.away = away = msgspec.structs.replace(away, until=core.now)
         told = (
             f"away from {iso(away.since)} to {iso(core.now)}: {away.events} market events settled, "

@@ -224,7 +224,7 @@ class Operator:
         agent = _agent(command.task)
         if agent is None:
             return _unknown_task(command.task)
-        self._analysis.enable(agent, command.enabled)
+        self._analysis.agenda.enable(agent, command.enabled)
         return CommandResult(True, f"{agent} {'on' if command.enabled else 'off'}")
 
 

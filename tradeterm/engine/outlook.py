@@ -20,10 +20,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from tradeterm.engine.books import MARK_TIMER, Books
+from tradeterm.engine.books import Books
 from tradeterm.engine.breaking import Breaking
 from tradeterm.engine.core import Core
 from tradeterm.engine.degrading import WATCH_TIMER
+from tradeterm.engine.marking import MARK_TIMER
 from tradeterm.engine.reconciliation import RECONCILE_TIMER, Reconciliation
 from tradeterm.engine.timers import NEVER
 from tradeterm.engine.trading import Trading
@@ -137,7 +138,7 @@ class Outlook:
             return False  # marks fall on the bars' own stamps, or not at all
         if m.ts % self.span or core.market.step != self.span:
             return False
-        if (due == m.ts and books.marked) or not books.portfolio.moves_with(m.symbol):
+        if (due == m.ts and books.marking.fresh) or not books.portfolio.moves_with(m.symbol):
             return False
         prospect.mark = due
         return prospect.floor < m.price < prospect.ceiling and self._bears(prospect)
@@ -186,9 +187,7 @@ class Outlook:
             moved.append((looked, RECONCILE_TIMER, looked + every))
         if marked:
             moved.append((marked - self.span, MARK_TIMER, marked))
-        for _, name, due in sorted(moved):  # in the order they last ran, as timers are dumped
-            core.timers.cancel(name)
-            core.timers.set(name, due)
+        core.timers.move([each[1:] for each in sorted(moved)])
         core.stamp.now, core.stamp.input = last, inputs + len(closes)
 
     def _watched(self, watch: int, last: int) -> Moved | None:
@@ -211,7 +210,7 @@ class Outlook:
         worth = self._worth(list(map(Decimal, map(str, closes[:-1]))))  # finite: inside the band
         end = prospect.mark + len(worth) * self.span
         stamps = range(prospect.mark, end, self.span)
-        self._books.mark_run(list(zip(stamps, worth, strict=True)))
+        self._books.marking.run(list(zip(stamps, worth, strict=True)))
         return end
 
 

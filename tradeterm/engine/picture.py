@@ -34,6 +34,7 @@ from tradeterm.model.outputs import (
     TechnicalView,
     TradeSignal,
 )
+from tradeterm.model.ports import AgentQuestion
 from tradeterm.model.timing import SECOND
 from tradeterm.model.vocabulary import AgentName, Route, Side
 
@@ -116,9 +117,11 @@ def _advisor(engine: Engine) -> str:
     llm = engine.core.settings.llm
     if llm.provider == "rules":
         return "RULES"
+    for question in engine.open_questions:
+        if question.route in (Route.ADVISOR, Route.PROBE):
+            who = question.agent.value if isinstance(question, AgentQuestion) else "arbiter"
+            return f"asking {llm.role(who).model}"
     asked = llm.role("arbiter").model or "RULES"
-    if any(question.route in (Route.ADVISOR, Route.PROBE) for question in engine.effects):
-        return f"asking {asked}"
     return asked if llm.provider == "litellm" else f"cassette of {asked}"
 
 
@@ -192,7 +195,7 @@ def _charts(engine: Engine) -> dict[tuple[str, int], ChartView]:
 def _agent(engine: Engine, name: AgentName) -> AgentView:
     counts = engine.core.counters.agents[name.value]
     spoken = engine.analysis.last_outputs(name)
-    enabled = engine.analysis.is_enabled(name)
+    enabled = engine.analysis.agenda.is_enabled(name)
     return AgentView(
         name=name.value,
         enabled=enabled,
@@ -207,7 +210,7 @@ def _agent(engine: Engine, name: AgentName) -> AgentView:
             if not isinstance(published.output, AllocationView)
         },
         last_run=counts.last or None,
-        next_run=engine.analysis.next_run(name),
+        next_run=engine.analysis.agenda.next_run(name),
         reasoning={symbol: published.output.reasoning for symbol, published in spoken.items()},
         model=counts.model,
         latency=counts.latency / SECOND if counts.latency else None,

@@ -285,7 +285,7 @@ class Reconciliation:
         except LedgerError as error:
             return str(error)
         self._core.journal.write("entry", entry.id, difference.id, entry)
-        self._books.mark()
+        self._books.marking.mark()
         return ""
 
     # -- snapshot ----------------------------------------------------------------------------

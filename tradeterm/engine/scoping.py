@@ -41,7 +41,7 @@ class Scoping:
                 entries.append(found)
             else:
                 refused[action.value] = found
-        return Scope(closes, tuple(entries), refused)
+        return Scope(closes, tuple(entries), refused, self._core.settings.risk.expected_slippage)
 
     def _entry(self, ctx: AgentContext, action: Action) -> Allowed | str:
         """The bounds of an entry, or why there can be none."""
@@ -73,5 +73,5 @@ class Scoping:
             action, price, size, verdict.intent.leverage, risk.limit("min_stop", symbol),
             risk.limit("max_stop", symbol), size * abs(price - stop), risk.min_reward_risk,
             float(risk.limit("min_confidence", symbol)), risk.limit("max_collar", symbol),
-            instrument.taker_fee, risk.expected_slippage,
+            instrument.taker_fee,
         )  # fmt: skip

@@ -21,13 +21,15 @@ class Telling:
     """Passes it on: to the analysts, the market, the operator."""
 
     def __init__(
-        self, core: Core, analysis: Analysis, degrading: Degrading, inputs: dict[str, int]
-    ) -> None:
-        """``inputs`` counts what was taken, by kind."""
+        self, core: Core, analysis: Analysis, degrading: Degrading, inputs: dict[str, int],
+        plan: Callable[[], None],
+    ) -> None:  # fmt: skip
+        """``inputs`` counts what was taken, by kind; ``plan`` finds the next timer."""
         self._core = core
         self._analysis = analysis
         self._degrading = degrading
         self.inputs = inputs
+        self._plan = plan
 
     def news(self, event: News) -> None:
         self.inputs["news"] += 1

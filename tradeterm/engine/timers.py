@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 import msgspec
 
@@ -42,6 +42,14 @@ class Timers:
         """Forget ``name``; unknown names are fine."""
         if self._due.pop(name, None) == self.next_due:
             self._look()
+
+    def move(self, moved: Iterable[tuple[str, int]]) -> None:
+        """Timers that ran in this order and are due again."""
+        for name, due in moved:
+            self._due.pop(name, None)
+            self._due[name] = due
+            heapq.heappush(self._heap, (due, name))
+        self._look()
 
     def due(self, name: str) -> int | None:
         """When ``name`` runs next."""

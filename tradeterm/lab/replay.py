@@ -23,7 +23,7 @@ from tradeterm.engine.engine import Engine
 from tradeterm.engine.summary import summarise
 from tradeterm.errors import DataError, RunMismatch
 from tradeterm.lab.recollection import Recollection
-from tradeterm.model.commands import ApproveCard, Command, RecordedCommand
+from tradeterm.model.commands import AbsorbExit, ApproveCard, Command, RecordedCommand
 from tradeterm.model.instruments import Instrument
 from tradeterm.model.market import Feed, FeedMark, MarketEvent
 from tradeterm.model.messages import Row
@@ -211,7 +211,16 @@ class Replay:
             self._engine.change_settings(was)
             if session["approve"] != before["approve"]:
                 self._engine.change_policy()
+        self._absorb()
         self._engine.reconciliation.look("")
+
+    def _absorb(self) -> None:
+        """Exits that the journal had missed were booked before anything else."""
+        while self._points and self._points[0].kind == "command":
+            command = _command(self._points[0].body)
+            if not isinstance(command, AbsorbExit):
+                return
+            self._engine.command(command, self._points.popleft().ts)
 
     # -- the second book -------------------------------------------------------------------
 

@@ -119,21 +119,22 @@ class CandleWindow:
 
     def extend(self, bars: Bars, start: int, stop: int) -> None:
         """Add ``bars[start:stop]``, all later than the last one, as ``append`` would."""
-        run = bars.columns.part(start, stop)
+        stamps, opens, highs, lows, closes, volumes, worth = bars.columns
         n, count = self.count, stop - start
-        if count > self.room or not count or run.stamps[-1] > self.session_end:
+        if count > self.room or not count or stamps[stop - 1] > self.session_end:
             for index in range(start, stop):
                 self.append(bars[index])
             return
         self.count = n + count
-        part = slice(n, self.count)
-        self._t[part], self._o[part], self._h[part] = run.stamps, run.opens, run.highs
-        self._l[part], self._c[part], self._v[part] = run.lows, run.closes, run.volumes
-        self.last_ts, self.newest = run.stamps[-1], run.closes[-1]
+        part, run = slice(n, self.count), slice(start, stop)
+        self._t[part], self._o[part], self._h[part] = stamps[run], opens[run], highs[run]
+        self._l[part], self._c[part] = lows[run], closes[run]
+        self._v[part] = traded = volumes[run]
+        self.last_ts, self.newest = stamps[stop - 1], closes[stop - 1]
         self.total += count
         # One after the other: sum() may pair them, and round otherwise.
-        self.vwap_value = reduce(add, run.worth, self.vwap_value)
-        self.vwap_volume = reduce(add, run.volumes, self.vwap_volume)
+        self.vwap_value = reduce(add, worth[run], self.vwap_value)
+        self.vwap_volume = reduce(add, traded, self.vwap_volume)
 
     def _new_session(self, day: int, ts: int) -> None:
         opened = ts - self.timeframe * SECOND

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from tradeterm.market.bars import Bars
 from tradeterm.market.candles import CandleWindow, Column
 from tradeterm.market.recipes import OF_BARS, OF_CLOSES, RECIPES, bars_of, figure_rows, figures_of
 from tradeterm.model.market import Candle
@@ -86,21 +87,20 @@ class Foresight:
 
     __slots__ = ("_bars", "_first", "_generation", "_known", "_rows", "_total")
 
-    def __init__(self, window: CandleWindow, bars: Sequence[Candle]) -> None:
+    def __init__(self, window: CandleWindow, bars: Bars | Sequence[Candle]) -> None:
         """``bars`` follow the window's newest candle and fit into it."""
         import talib
 
-        self._bars = bars
+        opens, highs, lows, closes, volumes = _columns(bars)
+        self._bars = list(zip(opens, highs, lows, closes, volumes, strict=True))
         self._first, self._total = window.count, window.total
         self._generation = window.generation
         self._known = 0
         """How many of the bars the window was seen to hold."""
         together = bars_of(
-            _longer(window.high, [bar.high for bar in bars]),
-            _longer(window.low, [bar.low for bar in bars]),
-            _longer(window.close, [bar.close for bar in bars]),
-            _longer(window.volume, [bar.volume for bar in bars]),
-        )
+            _longer(window.high, highs), _longer(window.low, lows),
+            _longer(window.close, closes), _longer(window.volume, volumes),
+        )  # fmt: skip
         results = [recipe(talib, together) for recipe in RECIPES]
         self._rows = figure_rows(results, self._first - 1)
 
@@ -110,12 +110,18 @@ class Foresight:
         if window.generation != self._generation or not self._known <= come < len(self._rows):
             return None
         for number in range(self._known, come):
-            bar = self._bars[number]
-            held = window.bar(self._first + number)
-            if held != (bar.open, bar.high, bar.low, bar.close, bar.volume):
+            if window.bar(self._first + number) != self._bars[number]:
                 return None
         self._known = come
         return self._rows[come]
+
+
+def _columns(bars: Bars | Sequence[Candle]) -> tuple[Sequence[float], ...]:
+    """Open, high, low, close and volume."""
+    if isinstance(bars, Bars):
+        return bars.columns[1:6]
+    rows = [(bar.open, bar.high, bar.low, bar.close, bar.volume) for bar in bars]
+    return tuple(zip(*rows, strict=True))
 
 
 def _longer(column: Column, more: Sequence[float]) -> Column:

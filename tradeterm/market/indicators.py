@@ -11,6 +11,7 @@ from collections.abc import Callable, ItemsView, Iterator, Mapping, Sequence
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 
+from tradeterm.market.bars import Bars
 from tradeterm.market.handles import Foresight, Handles
 from tradeterm.market.recipes import IndicatorSet
 from tradeterm.model.market import Candle
@@ -24,7 +25,7 @@ MAX_CATCH_UP: Final = 16
 LEAST_AHEAD: Final = 24
 
 #: The candles that will come next, as far as they are known and fit into the window.
-Coming = Callable[[], Sequence[Candle]]
+Coming = Callable[[], Bars | Sequence[Candle]]
 
 
 def _unknown() -> Sequence[Candle]:

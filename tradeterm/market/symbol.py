@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -79,8 +81,9 @@ class SymbolMarket:
         self.builder = TradeBuilder(self.symbol, base)
         self.windows = {tf: CandleWindow(tf, self._window_size) for tf in (base, *higher)}
         self.window = self.windows[base]
-        self.indicators = {tf: Indicators(window) for tf, window in self.windows.items()}
-        self.indicators[base] = Indicators(self.window, self.coming)
+        self.indicators = {
+            tf: Indicators(window, partial(self._coming, tf)) for tf, window in self.windows.items()
+        }
         self.figures = Figures(self.indicators, self.window)
         self.aggregators = [Aggregator(self.symbol, tf) for tf in higher]
 
@@ -113,12 +116,23 @@ class SymbolMarket:
                 window.extend(buckets.whole, buckets.ended(begun), buckets.ended(stop))
                 aggregator.follow(bars, stop)
 
-    def coming(self) -> list[Candle]:
-        """The base candles that are known to come, as far as they fit into the window."""
-        bars: list[Candle] = []
+    def _coming(self, timeframe: int) -> Bars | Sequence[Candle]:
+        """The candles that are known to come, as far as they fit into the window."""
+        window, (events, start) = self.windows[timeframe], self.ahead
         if self.mode != BARS:
-            return bars
-        (events, start), room, last = self.ahead, self.window.room, self.window.last_ts
+            return ()
+        if isinstance(events, Bars):
+            if (events.symbol, events.timeframe) != (self.symbol, self.base):
+                return ()
+            whole = events if timeframe == self.base else events.buckets(timeframe).whole
+            first = bisect_right(whole.columns.stamps, window.last_ts)
+            return whole[first : first + window.room]
+        return self._picked(events, start) if timeframe == self.base else ()
+
+    def _picked(self, events: Sequence[MarketEvent], start: int) -> list[Candle]:
+        """The base candles among them that may follow the newest one here."""
+        bars: list[Candle] = []
+        room, last = self.window.room, self.window.last_ts
         for index in range(start, len(events)):
             event = events[index]
             if event.__class__ is not Candle or event.ts <= last:

@@ -23,6 +23,11 @@ class TechnicalOpinion(msgspec.Struct, frozen=True, gc=False, tag="technical"):
     resistance: float
     reasoning: str
 
+    @property
+    def says(self) -> str:
+        """In a word."""
+        return self.bias
+
 
 class RegimeOpinion(msgspec.Struct, frozen=True, gc=False, tag="regime"):
     """Of a market's regime, before hysteresis."""
@@ -32,6 +37,11 @@ class RegimeOpinion(msgspec.Struct, frozen=True, gc=False, tag="regime"):
     volatility: VolatilityClass
     reasoning: str
 
+    @property
+    def says(self) -> str:
+        """In a word."""
+        return self.regime
+
 
 class SentimentOpinion(msgspec.Struct, frozen=True, gc=False, tag="sentiment"):
     """Of what was written: scores only. ``score`` is in −1…1."""
@@ -39,6 +49,11 @@ class SentimentOpinion(msgspec.Struct, frozen=True, gc=False, tag="sentiment"):
     score: float
     confidence: float
     reasoning: str
+
+    @property
+    def says(self) -> str:
+        """In a word."""
+        return f"{self.score:+.2f}"
 
 
 class DecisionOpinion(msgspec.Struct, frozen=True, gc=False, tag="decision"):
@@ -56,6 +71,11 @@ class DecisionOpinion(msgspec.Struct, frozen=True, gc=False, tag="decision"):
     entry: Decimal | None = None
     """None: at the price of the moment."""
 
+    @property
+    def says(self) -> str:
+        """In a word."""
+        return self.action
+
 
 class TimingOpinion(msgspec.Struct, frozen=True, gc=False, tag="timing"):
     """Of when and how to carry out a rebalance whose orders stand already."""
@@ -63,6 +83,11 @@ class TimingOpinion(msgspec.Struct, frozen=True, gc=False, tag="timing"):
     timing: Timing
     confidence: float
     reasoning: str
+
+    @property
+    def says(self) -> str:
+        """In a word."""
+        return self.timing
 
 
 Opinion = TechnicalOpinion | RegimeOpinion | SentimentOpinion | DecisionOpinion | TimingOpinion

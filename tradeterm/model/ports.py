@@ -133,8 +133,6 @@ class Allowed(msgspec.Struct, frozen=True, gc=False):
     """Percent an entry may lie away from the price."""
     fee: Decimal
     """Taker fee of one side, a fraction of notional."""
-    slippage: Decimal
-    """Expected per side, percent."""
 
 
 class Scope(msgspec.Struct, frozen=True, gc=False):
@@ -145,6 +143,8 @@ class Scope(msgspec.Struct, frozen=True, gc=False):
     entries: tuple[Allowed, ...]
     refused: dict[str, str]
     """BUY or SELL → why it is not among the entries."""
+    slippage: Decimal
+    """Expected per side, percent."""
 
 
 class AgentQuestion(msgspec.Struct, frozen=True, gc=False, tag="agent"):

@@ -1,116 +1,18 @@
-"""Every action of the console, once: bindings, footer, help and palette are made from this table.
-
-Tiers say how an action is confirmed. VIEW: at once. LOWERS risk or is reversible: at once, with a
-message. RAISES risk: a question on the card, default No, answer ``y``. GLOBAL: a typed word.
-"""
+"""Every action of the console, once: bindings, footer, help and palette are made from this table."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
-from enum import IntEnum
 
 from textual.binding import Binding
 
 from tradeterm.engine.view import ConsoleView
 from tradeterm.tui import moments
+from tradeterm.tui.action import Action, Tier
+from tradeterm.tui.cardactions import DECIDE, WATCH
 from tradeterm.tui.choice import Focus
-
-
-class Tier(IntEnum):
-    """How much an action can do."""
-
-    VIEW = 0
-    LOWERS = 1
-    RAISES = 2
-    GLOBAL = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Action:
-    """One thing the operator can do."""
-
-    name: str
-    keys: tuple[str, ...]
-    """In Textual's names; the first is the one shown."""
-    label: str
-    """For the footer: one or two words; empty = not there."""
-    help: str
-    tier: Tier = Tier.VIEW
-    when: moments.Possible = moments.always
-    group: str = "View"
-    rank: int = 99
-    """Place in the footer; those that do not fit are left out from the end."""
-
-    def possible(self, view: ConsoleView, focus: Focus) -> bool:
-        """Whether it makes sense now; who only watches looks, and may halt."""
-        if focus.watching and self.name not in ALWAYS:
-            looks = self.tier is Tier.VIEW and self.group not in _ORDERING
-            return looks and self.when(view, focus)
-        return self.when(view, focus)
-
-    @property
-    def shown(self) -> str:
-        """The keys as people write them."""
-        return " ".join(key_text(key) for key in self.keys)
-
-
-_WRITTEN = {
-    "space": "space",
-    "question_mark": "?",
-    "slash": "/",
-    "left_square_bracket": "[",
-    "right_square_bracket": "]",
-    "plus": "+",
-    "minus": "-",
-    "comma": ",",
-    "full_stop": ".",
-    "equals_sign": "=",
-    "colon": ":",
-    "down": "↓",
-    "up": "↑",
-    "f1": "F1",
-    "escape": "esc",
-    "pagedown": "PgDn",
-    "pageup": "PgUp",
-}
-
-
-def key_text(key: str) -> str:
-    """``left_square_bracket`` → ``[``, ``ctrl+q`` → ``^q``."""
-    return _WRITTEN.get(key, key.replace("ctrl+", "^"))
-
 
 _T = Tier
 ACTIONS: tuple[Action, ...] = (
-    Action(
-        "approve",
-        ("a",),
-        "Approve",
-        "Ask about the selected card; then y sends exactly the order shown",
-        _T.RAISES,
-        moments.card_waits,
-        "Decide",
-        1,
-    ),
-    Action(
-        "reject",
-        ("r",),
-        "Reject",
-        "Refuse the selected card: no trade",
-        _T.LOWERS,
-        moments.card_waits,
-        "Decide",
-        2,
-    ),
-    Action(
-        "reject_all",
-        ("R",),
-        "",
-        "Refuse every pending card",
-        _T.LOWERS,
-        moments.cards_wait,
-        "Decide",
-    ),
+    *DECIDE,
     Action(
         "close_position",
         ("x",),
@@ -252,6 +154,7 @@ ACTIONS: tuple[Action, ...] = (
         moments.breaker_tripped,
         "Safety",
     ),
+    *WATCH,
     Action(
         "flatten",
         ("F",),
@@ -299,6 +202,19 @@ ACTIONS: tuple[Action, ...] = (
         group="Panes",
     ),
     Action(
+        "explain",
+        ("v",),
+        "",
+        "Why: everything that led to the selected row, and what followed",
+        when=moments.explainable,
+        group="Lists",
+    ),
+    Action("show_journal", ("J",), "", "Journal: the newest thousand rows", group="Panes"),
+    Action(
+        "show_settings", ("ctrl+o",), "", "Settings in force; / filters, others than default stand out",
+        group="Panes",
+    ),
+    Action(
         "show_scores",
         ("W",),
         "",
@@ -309,6 +225,15 @@ ACTIONS: tuple[Action, ...] = (
     Action("previous_pane", ("shift+tab",), "", "Previous pane", group="Panes"),
     Action(
         "zoom", ("z",), "Zoom", "Give the pane the whole screen, and back", group="Panes", rank=14
+    ),
+    Action("left", ("h", "left"), "", "Wide tables: columns to the left", group="Lists"),
+    Action(
+        "right",
+        ("l", "right"),
+        "",
+        "Wide tables: columns to the right",
+        when=moments.sideways,
+        group="Lists",
     ),
     Action("down", ("j", "down"), "", "Down", group="Lists"),
     Action("up", ("k", "up"), "", "Up", group="Lists"),
@@ -362,12 +287,6 @@ ACTIONS: tuple[Action, ...] = (
     Action("hint_quit", ("ctrl+c",), "", "Says how to quit; never kills the engine", group="View"),
 )
 BY_NAME = {action.name: action for action in ACTIONS}
-#: Keys that work whatever is open: modal screens, filters, questions, a terminal too small.
-ALWAYS = frozenset({"halt"})
-#: Groups whose actions are carried out by the engine, though they add no risk.
-_ORDERING = frozenset({"Decide", "Trade", "Market"})
-
-
 def bindings() -> list[Binding]:
     """One priority binding per action, so that a pane or modal can never shadow a key."""
     return [

@@ -1,7 +1,7 @@
 """What the keys do: one ``action_…`` per row of the action table, grouped by danger.
 
 The machinery (picture, timers, signals, questions) is in console.py, what positions and orders
-can be told in orderkeys.py.
+can be told in orderkeys.py, what cards can in cardkeys.py, agents and the level in carekeys.py.
 """
 
 from __future__ import annotations
@@ -18,55 +18,26 @@ from tradeterm.model.commands import (
     Flatten,
     OperatorCommand,
     Pause,
-    RejectAll,
-    RejectCard,
     Resume,
 )
 from tradeterm.model.timing import iso
 from tradeterm.tui import actions, figures
-from tradeterm.tui.guards import Question, number
+from tradeterm.tui.carekeys import CareKeys
+from tradeterm.tui.guards import number
 from tradeterm.tui.ink import PALETTES
 from tradeterm.tui.moments import WORKING
-from tradeterm.tui.orderkeys import OrderKeys
 from tradeterm.tui.plan import ORDER
+from tradeterm.tui.reportkeys import ReportKeys
 from tradeterm.tui.typed import FilterLine
 
 if TYPE_CHECKING:
-    from tradeterm.tui.screens.report import Read, Write
+    pass
 
 SPEEDS = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, math.inf)
 
 
-class TradetermApp(OrderKeys):
+class TradetermApp(CareKeys, ReportKeys):
     """The console with its keys."""
-
-    # -- decide --------------------------------------------------------------------------------
-
-    def action_approve(self) -> None:
-        card = self.focus_now().card
-        now = self.clock()
-        if card is None or self.guarded("approve") or not self.card_readable(now):
-            return
-        status = self.view.status
-        if (
-            status.data_age is not None
-            and status.speed > 0
-            and (status.data_age > self.options.stale_after)
-        ):
-            age = figures.age(status.data_age)
-            self.say(f"not approved: the market data is {age} old; wait for fresh data", "warning")
-            return
-        self.ask(Question(card, now, self.options.question_timeout, self.options.arm_delay))
-
-    def action_reject(self) -> None:
-        card = self.focus_now().card
-        if card and not self.guarded("reject") and self.card_readable(self.clock()):
-            self.send(RejectCard(card_id=card.id), f"refusing {number(card.id)}: no trade")
-
-    def action_reject_all(self) -> None:
-        if not self.guarded("reject_all"):
-            count = len(self.deck.conflicts.pending())
-            self.send(RejectAll(), f"refusing all {count} pending cards")
 
     # -- safety --------------------------------------------------------------------------------
 
@@ -185,6 +156,19 @@ class TradetermApp(OrderKeys):
     def action_bottom(self) -> None:
         self.move(lambda pane: pane.move_end(True))
 
+    def action_left(self) -> None:
+        self.scroll_sideways(-1)
+
+    def action_right(self) -> None:
+        self.scroll_sideways(1)
+
+    def scroll_sideways(self, by: int) -> None:
+        """Other columns of the focused table; the first one stays."""
+        pane = self.deck.list_pane(self.pane)
+        if pane is not None:
+            pane.sideways = max(0, pane.sideways + by)
+            pane.rebuild()
+
     def action_filter(self) -> None:
         pane = self.deck.list_pane(self.pane) or self.deck.events
         self.type_in(FilterLine(pane))
@@ -216,25 +200,10 @@ class TradetermApp(OrderKeys):
         elif self.pane == "events" and (event := deck.events.current()):
             self.open_page("Event", pages.event_page(event))
 
-    def action_show_performance(self) -> None:
-        from tradeterm.tui.screens import performance
+    def action_show_votes(self) -> None:
+        from tradeterm.tui.screens.votes import votes_page
 
-        self.open_report("Performance", performance.read, performance.lines)
-
-    def action_show_scores(self) -> None:
-        from tradeterm.tui.screens import scores
-
-        self.open_report("Who was right", scores.read, scores.lines)
-
-    def open_report(self, title: str, read: Read, write: Write) -> None:
-        """A page about the whole run, once there is a book of record to read."""
-        from tradeterm.tui.screens.report import ReportScreen
-
-        store = self.session.store
-        if store is None:
-            self.say("the engine is still starting; try again in a moment", "warning")
-        else:
-            self.push_screen(ReportScreen(title, store, read, write, self.ink, self.view))
+        self.open_page("Agents", votes_page)
 
     # -- view ----------------------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ from textual.timer import Timer
 from tradeterm.engine.view import ConsoleView, EventView
 from tradeterm.model.commands import ApproveCard, Halt, OperatorCommand
 from tradeterm.tui import actions
+from tradeterm.tui.action import ALWAYS, key_text
 from tradeterm.tui.choice import Choice, Focus
 from tradeterm.tui.deck import Deck
 from tradeterm.tui.departure import Departure
@@ -403,7 +404,7 @@ class Console(App[int]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action not in actions.BY_NAME:
             return super().check_action(action, parameters)
-        if action in actions.ALWAYS:
+        if action in ALWAYS:
             return True
         if isinstance(self.screen, ModalScreen) or self.question or self.typing:
             return False
@@ -425,7 +426,7 @@ class Console(App[int]):
             action = next((each for each in actions.ACTIONS if event.key in each.keys), None)
             if action and not self.deck.too_small:
                 why = "only watching" if self.session.watching else "not possible now"
-                self.say(f"{actions.key_text(event.key)}: {why} ({action.help})")
+                self.say(f"{key_text(event.key)}: {why} ({action.help})")
             elif event.is_printable:
                 self.say(f"{event.character} does nothing here · ? shows every key")
 

@@ -27,6 +27,46 @@ def cards_wait(view: ConsoleView, focus: Focus) -> bool:
     return any(card.state == "pending" for card in view.cards)
 
 
+def card_holds(view: ConsoleView, focus: Focus) -> bool:
+    """The market waits for the selected card."""
+    return card_waits(view, focus) and focus.card is not None and not focus.card.deferred
+
+
+def order_waits(view: ConsoleView, focus: Focus) -> bool:
+    """The selected card waits, and would open something."""
+    return card_waits(view, focus) and focus.card is not None and not focus.card.closing
+
+
+def undoable(view: ConsoleView, focus: Focus) -> bool:
+    """A refusal can still be taken back."""
+    return view.level.undoable
+
+
+def told(view: ConsoleView, focus: Focus) -> bool:
+    """Somebody said something about what is selected."""
+    return bool(focus.row) if focus.pane == "agents" else focus.card is not None
+
+
+def agent_chosen(view: ConsoleView, focus: Focus) -> bool:
+    """An agent is under the cursor."""
+    return focus.pane == "agents" and bool(focus.row)
+
+
+def safety_chosen(view: ConsoleView, focus: Focus) -> bool:
+    """The keys act on the safety pane."""
+    return focus.pane == "safety" and view.status.known
+
+
+def sideways(view: ConsoleView, focus: Focus) -> bool:
+    """The keys act on a table."""
+    return focus.pane != "safety"
+
+
+def simulated(view: ConsoleView, focus: Focus) -> bool:
+    """The market is a simulated one."""
+    return view.status.mode == "SIM"
+
+
 def position_chosen(view: ConsoleView, focus: Focus) -> bool:
     """A position is under the cursor and not on its way out."""
     return focus.pane == "positions" and focus.position is not None and not focus.position.closing
@@ -112,6 +152,11 @@ def exposed(view: ConsoleView, focus: Focus) -> bool:
 def listed(view: ConsoleView, focus: Focus) -> bool:
     """The focused pane has something to tell more about."""
     return bool(focus.row) or focus.pane in {"portfolio", "safety"}
+
+
+def explainable(view: ConsoleView, focus: Focus) -> bool:
+    """The row under the cursor has an id in the journal."""
+    return focus.pane in {"positions", "conflicts", "orders"} and bool(focus.row)
 
 
 def filterable(view: ConsoleView, focus: Focus) -> bool:

@@ -7,7 +7,6 @@ configured. Its retries, callbacks, log handlers, ``.env`` loading and price dow
 from __future__ import annotations
 
 import asyncio
-import importlib
 import json
 import logging
 import os
@@ -17,7 +16,7 @@ from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from time import perf_counter_ns
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tradeterm.adapters.advisors.formats import response_format
 from tradeterm.adapters.advisors.keys import find_key
@@ -26,7 +25,11 @@ from tradeterm.errors import ConfigError
 from tradeterm.logs import HIDDEN, quiet_others
 from tradeterm.model.ports import ModelCall, ModelReply
 from tradeterm.model.text import clean
+from tradeterm.model.timing import SECOND
 from tradeterm.model.vocabulary import TryOutcome
+
+if TYPE_CHECKING:
+    import httpx
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +44,19 @@ MILLION: Final = Decimal(1_000_000)
 BYTES_PER_TOKEN: Final = 3
 MOST_TOKENS: Final = 10_000_000
 FAULT_LIMIT: Final = 300
+#: What a provider would say, in each of the two dialects.
+REHEARSALS: Final[dict[str, dict[str, Any]]] = {
+    "openai/-": {
+        "id": "-", "object": "chat.completion", "created": 1, "model": "-",
+        "choices": [{"index": 0, "finish_reason": "stop",
+                     "message": {"role": "assistant", "content": "-"}}],
+    },
+    "anthropic/-": {
+        "id": "-", "type": "message", "role": "assistant", "model": "-", "stop_reason": "end_turn",
+        "content": [{"type": "text", "text": "-"}],
+        "usage": {"input_tokens": 1, "output_tokens": 1},
+    },
+}  # fmt: skip
 #: Set before the import, which reads them.
 SWITCHES: Final = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_MODE": "PRODUCTION"}
 
@@ -81,6 +97,7 @@ class LitellmModels:
         if call.key_name and key is None and not call.local:
             where = f"{call.key_name} is neither in the environment nor in .env nor in the keyring"
             return ModelReply(TryOutcome.NO_KEY, "", 0, cost=Decimal(0), fault=where)
+        seconds -= (perf_counter_ns() - started) / SECOND
         wire = Wire(call.address)
         request = asyncio.run_coroutine_threadsafe(_send(call, key, wire, seconds), _loop())
         # asyncio.wait, not wait_for: a request that will not be cancelled is left behind.
@@ -143,9 +160,7 @@ def _load(found: Future[Any]) -> None:
         litellm.turn_off_message_logging = True
         litellm.disable_aiohttp_transport = True
         quiet_others()
-        # What it imports on its first use costs as long again; no question should pay for that.
-        litellm.completion("openai/warm", [{"role": "user", "content": "-"}], mock_response="-")
-        importlib.import_module("openai.resources.chat.completions")
+        asyncio.run_coroutine_threadsafe(_rehearsed(litellm), _loop()).result()
     except BaseException as error:
         log.exception("litellm cannot be loaded")
         found.set_exception(error)
@@ -157,26 +172,57 @@ def _load(found: Future[Any]) -> None:
 
 
 async def _send(call: ModelCall, key: str | None, wire: Wire, seconds: float) -> Any:
-    litellm = _loaded().result()
+    async with guarded(wire) as guard, asyncio.timeout(seconds):
+        return await _complete(_loaded().result(), call, key, guard, seconds)
+
+
+async def _complete(
+    litellm: Any, call: ModelCall, key: str | None, guard: Guard, seconds: float
+) -> Any:
     provider, _, name = call.model.partition("/")
     if provider == OLLAMA:
         provider = OPENAI
-    options = response_format(call.answer_format, call.role, call.schema)
-    async with guarded(wire) as guard, asyncio.timeout(seconds):
-        return await litellm.acompletion(
-            model=f"{provider}/{name}",
-            messages=[{"role": role, "content": text} for role, text in call.messages],
-            api_base=call.address.removesuffix("/v1") if provider == ANTHROPIC else call.address,
-            api_key=key or "none",
-            temperature=call.temperature,
-            max_tokens=call.max_tokens,
-            timeout=seconds,
-            num_retries=0,
-            max_retries=0,
-            drop_params=True,
-            client=_client(provider, call, key, guard, seconds),
-            **options,
+    return await litellm.acompletion(
+        model=f"{provider}/{name}",
+        messages=[{"role": role, "content": text} for role, text in call.messages],
+        api_base=call.address.removesuffix("/v1") if provider == ANTHROPIC else call.address,
+        api_key=key or "none",
+        temperature=call.temperature,
+        max_tokens=call.max_tokens,
+        timeout=seconds,
+        num_retries=0,
+        max_retries=0,
+        drop_params=True,
+        client=_client(provider, call, key, guard, seconds),
+        **response_format(call.answer_format, call.role, call.schema),
+    )
+
+
+async def _rehearsed(litellm: Any) -> None:
+    """One answer in each dialect, out of memory: what litellm imports on its first use costs as
+    long again as loading it, and no question should pay for that.
+    """
+    for model, body in REHEARSALS.items():
+        wire = Wire("http://127.0.0.1")
+        call = ModelCall(
+            "-", "-", model, wire.address, "", (("user", "-"),), {}, 0.0, 50, local=True
         )
+        await _complete(litellm, call, None, Guard(_Canned(body), wire), 60)
+
+
+class _Canned:
+    """An httpx transport that reaches nobody."""
+
+    def __init__(self, body: dict[str, Any]) -> None:
+        self._body = body
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        import httpx
+
+        return httpx.Response(200, json=self._body, request=request)
+
+    async def aclose(self) -> None:
+        """Nothing is open."""
 
 
 def _client(provider: str, call: ModelCall, key: str | None, guard: Guard, seconds: float) -> Any:

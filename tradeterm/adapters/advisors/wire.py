@@ -9,7 +9,7 @@ from __future__ import annotations
 import ssl
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
@@ -40,10 +40,22 @@ class Wire:
     retry_after: float = 0.0
 
 
+class Transport(Protocol):
+    """Of httpx, as far as it is needed."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """The answer to one request."""
+        ...
+
+    async def aclose(self) -> None:
+        """Let go of connections."""
+        ...
+
+
 class Guard:
     """An httpx transport around another one."""
 
-    def __init__(self, inner: httpx.AsyncBaseTransport, wire: Wire) -> None:
+    def __init__(self, inner: Transport, wire: Wire) -> None:
         self._inner = inner
         self._wire = wire
 
@@ -90,7 +102,6 @@ class Guard:
         await self._inner.aclose()
 
     async def __aenter__(self) -> Guard:
-        await self._inner.__aenter__()
         return self
 
     async def __aexit__(self, *error: object) -> None:

@@ -22,7 +22,7 @@ from tradeterm.adapters.tape.blocks import (
 )
 from tradeterm.errors import DataError, EngineFault
 from tradeterm.model.instruments import Instrument
-from tradeterm.model.market import Candle, FeedMark, FeedNotice, MarketEvent, News
+from tradeterm.model.market import Candle, FeedMark, MarketEvent, News
 from tradeterm.model.vocabulary import MarketMode
 
 #: Events handed out at a time, as far as whole blocks allow it.
@@ -154,7 +154,7 @@ class RecordedFeed:
         return [
             event
             for event in events
-            if isinstance(event, News) or event.symbol in wanted or _general(event)
+            if isinstance(event, News) or not event.symbol or event.symbol in wanted
         ]
 
     def mark(self, position: int) -> FeedMark:
@@ -205,7 +205,3 @@ def recordings(path: Path) -> list[Path]:
     if not path.is_dir():
         return []
     return sorted(folder for folder in path.iterdir() if (folder / ABOUT).is_file())
-
-
-def _general(event: MarketEvent) -> bool:
-    return isinstance(event, FeedNotice) and not event.symbol

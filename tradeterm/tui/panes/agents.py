@@ -20,6 +20,8 @@ COLUMNS = (
     Column("ERR", 4, ">", 7),
     Column("LAST", 5, ">", 3),
     Column("NEXT", 5, ">", 4),
+    Column("LAT", 5, ">", 8),
+    Column("COST", 8, ">", 9),
 )
 #: Instead of a symbol: what is said of the portfolio as one.
 WHOLE = "*"
@@ -54,7 +56,7 @@ class AgentsPane(ListPane):
         return f"age {figures.age(self.view.status.data_age)}"
 
     def hint(self) -> str:
-        return "enter reasoning"
+        return "enter reasoning · p pause · A all words"
 
     def ids(self) -> list[str]:
         return [each.name for each in self.view.agents if self.passes(each.name, each.state)]
@@ -67,11 +69,11 @@ class AgentsPane(ListPane):
         return ("the five agents appear here",)
 
     def header(self, width: int) -> list[Line]:
-        return [heads(COLUMNS, width)]
+        return [heads(COLUMNS, width, self.sideways)]
 
     def row(self, row_id: str, width: int) -> Line:
         agent = next(each for each in self.view.agents if each.name == row_id)
-        return row(COLUMNS, self._cells(agent), width)
+        return row(COLUMNS, self._cells(agent), width, self.sideways)
 
     def _cells(self, agent: AgentView) -> list[Part]:
         symbol = WHOLE if WHOLE in agent.votes else self.choice.symbol
@@ -82,11 +84,13 @@ class AgentsPane(ListPane):
             (agent.state, _STATES.get(agent.state, "text")),
             (says.replace("_", " "), _SAYS.get(says.lower(), "text")),
             ("–" if confidence is None else f"{confidence:.2f}", "text"),
-            (agent.by, "quiet"),
+            (agent.by.rpartition("/")[2], "text" if agent.model else "quiet"),
             (str(agent.runs), "quiet"),
             (str(agent.errors), "error" if agent.errors else "quiet"),
             (self._since(agent.last_run), "quiet"),
             (self._until(agent.next_run), "quiet"),
+            ("–" if agent.latency is None else f"{agent.latency:.1f}s", "quiet"),
+            (f"${agent.cost:.4f}" if agent.model else "–", "quiet"),
         ]
 
     def _since(self, ts: int | None) -> str:

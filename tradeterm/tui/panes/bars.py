@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 from typing import ClassVar
 
 from tradeterm.engine.view import ConsoleView, StatusView
 from tradeterm.tui import actions, figures
+from tradeterm.tui.action import Action, key_text
 from tradeterm.tui.choice import Choice, Focus
 from tradeterm.tui.ink import Ink, Line, Part, cells, clip, grounded, spread
 from tradeterm.tui.panes.base import Pane
@@ -78,7 +80,7 @@ def status_groups(status: StatusView, width: int) -> list[Line]:
     groups += [
         (
             ("llm ", "quiet"),
-            (f"${status.llm_cost:.2f}", "text"),
+            (_spent(status.llm_cost), "text"),
             (f"/${status.llm_cap:.0f}", "quiet"),
         ),
         ((figures.clock(status.market_time) + "Z", "quiet"),),
@@ -88,6 +90,11 @@ def status_groups(status: StatusView, width: int) -> list[Line]:
     if status.alarms:
         groups.append(((f"{status.alarms} alarms", "error"),))
     return groups
+
+
+def _spent(cost: Decimal) -> str:
+    """Dollars; less than a cent is not nothing."""
+    return "<$0.01" if 0 < cost < Decimal("0.01") else f"${cost:.2f}"
 
 
 def _watching(status: StatusView) -> Line:
@@ -261,7 +268,7 @@ class FooterBar(Bar):
 
     def _labels(self, view: ConsoleView) -> list[tuple[str, str]]:
         return [
-            (actions.key_text(each.keys[0]), _label(each, view))
+            (key_text(each.keys[0]), _label(each, view))
             for each in actions.footer(view, self.focus_on)
         ]
 
@@ -285,7 +292,7 @@ class FooterBar(Bar):
         return [tuple(parts)]
 
 
-def _label(action: actions.Action, view: ConsoleView) -> str:
+def _label(action: Action, view: ConsoleView) -> str:
     if action.name == "pause" and view.status.state in {"paused", "halted"}:
         return "Resume"
     if action.name == "market":

@@ -231,6 +231,8 @@ class ListPane(Pane):
         self.selected = ""
         """Id of the row under the cursor."""
         self.filter = ""
+        self.sideways = 0
+        """Columns scrolled out to the left."""
         self._offset = 0
         self._place = 0
 

@@ -31,13 +31,20 @@ def fitting(columns: tuple[Column, ...], width: int) -> frozenset[int]:
     return frozenset(kept)
 
 
-def heads(columns: tuple[Column, ...], width: int) -> Line:
+def heads(columns: tuple[Column, ...], width: int, sideways: int = 0) -> Line:
     """The head line."""
-    return row(columns, [(column.head, "quiet") for column in columns], width)
+    return row(columns, [(column.head, "quiet") for column in columns], width, sideways)
 
 
-def row(columns: tuple[Column, ...], cells: Sequence[Part], width: int) -> Line:
-    """One aligned line."""
+def row(columns: tuple[Column, ...], cells: Sequence[Part], width: int, sideways: int = 0) -> Line:
+    """One aligned line; scrolled sideways the first column stays and the rest stand in order."""
+    if sideways:
+        skipped = 1 + min(sideways, len(columns) - 2)
+        cells = [cells[0], *cells[skipped:]]
+        columns = tuple(
+            column._replace(rank=place)
+            for place, column in enumerate((columns[0], *columns[skipped:]))
+        )
     kept = fitting(columns, width)
     parts: list[Part] = []
     for at, (column, (text, role)) in enumerate(zip(columns, cells, strict=True)):

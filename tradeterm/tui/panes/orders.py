@@ -88,11 +88,11 @@ class OrdersPane(ListPane):
         )
 
     def header(self, width: int) -> list[Line]:
-        return [heads(COLUMNS, width)]
+        return [heads(COLUMNS, width, self.sideways)]
 
     def row(self, row_id: str, width: int) -> Line:
         order = next(each for each in self.view.orders if each.id == row_id)
-        return row(COLUMNS, self._cells(order), width)
+        return row(COLUMNS, self._cells(order), width, self.sideways)
 
     def _cells(self, order: OrderView) -> list[Part]:
         book = self.view.books.get(order.symbol)

@@ -79,12 +79,12 @@ class PositionsPane(ListPane):
         )
 
     def header(self, width: int) -> list[Line]:
-        return [heads(self._columns(), width)]
+        return [heads(self._columns(), width, self.sideways)]
 
     def row(self, row_id: str, width: int) -> Line:
         position = next(each for each in self.view.positions if each.id == row_id)
         cells = self._cells(position)
-        return row(self._columns(), cells if self._named else cells[1:], width)
+        return row(self._columns(), cells if self._named else cells[1:], width, self.sideways)
 
     @property
     def _named(self) -> bool:

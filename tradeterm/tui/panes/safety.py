@@ -34,17 +34,23 @@ class SafetyPane(Pane):
             view.risk.blocked[:1],
             status.level,
             status.level_cause,
+            self.view_level(view),
             status.state,
             status.state_reason,
             figures.age(status.data_age),
             status.feed and feed_words(status.feed),
         )
 
+    @staticmethod
+    def view_level(view: ConsoleView) -> object:
+        """Drills count down by the second."""
+        return view.level, view.level.drills and view.status.market_time // 10**9
+
     def age(self) -> str:
         return f"age {figures.age(self.view.status.data_age)}"
 
     def hint(self) -> str:
-        return "H halt · P pause or resume · enter all of it · w what if"
+        return "l level · H halt · P pause or resume · enter all of it"
 
     def inside(self, width: int, height: int) -> list[Line]:
         status = self.view.status
@@ -54,13 +60,7 @@ class SafetyPane(Pane):
             text = f"›{name}‹" if active else name
             level.append((text + " ", ROLES[name] + "+bold" if active else "quiet"))
         lines: list[Line] = [tuple(level)]
-        cause = status.level_cause or MEANING.get(status.level, "–")
-        lines.append(
-            (
-                ("cause   " if status.level_cause else "means   ", "quiet"),
-                (clip(cause, width - 8), "text"),
-            )
-        )
+        lines += level_lines(self.view, width)
         state = status.state.upper()
         role = {"running": "up+bold", "halted": "error+bold"}.get(status.state, "warn+bold")
         reason = "" if status.state == "running" else f" {status.state_reason}"
@@ -75,6 +75,28 @@ class SafetyPane(Pane):
             ]
         lines += gauges(self.view.risk.limits, width)
         return lines[:height]
+
+
+def level_lines(view: ConsoleView, width: int) -> list[Line]:
+    """Why the level is what it is, what ends that, and what it leaves allowed."""
+    level = view.level
+    lines: list[Line] = []
+    for drill in level.drills:
+        left = figures.countdown(drill.until, view.status.market_time)
+        lines.append((("DRILL   ", "warn+bold"), (f"{drill.name}, {left} left", "warn")))
+    if not level.causes:
+        cause = view.status.level_cause or MEANING.get(view.status.level, "–")
+        word = "cause   " if view.status.level_cause else "means   "
+        return [*lines, ((word, "quiet"), (clip(cause, width - 8), "text"))]
+    worst = max(level.causes, key=lambda one: LEVELS.index(one.level))
+    more = f" +{len(level.causes) - 1} more" if len(level.causes) > 1 else ""
+    lines.append((("cause   ", "quiet"), (clip(worst.text + more, width - 8), "warn")))
+    lines.append((("until   ", "quiet"), (clip(worst.recovers, width - 8), "text")))
+    forbidden = ", ".join(one.what for one in level.permits if not one.allowed)
+    allowed = ", ".join(one.what for one in reversed(level.permits) if one.allowed)
+    lines.append((("forbids ", "quiet"), (clip(forbidden or "nothing", width - 8), "warn")))
+    lines.append((("allows  ", "quiet"), (clip(allowed, width - 8), "text")))
+    return lines
 
 
 def feed_words(feed: tuple[FeedLine, ...]) -> tuple[str, str]:

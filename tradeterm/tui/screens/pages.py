@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-from tradeterm.engine.view import AgentView, ConsoleView, EventView, OrderView, PositionView
+from tradeterm.engine.view import ConsoleView, EventView, OrderView, PositionView
 from tradeterm.model.timing import iso
 from tradeterm.tui import figures
-from tradeterm.tui.actions import ACTIONS, Tier
+from tradeterm.tui.action import Tier
+from tradeterm.tui.actions import ACTIONS
 from tradeterm.tui.guards import number
 from tradeterm.tui.ink import BLANK, Line, fit, wrap
-from tradeterm.tui.panes.agents import WHOLE
-from tradeterm.tui.panes.conflicts import card_lines, pairs
+from tradeterm.tui.panes.cardlines import card_lines, pairs
 from tradeterm.tui.panes.safety import MEANING
 from tradeterm.tui.screens.text import Builder
+from tradeterm.tui.screens.votes import agent_lines
 
 _TIERS = {
     Tier.VIEW: "",
@@ -153,7 +154,8 @@ def card_page(card_id: str) -> Builder:
             ((part, "text+bold"),) for part in wrap(f"{card.symbol}: {card.headline}", width)
         ]
         types = ", ".join(kind.replace("_", " ") for kind in card.types)
-        return [*head, ((f"{types} · {state}", "quiet"),), BLANK, *card_lines(card, view, width)]
+        codes = f" ({', '.join(card.codes)}, severity {card.severity:.2f})" if card.codes else ""
+        return [*head, ((f"{types}{codes} · {state}", "quiet"),), BLANK, *card_lines(card, view, width)]
 
     return build
 
@@ -196,37 +198,9 @@ def agent_page(name: str) -> Builder:
 
     def build(view: ConsoleView, width: int) -> Sequence[Line]:
         agent = next((each for each in view.agents if each.name == name), None)
-        return _agent(agent, view, width) if agent else _text(f"{name} is gone", width)
+        return agent_lines(agent, view, width) if agent else _text(f"{name} is gone", width)
 
     return build
-
-
-def _agent(agent: AgentView, view: ConsoleView, width: int) -> list[Line]:
-    lines: list[Line] = list(
-        pairs(
-            [
-                ("state", agent.state),
-                ("answers by", agent.by),
-                ("runs", str(agent.runs)),
-                ("errors", str(agent.errors)),
-                ("last run", "–" if agent.last_run is None else figures.clock(agent.last_run)),
-                ("next run", "–" if agent.next_run is None else figures.clock(agent.next_run)),
-            ],
-            width,
-        )
-    )
-    about = (WHOLE,) if WHOLE in agent.votes else (*view.symbols, *agent.votes)
-    for symbol in dict.fromkeys(about):
-        confidence = agent.confidences.get(symbol)
-        sure = "" if confidence is None else f"  {confidence:.2f} sure"
-        name = "portfolio" if symbol == WHOLE else symbol
-        lines += [
-            BLANK,
-            ((fit(name, 10), "text+bold"), (agent.votes.get(symbol, "–"), "text"), (sure, "quiet")),
-        ]
-        for part in wrap(agent.reasoning.get(symbol, ""), max(10, width - 2)):
-            lines.append((("▏ ", "faint"), (part, "quiet+italic")))
-    return lines
 
 
 def event_page(event: EventView) -> Builder:
@@ -284,6 +258,15 @@ def resume_facts(view: ConsoleView) -> list[str]:
             for breaker in view.risk.breakers
             if breaker.tripped is not None
         ),
+    ]
+
+
+def loosen_facts(view: ConsoleView, level: str) -> list[str]:
+    """What a looser level allows again, and what will hold it all the same."""
+    return [
+        f"Level {view.status.level}: {view.status.level_cause or 'no cause'}.",
+        f"{level}: {MEANING.get(level, '')}. Failures counted so far are forgiven.",
+        "A condition that lasts (stale data, clock, journal, budget) goes on holding its level.",
     ]
 
 

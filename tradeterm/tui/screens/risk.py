@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from tradeterm.engine.riskview import BreakerView
 from tradeterm.engine.view import ConsoleView
 from tradeterm.tui import figures
-from tradeterm.tui.ink import BLANK, Line, clip, fit
+from tradeterm.tui.ink import BLANK, Line, clip, fit, wrap
 from tradeterm.tui.panes.safety import gauges
 
 _NAME = 10
@@ -17,13 +17,30 @@ _ROLES = {"approved": "up", "modified": "warn", "rejected": "error", "halted": "
 def risk_page(view: ConsoleView, width: int) -> Sequence[Line]:
     """Kept current while it is open."""
     risk = view.risk
-    lines: list[Line] = [_title("Limits: used / allowed"), *gauges(risk.limits, width)]
+    lines: list[Line] = [*_level(view, width), _title("Limits: used / allowed")]
+    lines += gauges(risk.limits, width)
     lines += [BLANK, _title("Breakers")]
     lines += [line for breaker in risk.breakers for line in _breaker(breaker, width)]
     lines += [BLANK, *_entries(view, width)]
     lines += [BLANK, _title("Cool-downs"), *_cooldowns(view)]
     lines += [BLANK, _title("Last verdicts"), *_verdicts(view, width)]
     return lines
+
+
+def _level(view: ConsoleView, width: int) -> list[Line]:
+    """Every cause with its end, and the whole permission table."""
+    level = view.level
+    lines: list[Line] = [_title(f"Level {view.status.level}")]
+    for cause in level.causes:
+        lines += [
+            ((part, "warn"),)
+            for part in wrap(f"{cause.text}: {cause.level}, ends {cause.recovers}", width)
+        ]
+    lines += [
+        ((fit("yes" if one.allowed else "no", 4), "up" if one.allowed else "warn"), (one.what, "text"))
+        for one in level.permits
+    ]
+    return [*lines, BLANK]
 
 
 def _title(text: str) -> Line:

@@ -7,7 +7,10 @@ trades call that only knows the last thousand, or skips some, never passes for t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import asyncio
+import logging
+from collections.abc import Sequence
+from time import monotonic
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -15,6 +18,8 @@ import msgspec
 from tradeterm.model.market import Candle, Trade
 from tradeterm.model.text import clean
 from tradeterm.model.timing import MILLISECOND, SECOND, timeframe_text
+
+log = logging.getLogger(__name__)
 
 #: Trades per request, and requests per symbol: about an hour of a busy pair.
 PAGE: Final = 1000
@@ -52,40 +57,39 @@ class Backfill(msgspec.Struct, frozen=True):
     lost: str = ""
 
 
-async def fetch_gap(exchange: History, symbols: Iterable[str], since: int, until: int) -> Backfill:
-    """What happened after ``since`` up to ``until`` (ns); it raises nothing."""
-    found: list[Trade | Candle] = []
+async def fetch_gap(
+    exchange: History, symbols: Sequence[str], since: int, until: int, seconds: float
+) -> Backfill:
+    """What happened after ``since`` up to ``until`` (ns); it raises nothing.
+
+    Bars are asked for first; what is left of ``seconds`` is for trades, the same for each symbol.
+    """
+    began = monotonic()
+    bars: dict[str, Sequence[Candle]] = {}
     lost: list[str] = []
     for symbol in symbols:
-        events, reason = await _fetch(exchange, symbol, since, until)
-        found += events
-        if reason:
-            lost.append(f"{symbol}: {reason}")
+        try:
+            async with asyncio.timeout(max(0.0, began + seconds - monotonic())):
+                bars[symbol] = await _bars(exchange, symbol, since, until)
+        except TimeoutError:
+            lost.append(f"{symbol}: not answered within {seconds:g} s")
+        except Exception as error:  # noqa: BLE001 - whatever an exchange does, it is not told of
+            lost.append(f"{symbol}: {_words(error)}")
+    found: list[Trade | Candle] = []
+    for number, symbol in enumerate(bars):
+        share = max(0.0, began + seconds - monotonic()) / (len(bars) - number)
+        trades = await _trades(exchange, symbol, since, until, share)
+        found += _merged(bars[symbol], trades, since, until)
     found.sort(key=lambda event: event.ts)
     return Backfill(tuple(found), "; ".join(lost))
 
 
-async def _fetch(
-    exchange: History, symbol: str, since: int, until: int
-) -> tuple[list[Trade | Candle], str]:
-    timeframe = next((t for t in TIMEFRAMES if (until - since) <= t * SECOND * MOST_BARS), 0)
-    if not timeframe:
-        return [], f"the gap is longer than {MOST_BARS} days"
-    try:
-        bars = await _bars(exchange, symbol, timeframe, since, until)
-    except Exception as error:  # noqa: BLE001 - whatever an exchange does, the gap is not told of
-        return [], _words(error)
-    try:
-        trades = await _trades(exchange, symbol, since, until)
-    except Exception:  # noqa: BLE001 - the bars tell of it, less finely
-        trades = []
-    return _merged(bars, trades, since, until), ""
-
-
-async def _bars(
-    exchange: History, symbol: str, timeframe: int, since: int, until: int
-) -> list[Candle]:
-    """Bars that closed inside the gap, stamped with their close."""
+async def _bars(exchange: History, symbol: str, since: int, until: int) -> list[Candle]:
+    """Bars that closed inside the gap, stamped with their close; the finest that span it."""
+    fits = (each for each in TIMEFRAMES if until - since <= each * SECOND * MOST_BARS)
+    timeframe = next(fits, None)
+    if timeframe is None:
+        raise ValueError(f"the gap is longer than {MOST_BARS} days")
     span = timeframe * SECOND
     first = since - since % span - span  # some exchanges mean "later than", others "from"
     rows = await exchange.fetch_ohlcv(
@@ -101,9 +105,23 @@ async def _bars(
     return [bars[ts] for ts in sorted(bars)]
 
 
-async def _trades(exchange: History, symbol: str, since: int, until: int) -> list[Trade]:
-    """As many of the gap's trades as the requests allowed, oldest first."""
+async def _trades(
+    exchange: History, symbol: str, since: int, until: int, seconds: float
+) -> list[Trade]:
+    """As many of the gap's trades as could be had in the time, oldest first."""
     found: dict[tuple[str, int, float, float], Trade] = {}
+    try:
+        async with asyncio.timeout(seconds):
+            await _pages(exchange, symbol, since, until, found)
+    except Exception:  # noqa: BLE001 - the bars tell of the rest, less finely
+        log.info("trades of %s for a gap: %d came", symbol, len(found))
+    return sorted(found.values(), key=lambda trade: trade.ts)
+
+
+async def _pages(
+    exchange: History, symbol: str, since: int, until: int,
+    found: dict[tuple[str, int, float, float], Trade],
+) -> None:  # fmt: skip
     cursor = since // MILLISECOND
     for _ in range(PAGES):
         page = await exchange.fetch_trades(symbol, cursor, PAGE)
@@ -118,9 +136,8 @@ async def _trades(exchange: History, symbol: str, since: int, until: int) -> lis
                 )  # fmt: skip
                 found[trade.id, ts, trade.price, trade.size if not trade.id else 0.0] = trade
         if latest == cursor or latest * MILLISECOND >= until:
-            break
+            return
         cursor = latest
-    return sorted(found.values(), key=lambda trade: trade.ts)
 
 
 def _merged(

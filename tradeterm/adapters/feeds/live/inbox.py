@@ -67,8 +67,10 @@ class Inbox:
             if self._late is not None:
                 self._late.append(make)
                 return
+            first = not self._events
             self._add(make, self._clock())
-        self._wake()
+        if first:
+            self._wake()
 
     def put_past(self, make: Make, then: int) -> None:
         """Something of ``then`` (ns): stamped so where time has not gone further already."""

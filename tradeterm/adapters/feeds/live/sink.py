@@ -94,9 +94,9 @@ class Sink:
 
     def stamped(self, when: int) -> None:
         """The exchange stamped a message just received so (ns)."""
-        self._stamps += 1
-        if self._stamps % COMPARED == 1:
+        if self._stamps % COMPARED == 0:
             self._gauge.stamped(when, self._clock())
+        self._stamps += 1
 
     def _is_new(self, symbol: str, trade_id: str) -> bool:
         known, ids = self._known[symbol], self._ids[symbol]

@@ -1,0 +1,127 @@
+"""The program was away while the exchange went on: what rested is settled by what happened there."""
+
+from __future__ import annotations
+
+import time
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from tests.exchanges.kraken import KrakenServer
+from tests.live.session import ALONE, Session, session
+from tests.wired.stage import BTC, Record
+from tradeterm.engine.facts import standing_facts
+
+D = Decimal
+SYMBOLS = (BTC,)
+
+
+def flat_bars(server: KrakenServer) -> None:
+    """The exchange's own minutes: as much as its prints add up to, so that the prints count."""
+    rows: dict[int, list[float]] = {}
+    for price, size, at, *_ in server.past.get("XBTUSDT", []):
+        begun = int(float(at)) // 60 * 60
+        row = rows.setdefault(begun, [float(price)] * 4 + [0.0])
+        row[1], row[2] = max(row[1], float(price)), min(row[2], float(price))
+        row[3], row[4] = float(price), row[4] + float(size)
+    newest = int(time.time()) // 60 * 60
+    server.bars["XBTUSDT", 1] = [
+        [begun, *(f"{x:.8f}" for x in (*figures[:4], figures[3], figures[4])), 1]
+        for begun, figures in sorted(rows.items())
+    ] or [[newest, *["65000.0"] * 5, "0.00000000", 0]]
+
+
+async def a_long(live: Session) -> str:
+    """Wait until risk has all it needs, enter, and wait for the fill."""
+    engine = live.desk.engine
+    await live.until(lambda: live.verdict() == [])
+    live.propose()
+    await live.until(lambda: engine.books.execution.positions)
+    (position,) = engine.books.execution.positions
+    return position
+
+
+async def test_a_stop_hit_while_the_program_was_away_filled_then_and_is_told(
+    tmp_path: Path,
+) -> None:
+    db = tmp_path / "run.db"
+    with KrakenServer() as server:
+        server.past["XBTUSDT"] = []
+        async with session(server, db, *ALONE, symbols=SYMBOLS) as live:
+            position = await a_long(live)
+        left = time.time()
+        for number, price in enumerate(("64800.0", "63000.0", "65100.0")):
+            server.remember(BTC, left + 0.05 * (number + 1), price, "0.5", "sell")
+        flat_bars(server)
+        async with session(server, db, *ALONE, symbols=SYMBOLS) as live:
+            engine = live.desk.engine
+            await live.until(lambda: live.said("E-GAP away"))
+            assert engine.books.execution.positions == {}
+            assert engine.core.counters.exits["stop"] == 1
+            away = standing_facts(engine, "run")["away"]
+            assert away["fills"] == 1
+            assert any(position in line and "closed by stop" in line for line in away["lines"])
+            assert live.views[-1].positions == ()
+    record = Record(db, {}).sound()
+    (closed,) = record.positions()
+    assert closed["exit_reason"] == "stop"
+    assert D(closed["exit"]) == D("62968.5"), "63,000 less 0.05 %: nobody kept the book"
+    assert left * 1e9 <= closed["closed"] <= (left + 0.2) * 1e9, "then, not now"
+
+
+async def test_killed_after_the_gap_it_replays_the_gap_from_its_tape(tmp_path: Path) -> None:
+    db = tmp_path / "run.db"
+    with KrakenServer() as server:
+        server.past["XBTUSDT"] = []
+        async with session(server, db, *ALONE, symbols=SYMBOLS) as live:
+            await a_long(live)
+        server.remember(BTC, time.time() + 0.05, "63000.0", "0.5", "sell")
+        flat_bars(server)
+        async with session(server, db, *ALONE, symbols=SYMBOLS) as live:
+            await live.until(lambda: live.said("E-GAP away"))
+            closed_at = live.desk.engine.core.counters.exits["stop"]
+        server.past["XBTUSDT"] = []
+        flat_bars(server)
+        async with session(server, db, *ALONE, symbols=SYMBOLS) as live:
+            assert live.desk.engine.core.counters.exits["stop"] == closed_at == 1
+    assert len(Record(db, {}).sound().positions()) == 1
+
+
+async def test_a_gap_the_exchange_cannot_tell_of_leaves_orders_unknown_then_asked_for(
+    tmp_path: Path,
+) -> None:
+    db = tmp_path / "run.db"
+    with KrakenServer() as server:
+        server.past["XBTUSDT"] = []
+        async with session(server, db, *ALONE, symbols=SYMBOLS) as live:
+            await a_long(live)
+        async with session(
+            server, db, *ALONE, "execution.reconcile.every=60", symbols=SYMBOLS
+        ) as live:
+            del live
+        server.replies["OHLC"] = _refused
+        async with session(server, db, *ALONE, symbols=SYMBOLS) as live:
+            await live.until(lambda: live.said("E-GAP-UNKNOWN"))
+            execution = live.desk.engine.books.execution
+            assert len(execution.positions) == 1, "nothing is assumed"
+            assert {bool(order.unknown) for order in execution.working.values()} == {True}
+            assert "unreconciled" in live.verdict()
+            assert live.desk.engine.reconciliation.look("") == 0
+            assert {order.unknown for order in execution.working.values()} == {""}
+
+
+async def _refused(_: object) -> object:
+    from aiohttp import web
+
+    return web.json_response({"error": ["EGeneral:Internal error"]})
+
+
+@pytest.mark.long
+async def test_hours_away_come_back_as_bars(tmp_path: Path) -> None:
+    db = tmp_path / "run.db"
+    with KrakenServer() as server:
+        async with session(server, db, *ALONE, symbols=SYMBOLS) as live:
+            await a_long(live)
+        async with session(server, db, *ALONE, symbols=SYMBOLS) as live:
+            await live.until(lambda: live.said("E-GAP away"))

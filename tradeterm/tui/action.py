@@ -1,0 +1,83 @@
+"""One action of the console: its key, its words, how it is confirmed, when it is possible.
+
+Tiers say how an action is confirmed. VIEW: at once. LOWERS risk or is reversible: at once, with a
+message. RAISES risk: a question on the card, default No, answer ``y``. GLOBAL: a typed word.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+from tradeterm.engine.view import ConsoleView
+from tradeterm.tui import moments
+from tradeterm.tui.choice import Focus
+
+#: Keys that work whatever is open: modal screens, filters, questions, a terminal too small.
+ALWAYS = frozenset({"halt"})
+#: Groups whose actions are carried out by the engine, though they add no risk.
+_ORDERING = frozenset({"Decide", "Trade", "Market"})
+
+
+class Tier(IntEnum):
+    """How much an action can do."""
+
+    VIEW = 0
+    LOWERS = 1
+    RAISES = 2
+    GLOBAL = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing the operator can do."""
+
+    name: str
+    keys: tuple[str, ...]
+    """In Textual's names; the first is the one shown."""
+    label: str
+    """For the footer: one or two words; empty = not there."""
+    help: str
+    tier: Tier = Tier.VIEW
+    when: moments.Possible = moments.always
+    group: str = "View"
+    rank: int = 99
+    """Place in the footer; those that do not fit are left out from the end."""
+
+    def possible(self, view: ConsoleView, focus: Focus) -> bool:
+        """Whether it makes sense now; who only watches looks, and may halt."""
+        if focus.watching and self.name not in ALWAYS:
+            looks = self.tier is Tier.VIEW and self.group not in _ORDERING
+            return looks and self.when(view, focus)
+        return self.when(view, focus)
+
+    @property
+    def shown(self) -> str:
+        """The keys as people write them."""
+        return " ".join(key_text(key) for key in self.keys)
+
+
+_WRITTEN = {
+    "space": "space",
+    "question_mark": "?",
+    "slash": "/",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+    "plus": "+",
+    "minus": "-",
+    "comma": ",",
+    "full_stop": ".",
+    "equals_sign": "=",
+    "colon": ":",
+    "down": "↓",
+    "up": "↑",
+    "f1": "F1",
+    "escape": "esc",
+    "pagedown": "PgDn",
+    "pageup": "PgUp",
+}
+
+
+def key_text(key: str) -> str:
+    """``left_square_bracket`` → ``[``, ``ctrl+q`` → ``^q``."""
+    return _WRITTEN.get(key, key.replace("ctrl+", "^"))

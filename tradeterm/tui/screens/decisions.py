@@ -1,0 +1,52 @@
+"""Every card of the run and what became of it, newest first; the report's / narrows it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from tradeterm.tui import figures
+from tradeterm.tui.guards import number
+from tradeterm.tui.ink import BLANK, Line, clip, fit, wrap
+from tradeterm.tui.printable import printable
+
+if TYPE_CHECKING:
+    from tradeterm.adapters.store.reader import Reader
+
+_STATES = {"approved": "up", "pending": "accent", "expired": "warn", "drifted": "warn"}
+
+
+def read(reader: Reader) -> list[dict[str, Any]]:
+    """All cards, newest first."""
+    return reader.cards()[::-1]
+
+
+def lines(found: Sequence[dict[str, Any]], width: int) -> Sequence[Line]:
+    """Some lines for each: what it was about, who settled it, who decided, and why."""
+    written: list[Line] = []
+    for card in found:
+        written += [*_card(card, width), BLANK]
+    return written or [(("no card yet, or none that contains what you typed", "quiet"),)]
+
+
+def _card(card: dict[str, Any], width: int) -> list[Line]:
+    state, resolution = card["state"], card["resolution"]
+    ended = ""
+    if card["decided"]:
+        ended = f" by {printable(card['decided_by'])} {figures.clock(card['decided'])}"
+    types = ", ".join(kind.replace("_", " ") for kind in card["conflict"]["types"])
+    model = f" ({printable(resolution['model'])})" if resolution["by"] == "llm" else ""
+    settled = f"{resolution['action']} by {resolution['by']}{model}"
+    head: Line = (
+        (fit(number(card["id"]), 6), "accent+bold"),
+        (fit(printable(card["proposal"]["symbol"]), 10), "text+bold"),
+        (fit(f"{state}{ended}", 30), _STATES.get(state, "quiet")),
+        (clip(f" {types or 'no conflict'} · {settled}", max(8, width - 46)), "text"),
+    )
+    said = [
+        *card["conflict"]["evidence"],
+        resolution["reasoning"],
+        *([f"{state}: {card['reason']}"] if card["reason"] else []),
+    ]
+    told = (wrap(printable(text), max(10, width - 2)) for text in said)
+    return [head, *((("  " + part, "quiet"),) for parts in told for part in parts)]

@@ -1,0 +1,86 @@
+"""Pages over the records: why something happened, the journal itself, the settings in force."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from tradeterm.model.text import clean
+from tradeterm.tui.ink import Line, clip
+from tradeterm.tui.printable import printable
+
+if TYPE_CHECKING:
+    from tradeterm.adapters.store.reader import Reader
+
+#: Rows of the journal on its page; the command shows them all.
+ROWS = 1000
+_LONG = 400
+
+
+def chain_of(row_id: str) -> Callable[[Reader], list[dict[str, Any]]]:
+    """Reads everything that led to an id and followed from it."""
+
+    def read(reader: Reader) -> list[dict[str, Any]]:
+        from tradeterm.adapters.store.explain import explain
+
+        return [link.as_dict() for link in explain(reader, row_id)]
+
+    return read
+
+
+def chain_lines(links: list[dict[str, Any]], width: int) -> Sequence[Line]:
+    """Each link in bold, its facts below."""
+    from tradeterm.lab.story import story
+
+    return [
+        ((printable(clip(text, width)), "quiet" if text.startswith(" ") else "text+bold"),)
+        for text in story(links, width)
+    ]
+
+
+def read_journal(reader: Reader) -> list[Any]:
+    """The newest rows, newest first."""
+    return reader.journal(limit=ROWS)[::-1]
+
+
+def journal_lines(rows: list[Any], width: int) -> Sequence[Line]:
+    """A row a line: number, time, kind, id, what it names as its parent, its facts."""
+    from tradeterm.model.timing import iso
+
+    found: list[Line] = []
+    for row in rows:
+        head = f"{row.seq:>7} {iso(row.ts)[:19]} {row.kind:<12} {row.id:<12} {row.parent:<12} "
+        facts = clean(row.body[:_LONG].decode(errors="replace"), _LONG)
+        found.append(((clip(head, width), "text"), (clip(facts, width - len(head)), "quiet")))
+    return found
+
+
+def read_settings(reader: Reader) -> dict[str, Any]:
+    """What this session of the run was started with."""
+    return dict(reader.run_info()["session"]["settings"])
+
+
+def settings_lines(settings: dict[str, Any], width: int) -> Sequence[Line]:
+    """Every key with its value; those that are not the default say what that is."""
+    from tradeterm.settings.loading import load_settings
+
+    default = dict(_leaves(load_settings().settings.effective(), ""))
+    found: list[Line] = []
+    for key, value in _leaves(settings, ""):
+        was = default.get(key)
+        text = clip(printable(f"{key} = {value}"), width)
+        if value == was:
+            found.append(((text, "text"),))
+        else:
+            found.append(((text, "warn"), (clip(printable(f"   default {was}"), 60), "quiet")))
+    return found
+
+
+def _leaves(value: Any, key: str) -> list[tuple[str, Any]]:
+    if isinstance(value, dict) and value:
+        return [
+            leaf
+            for name, inner in value.items()
+            for leaf in _leaves(inner, f"{key}.{name}" if key else str(name))
+        ]
+    return [(key, value)]
