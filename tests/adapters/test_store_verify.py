@@ -210,6 +210,12 @@ def _unprotected(story: Story) -> None:
     story.tell("position", "pos-1", "fill-2", msgspec.Raw(opened.body))
 
 
+def _haunted(story: Story) -> None:
+    story.tell("ghost_opened", "ghost-1", "ver-1", {})
+    for number in (1, 2):
+        story.tell("ghost_closed", f"gend-{number}", "ghost-1", {})
+
+
 @pytest.mark.parametrize(
     ("break_it", "where", "what"),
     [
@@ -222,6 +228,7 @@ def _unprotected(story: Story) -> None:
         (_resurrected, "order PAPER-2", "from filled to open"),
         (_overfilled, "fill fill-9", "order PAPER-1 of 0.5 has 0.8 filled"),
         (_unprotected, "position pos-1", "0.5 open but working stops cover 0"),
+        (_haunted, "ghost ghost-1", "ghost_closed out of its order"),
     ],
 )
 async def test_broken_invariant_is_reported(

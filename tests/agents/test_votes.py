@@ -81,17 +81,6 @@ def test_nobody_in_time_is_no_decision() -> None:
     assert counted(BOTH, [], 3, 60).why == "no valid answer: no model answered in time"
 
 
-def test_medians_that_fit_no_order_hold() -> None:
-    """Each loses 100 at its stop; the middle size with the middle stop would lose more."""
-    votes = [
-        decision(size=D("0.0555"), stop=D(58_200), target=D(70_000)),
-        decision(size=D("0.1"), stop=D(59_000), target=D(70_000)),
-        decision(size=D("0.0800"), stop=D(58_800), target=D(70_000)),
-    ]
-    assert all(flaw(one, BOTH) == "" for one in votes)
-    assert outcome(votes) in {"BUY", "HOLD"}
-
-
 @given(st.lists(st.sampled_from([BUY, SELL, HOLD, None]), min_size=1, max_size=9))
 def test_no_minority_ever_trades(votes: list[DecisionOpinion | None]) -> None:
     action = outcome(votes)

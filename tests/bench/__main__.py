@@ -14,7 +14,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.bench import console_runs, market_runs, matching, replay_bars, store_commits, verdicts
+from tests.bench import (
+    console_runs,
+    live,
+    market_runs,
+    matching,
+    replay_bars,
+    store_commits,
+    verdicts,
+)
 
 QUICK_BARS = 20_000
 
@@ -37,6 +45,7 @@ BENCHES: dict[str, Bench] = {
     "sim_day": lambda d, q: market_runs.sim_day(d, 1 if q else 3),
     "tape": lambda d, q: market_runs.tape(d, 1 if q else 3),
     "book_updates": lambda d, q: market_runs.book_updates(d, 1 if q else 3),
+    "live": lambda d, q: live.storm(d, 5.0 if q else 20.0),
     "matching": lambda _, q: matching.matching(1 if q else 3),
     "verdict": lambda _, q: verdicts.measure(300 if q else 3000),
     "commits": _commits,

@@ -122,7 +122,11 @@ class KrakenServer:
         await self._stop.wait()
         beat.cancel()
         await self._drop()
+        for connection in runner.server.connections if runner.server is not None else ():
+            if connection.transport is not None:
+                connection.transport.abort()  # nobody may read the rest of a long answer
         await runner.cleanup()
+        await asyncio.sleep(0.01)
 
     def call(self, work: Callable[[], Coroutine[Any, Any, T]], seconds: float = 20) -> T:
         """Run something on the server's loop and wait for it."""

@@ -43,9 +43,12 @@ class StormServer(KrakenServer):
         else:
             caller.trades.add(symbol)
 
+    def _subscribed(self) -> bool:
+        return any(len(caller.books) == len(self.books) for caller in self._callers)
+
     async def storm(self, phases: list[tuple[int, float]]) -> list[dict[str, float]]:
         """Wait for a full subscription, then send; what became of each phase."""
-        while not any(len(caller.books) == len(self.books) for caller in self._callers):
+        while not self._subscribed():  # noqa: ASYNC110
             await asyncio.sleep(0.05)
         await asyncio.sleep(2)
         caller, at = next(iter(self._callers)), 0
@@ -66,9 +69,7 @@ class StormServer(KrakenServer):
 
 
 def main() -> None:
-    phases = [
-        (int(rate), float(seconds)) for rate, seconds in (a.split("x") for a in sys.argv[1:])
-    ]
+    phases = [(int(rate), float(seconds)) for rate, seconds in (a.split("x") for a in sys.argv[1:])]
     count = sum(int(rate * seconds) for rate, seconds in phases)
     with StormServer(count) as server:
         print(f"{server.rest} {server.ws}", flush=True)  # noqa: T201

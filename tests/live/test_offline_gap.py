@@ -52,7 +52,7 @@ async def test_a_stop_hit_while_the_program_was_away_filled_then_and_is_told(
             position = await a_long(live)
         left = time.time()
         for number, price in enumerate(("64800.0", "63000.0", "65100.0")):
-            server.remember(BTC, left + 0.05 * (number + 1), price, "0.5", "sell")
+            server.remember(BTC, left + 0.002 * (number + 1), price, "0.5", "sell")
         flat_bars(server)
         async with session(server, db, *ALONE, symbols=SYMBOLS) as live:
             engine = live.desk.engine
@@ -76,7 +76,7 @@ async def test_killed_after_the_gap_it_replays_the_gap_from_its_tape(tmp_path: P
         server.past["XBTUSDT"] = []
         async with session(server, db, *ALONE, symbols=SYMBOLS) as live:
             await a_long(live)
-        server.remember(BTC, time.time() + 0.05, "63000.0", "0.5", "sell")
+        server.remember(BTC, time.time() + 0.002, "63000.0", "0.5", "sell")
         flat_bars(server)
         async with session(server, db, *ALONE, symbols=SYMBOLS) as live:
             await live.until(lambda: live.said("E-GAP away"))

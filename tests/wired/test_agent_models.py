@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from decimal import ROUND_FLOOR, Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.shell import tradeterm
-from tests.wired.panels import CALM, Member, asked, entry, says, seat
-from tests.wired.stage import Record, play, request
+from tests.adapters.model_server import ModelServer, hang
+from tests.shell import command, tradeterm
+from tests.terminal.screen import child_environment
+from tests.wired.panels import CALM, MODEL, Member, asked, entry, says, seat
+from tests.wired.stage import START, Record, play, request
 from tradeterm.desk import Desk
 from tradeterm.model.opinions import DecisionOpinion, SentimentOpinion, TimingOpinion
 from tradeterm.model.ports import Answer, Question
+from tradeterm.model.timing import SECOND, iso
 from tradeterm.model.vocabulary import Action, AgentName, Timing
 
 ALL = tuple(AgentName)
@@ -257,3 +261,55 @@ async def test_where_nobody_may_be_asked_the_rules_say_why(
         assert counts["llm"] == counts["invalid"] == 0
     assert outputs(record, TRADING)[0]["why"] == "the day's budget of $5 is spent"
     assert record.summary["degradation"] == []
+
+
+def keys(folder: Path, *pressed: tuple[float, dict[str, Any]]) -> str:
+    """The operator's keys, by second of the run."""
+    path = folder / "keys.jsonl"
+    lines = [{"at": iso(START + int(second * SECOND)), **key} for second, key in pressed]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    return f"script:{path}"
+
+
+async def test_a_forced_run_asks_and_an_agent_switched_off_is_not_listened_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It answers in ten seconds: switched off meanwhile, its answer is on record and no more."""
+    questions = seat(monkeypatch, deciding(says(DecisionOpinion(HOLD, 0.5, "x"), 10)))
+    off = {"command": "enable_task", "task": TRADING.value, "enabled": False}
+    pressed = keys(
+        tmp_path, (30, {"command": "force_run", "task": TRADING.value}), (125, off),
+    )  # fmt: skip
+    record = (await run(tmp_path, *asked(TRADING), approve=pressed, until="5m")).sound()
+    assert [(q.ts - START) // SECOND for q in questions] == [1, 30, 120]
+    assert [row["ts"] for row in outputs(record, TRADING)] == [
+        START + 11 * SECOND, START + 40 * SECOND,
+    ]  # fmt: skip
+    assert len(record.bodies("agent_answer")) == 3
+
+
+async def test_a_kill_while_a_model_thinks_leaves_the_rules_and_its_cost(tmp_path: Path) -> None:
+    """Kill -9 with the request out: after the restart nobody is asked again for that run."""
+    with ModelServer.running(hang, hang) as server:
+        told = f"{{model: {MODEL}, api_base: '{server.base}', input_price: 1, output_price: 2}}"
+        overrides = ("llm.provider=litellm", f"llm.roles.trading_decision={told}", *BRISK)
+        sets = [word for one in overrides for word in ("--set", one)]
+        process = await asyncio.create_subprocess_exec(
+            *command("run", "--headless", "--feed", "sim", "--symbols", "BTC/USDT", "--until", "1m",
+                     "--db", tmp_path / "run.db", *sets),
+            env=child_environment(tmp_path), cwd=tmp_path,
+            stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
+        )  # fmt: skip
+        assert await asyncio.to_thread(server.arrived.wait, 40)
+        process.kill()
+        await process.wait()
+        record = (await run(tmp_path, *overrides[:2], until="1m")).sound()
+        assert len(server.asked) == 1
+    (answer,) = record.bodies("agent_answer")
+    (one,) = [one for vote in answer["votes"] for one in vote["tries"]]
+    assert one["outcome"] == "interrupted"
+    assert Decimal(record.summary["balances"]["llm"]["USDT"]) == Decimal(one["cost"]) > 0
+    (signal,) = outputs(record, TRADING)
+    assert (signal["by"], signal["why"]) == (
+        "RULES", "no valid answer: interrupted by a restart",
+    )  # fmt: skip

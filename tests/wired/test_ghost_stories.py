@@ -47,7 +47,8 @@ def refused(stage: Stage, until: float = 25) -> None:
 
 def ghost(record: Record, name: str = "ghost-1") -> dict[str, dict[str, Any]]:
     """Kind of row → body."""
-    return {row.kind: row.data for row in record.sound().rows() if row.id == name}
+    rows = record.sound().rows()
+    return {row.kind: row.data for row in rows if name in (row.id, row.parent)}
 
 
 def left(record: Record) -> tuple[str, Decimal, Decimal]:
@@ -234,7 +235,7 @@ async def test_the_ghost_of_what_was_sent_is_the_real_position(seed: int, tmp_pa
     bars, db = folder / "BTC_USDT-5m.csv", folder / "run.db"
     write_bars(bars, seed)
     record = (await play(request(f"replay:{bars}", db, *FROZEN))).sound()
-    ends = {row.id: row.data for row in record.rows("ghost_closed")}
+    ends = {row.parent: row.data for row in record.rows("ghost_closed")}
     ghosts = {one["parent"]: one for one in record.bodies("ghost_opened") if one["end"] == "sent"}
     verdicts = {order["position_id"]: order["parent"] for order in record.orders("entry")}
     compared = 0

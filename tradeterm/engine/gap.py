@@ -85,7 +85,7 @@ class Gap:
         if self.open:
             return
         self.open = True
-        since = core.market.last_event or core.now
+        since = max(core.market.last_event, core.market.heard) or core.now
         self.away = Away(since)
         core.market.forget_books()
         self._books.execution.follow_prints()

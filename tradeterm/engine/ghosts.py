@@ -308,7 +308,8 @@ class Ghosts:
         hours = HORIZONS[one.marks]
         one.marks += 1
         mark = GhostMark(hours, due, price, left.pnl, _notional(position))
-        self._core.journal.write("ghost_marked", one.ghost.id, one.ghost.parent, mark)
+        journal = self._core.journal
+        journal.write("ghost_marked", journal.new_id("gmark"), one.ghost.id, mark)
 
     def _leave(
         self, one: Followed, position: Position, price: Decimal, reason: ExitReason, ts: int
@@ -329,7 +330,7 @@ class Ghosts:
     def _end(self, one: Followed, end: GhostEnd) -> None:
         ghost, core = one.ghost, self._core
         del self._followed[ghost.id]
-        core.journal.write("ghost_closed", ghost.id, ghost.parent, end)
+        core.journal.write("ghost_closed", core.journal.new_id("gend"), ghost.id, end)
         if ghost.end not in _DONE:
             text = (
                 f"{ghost.symbol} {ghost.side} {ghost.end}: it would have ended by {end.reason} at "

@@ -69,9 +69,9 @@ def outcomes(rows: Iterable[StoredRow]) -> dict[str, Outcome]:
         if row.kind == "ghost_opened":
             found[row.id] = Outcome(body)
         elif row.kind == "ghost_marked":
-            found[row.id].marks[body["hours"]] = body
+            found[row.parent].marks[body["hours"]] = body
         elif row.kind == "ghost_closed":
-            found[row.id].end = body
+            found[row.parent].end = body
     return found
 
 

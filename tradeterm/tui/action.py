@@ -60,6 +60,7 @@ class Action:
 _WRITTEN = {
     "space": "space",
     "question_mark": "?",
+    "exclamation_mark": "!",
     "slash": "/",
     "left_square_bracket": "[",
     "right_square_bracket": "]",

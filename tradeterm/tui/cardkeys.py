@@ -37,7 +37,7 @@ class CardKeys(OrderKeys):
             self.send(RejectCard(card_id=card.id), f"refusing {number(card.id)}: no trade")
 
     def action_reject_all(self) -> None:
-        if not self.guarded("reject_all"):
+        if not self.guarded("reject_all") and self.cards_readable(self.clock()):
             count = len(self.deck.conflicts.pending())
             self.send(RejectAll(), f"refusing all {count} pending cards")
 

@@ -8,13 +8,11 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
-from rich.text import Text
 from textual import events
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.filter import LineFilter
 from textual.screen import ModalScreen
@@ -26,9 +24,9 @@ from tradeterm.tui import actions
 from tradeterm.tui.action import ALWAYS, key_text
 from tradeterm.tui.choice import Choice, Focus
 from tradeterm.tui.deck import Deck
-from tradeterm.tui.departure import Departure
 from tradeterm.tui.guards import Question, RepeatGuard, number
 from tradeterm.tui.ink import PALETTES, Ink, palette, textual_theme
+from tradeterm.tui.lifecycle import Lifecycle
 from tradeterm.tui.options import ConsoleOptions
 from tradeterm.tui.panes.base import ListPane
 from tradeterm.tui.printable import ControlFilter, PlainFilter, printable
@@ -45,7 +43,7 @@ _UNFOCUSED = 2.0
 _SPEED_MEMORY = 2.0
 
 
-class Console(App[int]):
+class Console(Lifecycle):
     """The screen of one engine session; what each key does is in app.py."""
 
     CSS_PATH = Path(__file__).with_name("app.tcss")
@@ -60,7 +58,6 @@ class Console(App[int]):
         options: ConsoleOptions | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.session = session
         self.options = options or ConsoleOptions()
         self._options_given = options is not None
         self.clock = clock
@@ -81,39 +78,18 @@ class Console(App[int]):
         self._event_seq: int | None = None
         self._said = 0.0
         self._poller: Timer | None = None
-        self._leaving: asyncio.Task[None] | None = None
-        self._departure: Departure | None = None
-        """None in tests, where the process belongs to the test runner."""
-        self._screen_loop: asyncio.AbstractEventLoop | None = None
-        self._engine_started = False
-        self._engine_stopped = False
+        self._card_came = -self.options.arm_delay
+        """When a card last appeared that had not been there before."""
         self._last_line: list[LineFilter] = [ControlFilter()]
-        super().__init__()
+        super().__init__(session)
         for colours in PALETTES:
             self.register_theme(textual_theme(colours))
         self.theme = self.ink.palette.name
 
-    # -- start and stop ------------------------------------------------------------------------
-
-    def run(self, **kwargs: Any) -> int:
-        """Run until the operator or a signal ends it; the exit code. The engine is stopped."""
-        self._departure = Departure(self._told_to_leave, self.session.stop)
-        try:
-            super().run(**kwargs)
-        finally:
-            if self._engine_started and not self._engine_stopped:
-                log.error("the console ended without its engine; stopping the engine")
-                self._engine_stopped = self.session.stop(self.options.stop_deadline)
-        return self.return_code or 0
+    # -- start ---------------------------------------------------------------------------------
 
     def compose(self) -> ComposeResult:
         yield self.deck
-
-    def on_load(self) -> None:
-        """Before the terminal is switched to full screen: from then on a signal must undo that."""
-        self._screen_loop = asyncio.get_running_loop()
-        if self._departure is not None:
-            self._departure.watch()
 
     def on_mount(self) -> None:
         self.deck.positions.focus()
@@ -127,49 +103,6 @@ class Console(App[int]):
         self._engine_started = True
         self.session.start()
         self._poller = self.set_interval(self.options.poll, self.poll)
-
-    def _told_to_leave(self, code: int) -> None:
-        """From the departure's thread; a loop that is stuck or closed never gets to it."""
-        if self._screen_loop is not None:
-            with suppress(RuntimeError):
-                self._screen_loop.call_soon_threadsafe(self._leave_or_exit, code)
-
-    def _leave_or_exit(self, code: int) -> None:
-        if self._engine_started:
-            self.leave(code)
-        else:
-            self.exit(return_code=code)
-
-    def leave(self, code: int) -> None:
-        """Stop the engine, restore the terminal, end with ``code``."""
-        if self._leaving is None:
-            self._depart(code, self.options.stop_deadline)
-            self.say("stopping the engine …")
-            self._leaving = asyncio.get_running_loop().create_task(self._wind_down(code))
-
-    def _depart(self, code: int, patience: float) -> None:
-        if self._departure is not None:
-            self._departure.begin(code, patience)
-
-    async def _wind_down(self, code: int) -> None:
-        stopped = await asyncio.to_thread(self.session.stop, self.options.stop_deadline)
-        self._engine_stopped = True
-        if not stopped:
-            log.error("the engine did not stop within %s s", self.options.stop_deadline)
-        self.exit(return_code=code if stopped else code or 1)
-
-    def _fatal_error(self) -> None:
-        """The screen died: the traceback goes to the log, one line to the restored terminal."""
-        self._depart(1, self.options.stop_deadline)
-        error = self._exception
-        log.critical("the console died", exc_info=error)
-        name = type(error).__name__ if error else "unknown error"
-        self.panic(
-            Text(
-                f"tradeterm: the console died ({name}); the traceback is in the log file. "
-                "Positions and orders are kept: start tradeterm again to continue."
-            )
-        )
 
     # -- the picture ---------------------------------------------------------------------------
 
@@ -214,8 +147,10 @@ class Console(App[int]):
     def _announce(self, view: ConsoleView) -> None:
         """Results of commands and alarms go to the notice line; a new card rings when unseen."""
         pending = frozenset(card.id for card in view.cards if card.state == "pending")
-        if pending - self._known_cards and not self.app_focus and self.options.bell:
-            self.bell()
+        if pending - self._known_cards:
+            self._card_came = self.clock()
+            if not self.app_focus and self.options.bell:
+                self.bell()
         self._known_cards = pending
         for event in self._news(view):
             severity = "error" if event.severity == "critical" else event.severity
@@ -261,6 +196,10 @@ class Console(App[int]):
     def guarded(self, name: str) -> bool:
         """Whether this is the same key held down."""
         return self._guard.repeated(name, self.clock())
+
+    def cards_readable(self, now: float) -> bool:
+        """Whether every waiting card has been on screen long enough to be meant."""
+        return now - self._card_came >= self.options.arm_delay
 
     def card_readable(self, now: float) -> bool:
         """Whether the selected card has been on screen long enough to be meant."""

@@ -40,15 +40,14 @@ def open_advisor(settings: LlmSettings, db: Path, *, begin: bool) -> ModelAdviso
 
     Raises CassetteError.
     """
-    with Reader(db) as reader:
-        first, _ = reader.span()
-        answers = [(row.seq, _answer(row.body)) for row in reader.all_answers()]
     gate: Gate
     if settings.provider == "cassette":
-        mine = [] if begin else [answer.question_id for seq, answer in answers if seq >= first]
-        return ModelAdvisor(settings, CassetteGate(Path(settings.cassette), mine))
+        with Reader(db) as reader:
+            answered = [] if begin else reader.answered()
+        return ModelAdvisor(settings, CassetteGate(Path(settings.cassette), answered))
     day = time.strftime("%Y-%m-%d", time.gmtime())
-    spent = _spent([answer for _, answer in answers if answer.day == day])
+    with Reader(db) as reader:
+        spent = _spent([_answer(row.body) for row in reader.answers_of_day(day)])
     gate = OpenGate(LitellmModels(ENV_FILE), Budget(settings, day, spent))
     if settings.cassette:
         gate = RecordingGate(gate, Path(settings.cassette), begin=begin)

@@ -142,10 +142,11 @@ class Invariants:
         """It is opened once, then noted while it is followed, and closed once."""
         del body
         opens = row.kind == "ghost_opened"
-        followed = self._ghosts.get(row.id)
+        name = row.id if opens else row.parent
+        followed = self._ghosts.get(name)
         if followed is not (None if opens else True):
-            self._report(f"ghost {row.id} (row {row.seq})", f"{row.kind} out of its order")
-        self._ghosts[row.id] = row.kind != "ghost_closed"
+            self._report(f"ghost {name} (row {row.seq})", f"{row.kind} out of its order")
+        self._ghosts[name] = row.kind != "ghost_closed"
 
     def finish(self) -> None:
         """The run's end (so far): slices hold whole inputs, so everything must add up here."""

@@ -330,9 +330,15 @@ class Reader:
         found = self._rows(f"WHERE {' AND '.join(where)} ORDER BY seq DESC LIMIT ?", *values, limit)
         return found[::-1]
 
-    def all_answers(self) -> list[StoredRow]:
-        """Answers of models and arbiters, of every run in the file, oldest first."""
-        return self._rows("WHERE kind IN ('answer', 'agent_answer') ORDER BY seq")
+    def answers_of_day(self, day: str) -> list[StoredRow]:
+        """Answers for which models were asked on this UTC day, of every run in the file."""
+        return self._rows(f"WHERE {_ANSWERS} AND json_extract(body, '$.day') = ?", day)
+
+    def answered(self) -> list[str]:
+        """Ids of the questions of this run that have an answer."""
+        first, _ = self.span()
+        found = self._query(f"SELECT parent FROM journal WHERE {_ANSWERS} AND seq >= ?", first)  # noqa: S608
+        return [parent for (parent,) in found]
 
     def rows_after(self, seq: int, until: int | None = None) -> Iterator[StoredRow]:
         """Rows ``seq`` + 1 … ``until`` (default: the end of the run), page by page."""

@@ -102,12 +102,9 @@ def _watching(status: StatusView) -> Line:
 
 
 def _market(status: StatusView, roomy: bool) -> Line:
-    pace: Line = (
-        (f"{status.mode} ", "text+bold"),
-        _connection(status)
-        if status.mode == "LIVE"
-        else (figures.speed(status.speed), _speed_role(status)),
-    )
+    live = status.mode == "LIVE"
+    text, role = _connection(status) if live else (figures.speed(status.speed), _speed_role(status))
+    pace: Line = ((status.mode, "text+bold"), (f" {text}" if text else "", role))
     if status.data_age is None:
         return (*pace, (" no data yet" if roomy else " –", "quiet"))
     stale = "warn+bold" if status.data_age > 5 and status.speed > 0 else "quiet"

@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from time import monotonic
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 
@@ -50,6 +50,11 @@ class History(Protocol):
         ...
 
 
+class _Bar(NamedTuple):
+    begun: int
+    candle: Candle
+
+
 class Backfill(msgspec.Struct, frozen=True):
     """The market of a gap in time order, or why there is none."""
 
@@ -65,7 +70,7 @@ async def fetch_gap(
     Bars are asked for first; what is left of ``seconds`` is for trades, the same for each symbol.
     """
     began = monotonic()
-    bars: dict[str, Sequence[Candle]] = {}
+    bars: dict[str, Sequence[_Bar]] = {}
     lost: list[str] = []
     for symbol in symbols:
         try:
@@ -84,8 +89,8 @@ async def fetch_gap(
     return Backfill(tuple(found), "; ".join(lost))
 
 
-async def _bars(exchange: History, symbol: str, since: int, until: int) -> list[Candle]:
-    """Bars that closed inside the gap, stamped with their close; the finest that span it."""
+async def _bars(exchange: History, symbol: str, since: int, until: int) -> list[_Bar]:
+    """Bars of the gap, the finest that span it, each stamped with its close or the gap's end."""
     fits = (each for each in TIMEFRAMES if until - since <= each * SECOND * MOST_BARS)
     timeframe = next(fits, None)
     if timeframe is None:
@@ -95,14 +100,15 @@ async def _bars(exchange: History, symbol: str, since: int, until: int) -> list[
     rows = await exchange.fetch_ohlcv(
         symbol, timeframe_text(timeframe), first // MILLISECOND, MOST_BARS + 2
     )
-    bars = {
-        closed: Candle(closed, symbol, timeframe, *map(float, row[1:6]))
-        for row in rows
-        if since < (closed := int(row[0]) * MILLISECOND + span) <= until
-    }
+    bars: dict[int, _Bar] = {}
+    for row in rows:
+        begun = int(row[0]) * MILLISECOND
+        if begun < until and begun + span > since:
+            closed = min(begun + span, until)
+            bars[begun] = _Bar(begun, Candle(closed, symbol, timeframe, *map(float, row[1:6])))
     if not bars and until - since >= 2 * span:
         raise ValueError(f"no {timeframe_text(timeframe)} bars of the gap are to be had")
-    return [bars[ts] for ts in sorted(bars)]
+    return [bars[begun] for begun in sorted(bars)]
 
 
 async def _trades(
@@ -129,7 +135,7 @@ async def _pages(
         for row in page:
             ts = int(row["timestamp"]) * MILLISECOND
             latest = max(latest, int(row["timestamp"]))
-            if since < ts <= until:
+            if since < ts:
                 trade = Trade(
                     ts, symbol, float(row["price"]), float(row["amount"]), str(row["side"]),
                     str(row.get("id") or ""),
@@ -141,15 +147,15 @@ async def _pages(
 
 
 def _merged(
-    bars: Sequence[Candle], trades: Sequence[Trade], since: int, until: int
+    bars: Sequence[_Bar], trades: Sequence[Trade], since: int, until: int
 ) -> list[Trade | Candle]:
-    """Trades where they add up to their bar, the bar where they do not; the open end as it is."""
+    """Trades where they add up to their bar, the bar where they do not."""
     events: list[Trade | Candle] = []
     taken = 0
-    for bar in bars:
-        begun = bar.ts - bar.timeframe * SECOND
+    for begun, bar in bars:
         inside: list[Trade] = []
-        while taken < len(trades) and trades[taken].ts < bar.ts:
+        # The open bar was asked for later than ``until``, and the trades later still.
+        while taken < len(trades) and (trades[taken].ts < bar.ts or bar.ts == until):
             if trades[taken].ts >= begun:
                 inside.append(trades[taken])
             taken += 1
@@ -159,8 +165,8 @@ def _merged(
             events += inside
         elif bar.volume > 0:
             events.append(bar)
-    events += [trade for trade in trades[taken:] if trade.ts <= until]
-    return events
+    events += trades[taken:]
+    return [event for event in events if event.ts <= until]
 
 
 def _whole(trades: Sequence[Trade], volume: float) -> bool:

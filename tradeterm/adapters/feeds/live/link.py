@@ -214,6 +214,8 @@ class Link:
     async def _recall(self) -> None:
         """Candles from before the first event, so that indicators are ready at once."""
         await self._sink.began.wait()
+        if self._filling is not None:  # what was missed matters more, and requests are rationed
+            await asyncio.wait({self._filling})
         for symbol in self._symbols:
             try:
                 past = await asyncio.wait_for(
