@@ -28,6 +28,7 @@ from tradeterm.replaying import replaying_commands
 from tradeterm.reporting import reporting_commands
 from tradeterm.scoring import scoring_commands
 from tradeterm.showing import open_console, showing_commands
+from tradeterm.tracing import tracing_commands
 from tradeterm.vetting import vetting_commands
 
 if TYPE_CHECKING:
@@ -160,6 +161,7 @@ for _command in (
     *reporting_commands(),
     *scoring_commands(),
     *showing_commands(),
+    *tracing_commands(),
     *vetting_commands(),
 ):
     cli.add_command(_command)

@@ -88,7 +88,7 @@ class Driver:
         self._tape = feed if isinstance(feed, RecordingFeed) else None
         self._wake = asyncio.Event()
         live = isinstance(feed, LiveRecording)
-        self._disk = Persistence(store, self._tape, self._show_fault, complain, live=live)
+        self._disk = Persistence(store, self._tape, self._show_fault, complain, engine, live=live)
         self.advisor = advisor
         self._pacer = pacer
         self.inflow = self._inflow(engine, feed, until)
@@ -201,8 +201,10 @@ class Driver:
         self._take_commands()  # what was ordered before the end is carried out, and answered
         await self._carry_out_effects()
         await self._background.stop()
-        await self.flush(snapshot=True)
-        self._disk.close()
+        try:
+            await self.flush(snapshot=True)
+        finally:
+            self._disk.close()
 
     def _look_for_halt_file(self, now: float) -> None:
         if now < self._halt_file_due:
@@ -235,8 +237,10 @@ class Driver:
             elif self._stopping:
                 return  # nothing that costs money leaves now; the question is in the snapshot
             elif not self.inflow.waits:
-                await self.flush()
-                self._background.ask(self.engine.send_out())
+                if await self.flush():
+                    self._background.ask(self.engine.send_out())
+                else:  # nothing leaves before it is journaled, and nobody waits for the disk
+                    self.engine.answer(await self.advisor.interrupted(question, 0))
             else:
                 await self.flush()  # journal before effect
                 began = perf_counter()
@@ -280,6 +284,7 @@ class Driver:
         """While the disk is at work, go on with the slice: one commit then carries more rows."""
         return (
             bool(self._outstanding)
+            and not self._disk.ahead
             and not self._is_done(self._outstanding[0])
             and not self._results
             and not self.engine.slice_full
@@ -294,7 +299,7 @@ class Driver:
         view = self._build_view(now)
         results, self._results = self._results, []
         if self._disk.ahead:
-            self._disk.keep_exits(self.engine, rows)
+            self._disk.keep_exits(rows)
             self._show_unwritten(view, results)
             view, results = None, []
         if rows or (self._tape is not None and self._tape.due(now)):
@@ -310,7 +315,8 @@ class Driver:
             or self._is_done(self._outstanding[0])
             or self._disk.holds  # the market is held until everything is on disk
         ):
-            await self._acknowledge()
+            if not await self._acknowledge():
+                break
 
     def _news(self) -> Sequence[EventView]:
         """Events since the last slice; nobody puts them into words when nobody is told."""
@@ -337,9 +343,12 @@ class Driver:
     def _is_done(pending: _Pending) -> bool:
         return pending.write is None or pending.write.done()
 
-    async def _acknowledge(self) -> None:
+    async def _acknowledge(self) -> bool:
+        """Wait for the oldest slice; False when a live market must not wait any longer."""
         pending = self._outstanding[0]
         if pending.write is not None:
+            if not await self._disk.wait_for(pending.write):
+                return False
             await pending.write
         self._outstanding.popleft()
         if pending.view is not None:
@@ -349,9 +358,13 @@ class Driver:
         for future, result in pending.results:
             if not future.done():
                 future.set_result(result)
+        return True
 
-    async def flush(self, *, snapshot: bool = False) -> None:
-        """Wait until everything is durable; with ``snapshot`` also write one."""
+    async def flush(self, *, snapshot: bool = False) -> bool:
+        """Wait until everything is durable; with ``snapshot`` also write one.
+
+        False where a live market runs ahead of its journal.
+        """
         rows = self.engine.take_rows()
         results, self._results = self._results, []
         view = self._build_view(perf_counter(), force=True)
@@ -360,11 +373,15 @@ class Driver:
             write = self._write(rows, snapshot)
         self._outstanding.append(_Pending(write, view, results, perf_counter(), self._news()))
         while self._outstanding:
-            await self._acknowledge()
+            if not await self._acknowledge():
+                return False
+        return True
 
     def _write(self, rows: list[Row], snapshot: bool) -> asyncio.Task[None]:
         piece, position = self._slice(rows, snapshot), self.engine.market_inputs
-        return asyncio.create_task(self._disk.append(piece, position))
+        write = asyncio.create_task(self._disk.append(piece, position))
+        write.add_done_callback(_heard)
+        return write
 
     def _slice(self, rows: list[Row], snapshot: bool) -> Slice:
         if not snapshot:
@@ -416,3 +433,9 @@ class Driver:
 
 def _no_clock() -> None:
     """Nothing that an exchange's clock could be compared with."""
+
+
+def _heard(write: asyncio.Task[None]) -> None:
+    """The oldest slice's failure ends the run and is told; those behind it fail for the same."""
+    if not write.cancelled():
+        write.exception()

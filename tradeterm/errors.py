@@ -90,6 +90,10 @@ class InvalidOrder(TradetermError):
     """An order breaks its instrument's rules or its own state graph."""
 
 
+class IllegalStage(TradetermError):
+    """A proposal went from one stage to another that may not follow it."""
+
+
 class LedgerError(TradetermError):
     """Postings do not sum to zero per asset, or a balance would be overdrawn."""
 

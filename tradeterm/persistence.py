@@ -12,6 +12,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from time import perf_counter
+from typing import Any
 
 import msgspec
 
@@ -49,14 +50,16 @@ class Persistence:
         tape: RecordingFeed | None,
         show: Callable[[str], None],
         complain: Callable[[str], None] | None,
+        engine: Engine,
         *,
-        live: bool = False,
+        live: bool,
     ) -> None:
         self.fault = ""
         self._store = store
         self._tape = tape
         self._show = show
         self._complain = complain
+        self._engine = engine
         self._live = live
         self._emergency = EmergencyFile(store.paths)
         self._kept = 0
@@ -64,9 +67,15 @@ class Persistence:
         self._handed = self._done = 0
         """Slices handed over, and on disk."""
         self._given_up = asyncio.Event()
+        self._lost: StoreUnwritable | None = None
+        """Why a slice was given up: nothing may follow it."""
+        self._failing = asyncio.Event()
+        """Set with ``fault``."""
         self._turn = asyncio.Lock()
         self._since: deque[float] = deque()
         """When each slice that is not on disk was handed over."""
+        self._pieces: deque[Slice] = deque()
+        """Those slices."""
         self._waiting = 0
         """Their rows."""
         if live:
@@ -88,6 +97,17 @@ class Persistence:
         """How long the oldest slice has been waiting (s), and why it cannot be written, if so."""
         return (perf_counter() - self._since[0] if self._since else 0.0), self.fault
 
+    async def wait_for(self, write: asyncio.Task[None]) -> bool:
+        """Until a write is done; False as soon as a live market has to go on without it."""
+        while not write.done() and (self._given_up.is_set() or not self.ahead):
+            failing = asyncio.ensure_future(self._failing.wait())
+            ends: set[asyncio.Future[Any]] = {write, failing}
+            if self._given_up.is_set() or self.fault:
+                ends = {write}
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            failing.cancel()
+        return write.done()
+
     def give_up(self) -> None:
         """Try no longer than once: nothing of what is lost was confirmed or shown."""
         self._given_up.set()
@@ -101,16 +121,20 @@ class Persistence:
         """
         self._handed += 1
         self._since.append(perf_counter())
+        self._pieces.append(piece)
         self._waiting += len(piece.rows)
         try:
             async with self._turn:
                 await self._write(piece, position)
         finally:
             self._since.popleft()
+            self._pieces.popleft()
             self._waiting -= len(piece.rows)
 
     async def _write(self, piece: Slice, position: int) -> None:
         while True:
+            if self._lost is not None:
+                raise StoreUnwritable(f"after a slice that was given up: {self._lost}")
             try:
                 if self._tape is not None:
                     await self._tape.secure(position)
@@ -119,6 +143,7 @@ class Persistence:
             except StoreUnwritable as error:
                 self._held(error)
                 if self._given_up.is_set():
+                    self._lost = error
                     raise
                 await self._pause()
             else:
@@ -137,7 +162,10 @@ class Persistence:
             log.error("journal cannot be written: %s", error)
             if self._complain is not None:
                 self._complain(f"journal cannot be written, {means}: {error}")
+            if self._live:  # what was handed over and thought to be as good as written
+                self._keep([row for piece in self._pieces for row in piece.rows], self._handed)
         self.fault = f"JOURNAL CANNOT BE WRITTEN, {means}: {error}"
+        self._failing.set()
         self._show(self.fault)
 
     def _written(self) -> None:
@@ -149,23 +177,28 @@ class Persistence:
         behind = perf_counter() - self._since[1] if len(self._since) > 1 else 0.0
         if self.fault and behind < RETRY_SECONDS:
             self.fault = ""
+            self._failing.clear()
             log.warning("journal can be written again")
             if self._complain is not None:
                 self._complain("journal can be written again, the market goes on")
 
     # -- what cannot wait ----------------------------------------------------------------------
 
-    def keep_exits(self, engine: Engine, rows: Sequence[Row]) -> None:
-        """Make the exits among ``rows``, which are appended next, durable beside the store.
+    def keep_exits(self, rows: Sequence[Row]) -> None:
+        """Make the exits among ``rows``, which are handed over next, durable beside the store.
 
         A disk that takes not even that leaves the fault on the screen; the exit itself stands.
         """
-        exits = [found for row in rows if (found := _exit(engine, row)) is not None]
+        self._keep(rows, self._handed + 1)
+
+    def _keep(self, rows: Sequence[Row], last: int) -> None:
+        """``last``: the number of the slice that holds the newest of ``rows``."""
+        exits = [found for row in rows if (found := _exit(self._engine, row)) is not None]
         if not exits:
             return
         try:
             self._emergency.keep(exits)
-            self._kept = self._handed + 1
+            self._kept = last
         except StoreUnwritable as error:
             log.error("exits cannot be kept: %s", error)
             self.fault = f"JOURNAL CANNOT BE WRITTEN, nor emergency.jsonl: {error}"

@@ -18,6 +18,7 @@ from tests.wired.stage import play, request
 from tradeterm.adapters.history.catalogue import LIST, Catalogue, Shelf, stored_candles
 from tradeterm.adapters.history.inspecting import inspect
 from tradeterm.adapters.history.series import Series
+from tradeterm.adapters.store.paths import replace_file
 from tradeterm.errors import DataError, StoreLocked, UsageError
 from tradeterm.gathering import data
 from tradeterm.model.market import Candle
@@ -99,8 +100,10 @@ def test_the_same_bars_in_every_layout(tmp_path: Path, layout: str) -> None:
 
 
 def test_krakens_trades_become_minutes(tmp_path: Path) -> None:
-    """By hand: two prints in the first minute, none in the second, one in the third; the fourth,
-    with which the file ends, may go on."""
+    """By hand: two prints in the first minute, none in the second, one in the third.
+
+    The fourth, with which the file ends, may go on.
+    """
     file = tmp_path / "XBTUSD.csv"
     lines = [(0.1, 30_306.1, 0.1), (30, 30_305.7, 0.2), (120.5, 30_306, 0.3), (181, 30_300, 2)]
     file.write_text("".join(f"{JUNE + at},{price},{size}\n" for at, price, size in lines))
@@ -274,16 +277,14 @@ def test_a_crash_while_storing_leaves_the_last_list(
 ) -> None:
     """The month is written, the list is not: what is listed is there, and storing again heals it."""
     shelf_in(tmp_path, [bar(n) for n in range(5)])
-    from tradeterm.adapters.history import catalogue as module
-
-    real = module.replace_file
+    real = replace_file
 
     def dies(path: Path, content: bytes) -> None:
         if path.name == LIST:
             raise OSError(28, "No space left on device")
         real(path, content)
 
-    monkeypatch.setattr(module, "replace_file", dies)
+    monkeypatch.setattr("tradeterm.adapters.history.catalogue.replace_file", dies)
     with pytest.raises(Exception, match="No space left"):
         shelf_in(tmp_path, [bar(n) for n in range(3, 9)])
     monkeypatch.undo()

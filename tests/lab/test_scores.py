@@ -17,7 +17,7 @@ from tradeterm.lab.gates import Calls, approval
 from tradeterm.lab.measures import ENOUGH, calibration, rate, reliability, wilson
 from tradeterm.lab.opinions import Opinion, Prices, judged, scores, votes
 from tradeterm.lab.outcomes import Outcome
-from tradeterm.model.timing import HOUR, MINUTE, SECOND
+from tradeterm.model.timing import MINUTE, SECOND
 
 D = Decimal
 BTC = "BTC/USDT"
@@ -123,7 +123,7 @@ def test_every_member_of_a_panel_is_scored_the_late_ones_apart() -> None:
 
 def outcome(pnl: str | None, *, offered: str | None = "1", **changes: Any) -> Outcome:
     ghost = {"asked": "2", "offered": offered, "side": "long", **changes}
-    end = {"reason": "stop", "pnl": pnl, "notional": "1000", "opened": 0, "closed": HOUR}
+    end = {"reason": "stop", "pnl": pnl, "notional": "1000", "marks": []}
     return Outcome(ghost, end=None if pnl is None else end)
 
 

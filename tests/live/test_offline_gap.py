@@ -6,8 +6,6 @@ import time
 from decimal import Decimal
 from pathlib import Path
 
-import pytest
-
 from tests.exchanges.kraken import KrakenServer
 from tests.live.session import ALONE, Session, session
 from tests.wired.stage import BTC, Record
@@ -62,7 +60,7 @@ async def test_a_stop_hit_while_the_program_was_away_filled_then_and_is_told(
             away = standing_facts(engine, "run")["away"]
             assert away["fills"] == 1
             assert any(position in line and "closed by stop" in line for line in away["lines"])
-            assert live.views[-1].positions == ()
+            await live.until(lambda: live.views[-1].positions == ())
     record = Record(db, {}).sound()
     (closed,) = record.positions()
     assert closed["exit_reason"] == "stop"
@@ -96,10 +94,6 @@ async def test_a_gap_the_exchange_cannot_tell_of_leaves_orders_unknown_then_aske
         server.past["XBTUSDT"] = []
         async with session(server, db, *ALONE, symbols=SYMBOLS) as live:
             await a_long(live)
-        async with session(
-            server, db, *ALONE, "execution.reconcile.every=60", symbols=SYMBOLS
-        ) as live:
-            del live
         server.replies["OHLC"] = _refused
         async with session(server, db, *ALONE, symbols=SYMBOLS) as live:
             await live.until(lambda: live.said("E-GAP-UNKNOWN"))
@@ -115,13 +109,3 @@ async def _refused(_: object) -> object:
     from aiohttp import web
 
     return web.json_response({"error": ["EGeneral:Internal error"]})
-
-
-@pytest.mark.long
-async def test_hours_away_come_back_as_bars(tmp_path: Path) -> None:
-    db = tmp_path / "run.db"
-    with KrakenServer() as server:
-        async with session(server, db, *ALONE, symbols=SYMBOLS) as live:
-            await a_long(live)
-        async with session(server, db, *ALONE, symbols=SYMBOLS) as live:
-            await live.until(lambda: live.said("E-GAP away"))

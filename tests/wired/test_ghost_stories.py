@@ -110,8 +110,8 @@ async def test_outcomes_are_noted_at_their_hours_until_it_leaves(stage: Stage) -
     refused(stage, until=90)
     stage.tape.hold(90 * 60, 120 * 60, 59_000.0)
     record = await stage.play(EVERY)
-    marks = [row.data for row in record.rows("ghost_marked")]
-    opened = ghost(record)["ghost_closed"]["opened"]
+    end = ghost(record)["ghost_closed"]
+    marks, opened = end["marks"], end["opened"]
     assert [(mark["hours"], mark["ts"]) for mark in marks] == [(1, opened + HOUR)]
     assert D(marks[0]["pnl"]) == D("-1.00655483") - IN - D("7.99643150")
 

@@ -12,6 +12,7 @@ import pytest
 
 from tests.adapters.model_clerk import clerk, everywhere, facts_of, role_of
 from tests.adapters.model_server import ModelServer, hang, http
+from tests.adapters.test_llm_faults import UNUSABLE
 from tests.wired.stage import Record, play, request
 from tradeterm.desk import Desk
 from tradeterm.errors import CassetteError
@@ -112,6 +113,38 @@ async def test_a_cassette_of_other_settings_is_refused_by_name(tmp_path: Path) -
     other = "llm.roles.regime_detection.temperature=1"
     with pytest.raises(CassetteError, match=r"is another call: temperature 0 there, 1 asked"):
         await run(tmp_path, *asked, other, "llm.provider=cassette", name="again", until="30s")
+
+
+async def test_whatever_a_provider_does_to_every_role_the_run_goes_on(tmp_path: Path) -> None:
+    """All faults of the book in turn, over and over: rules speak where no answer is valid."""
+    acts = [act for act, *_ in UNUSABLE.values()]
+
+    async def any_of(writer: asyncio.StreamWriter) -> None:
+        acts.append(acts.pop(0))
+        await acts[-1](writer)
+
+    with ModelServer.running(any_of) as server:
+        record = await run(
+            tmp_path, *everywhere(server), *(f"llm.roles.{role}.deadline=0.5" for role in ROLES),
+            "orchestration.degradation.failures=[100, 200, 300]", until="9m50s",
+        )  # fmt: skip
+    agents, llm = record.summary["agents"], record.summary["llm"]
+    assert llm["calls"] == len(server.asked) > 20
+    assert all(agents[name]["llm"] == 0 and agents[name]["errors"] == 0 for name in AgentName)
+    answers = record.bodies("agent_answer")
+    heard = [answer for answer in answers if answer["votes"]]
+    assert sum(agents[name]["invalid"] for name in AgentName) == len(heard) > 15
+    # After "429, again in 7 s" nobody is asked for a while.
+    assert {answer["unasked"] for answer in answers if not answer["votes"]} == {
+        "no model can be asked: every model is cooling down"
+    }
+    for answer in heard:
+        assert answer["latency"] <= 0.75e9  # the deadline and what issue 5 grants
+        for one in answer["votes"][0]["tries"]:
+            assert one["outcome"] != "valid"
+            assert one["said"] or one["outcome"] not in {"invalid", "cut"}
+    assert {body["by"] for body in record.bodies("agent_output")} == {"RULES"}
+    assert record.orders("entry")  # rules went on trading
 
 
 async def test_the_budget_of_one_role_leaves_the_others_theirs(tmp_path: Path) -> None:

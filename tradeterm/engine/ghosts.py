@@ -1,9 +1,9 @@
 """The counterfactual ledger: what every proposed entry would have come to, done or not done.
 
 A ghost is opened where a proposal ends and costs nothing until then. It is followed on closed bars
-by a timer, a few times an hour, and only while there are any: the outcome is the same however
-rarely one looks, because a look walks all bars since the last one. Nothing here touches the
-account, the venue or a later decision; the rows are for ``lab/scores.py`` and ``explain``.
+whenever prices are noted (``pricemarks.py``): the outcome is the same however rarely one looks,
+because a look walks all bars since the last one. Nothing here touches the account, the venue or a
+later decision; the rows are for ``lab/scores.py`` and ``explain``.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from tradeterm.model.ghosts import HORIZONS, Ghost, GhostEnd, GhostMark
 from tradeterm.model.money import exact
 from tradeterm.model.orders import OrderRequest, Position
 from tradeterm.model.proposals import Proposal, TradeIntent
-from tradeterm.model.timing import HOUR, MINUTE, SECOND
+from tradeterm.model.timing import HOUR, SECOND
 from tradeterm.model.vocabulary import (
     AccountBook,
     ExitReason,
@@ -38,9 +38,6 @@ from tradeterm.model.vocabulary import (
 )
 
 GHOST_TIMER: Final = "ghosts"
-#: How often bars are looked at: nanoseconds, and on a market of bars at least so many of them.
-LOOK: Final = 15 * MINUTE
-LOOK_BARS: Final = 48
 #: Followed at once; what comes on top is left out, and counted by whoever reads the rows.
 MOST: Final = 300
 UNFILLED: Final = "unfilled"
@@ -65,15 +62,13 @@ class Followed(msgspec.Struct):
     """Close of the last bar looked at."""
     rolls: int = NEVER
     """When it next pays for what it borrows."""
-    marks: int = 0
-    """Horizons noted."""
+    marks: tuple[GhostMark, ...] = ()
 
 
 class GhostsState(msgspec.Struct):
     """For a snapshot."""
 
     followed: list[Followed]
-    look: int
     prices: PriceMarksState
 
 
@@ -125,11 +120,9 @@ class Ghosts:
         }
         self._prices = PriceMarks(core)
         self._followed: dict[str, Followed] = {}
-        self._look = NEVER
-        """When bars are looked at next."""
         self.timers: dict[str, Callable[[], None]] = {
-            GHOST_TIMER: self.due,
-            PRICES_TIMER: self._prices.due,
+            GHOST_TIMER: self._arrive,
+            PRICES_TIMER: self._look,
         }
         """What runs when one of these falls due."""
 
@@ -156,7 +149,8 @@ class Ghosts:
         core.journal.write("ghost_opened", ghost.id, parent, ghost)
         if core.market.symbol(ghost.symbol).mode == BARS:
             self._enter(one)  # no price comes between two bars: it may as well arrive now
-        self._plan()
+        else:
+            self._plan()
 
     def _ghost(
         self, proposal: Proposal, wish: TradeIntent, end: ProposalEnd, parent: str,
@@ -191,37 +185,30 @@ class Ghosts:
 
     # -- time ------------------------------------------------------------------------------
 
-    def due(self) -> None:
-        """Enter whose order arrives, and look at the bars when it is time to."""
+    def _arrive(self) -> None:
+        """Enter whose order reaches the market."""
         now = self._core.now
         for one in list(self._followed.values()):
             if one.position is None and one.enters <= now:
                 self._enter(one)
-        if now >= self._look:
-            self._look = NEVER
-            for one in list(self._followed.values()):
-                if one.position is not None:
-                    self._follow(one, one.position)
         self._plan()
 
     def _plan(self) -> None:
-        """One timer: the next arrival or the next look."""
-        timers, followed = self._core.timers, self._followed
-        if not followed:
-            self._look = NEVER
-            timers.cancel(GHOST_TIMER)
-            return
-        if self._look == NEVER:
-            step = self._step()
-            self._look = (self._core.now // step + 1) * step
-        arrivals = [one.enters for one in followed.values() if one.position is None]
-        timers.set(GHOST_TIMER, min([self._look, *arrivals]))
+        """One timer, at the next arrival."""
+        arrivals = [one.enters for one in self._followed.values() if one.position is None]
+        if arrivals:
+            self._core.timers.set(GHOST_TIMER, min(arrivals))
 
-    def _step(self) -> int:
-        market = self._core.market
-        symbols = dict.fromkeys(one.ghost.symbol for one in self._followed.values())
-        bars = [m.base for m in map(market.symbol, symbols) if m.mode == BARS]
-        return max(LOOK, LOOK_BARS * max(bars, default=0) * SECOND)
+    def _look(self) -> None:
+        """Note the prices, and walk the bars since the last time."""
+        self._prices.due()
+        known: dict[tuple[str, int], _Bars] = {}
+        for one in list(self._followed.values()):
+            if one.position is not None:
+                key = (one.ghost.symbol, one.seen)
+                if key not in known:
+                    known[key] = _Bars(self._core.market.symbol(key[0]), one.seen)
+                self._follow(one, one.position, known[key])
 
     # -- entry -----------------------------------------------------------------------------
 
@@ -259,12 +246,10 @@ class Ghosts:
 
     # -- following -------------------------------------------------------------------------
 
-    def _follow(self, one: Followed, position: Position) -> None:
+    def _follow(self, one: Followed, position: Position, bars: _Bars) -> None:
         """Walk the bars since the last look: what falls due on the way, and the exit."""
-        ghost, now = one.ghost, self._core.now
-        hindsight = self._hindsights[ghost.symbol]
-        bars = _Bars(self._core.market.symbol(ghost.symbol), one.seen)
-        struck, until = None, now + 1
+        hindsight = self._hindsights[one.ghost.symbol]
+        struck, until = None, self._core.now + 1
         for index in bars.candidates(position):
             bar = bars.bar(int(index), one.blind)
             if (struck := hindsight.struck(position, bar)) is not None:
@@ -284,8 +269,8 @@ class Ghosts:
         limit = position.opened + one.ghost.limit * SECOND
         while True:
             horizon = NEVER
-            if one.marks < len(HORIZONS):
-                horizon = position.opened + HORIZONS[one.marks] * HOUR
+            if len(one.marks) < len(HORIZONS):
+                horizon = position.opened + HORIZONS[len(one.marks)] * HOUR
             due = min(one.rolls, horizon, limit)
             if due >= until:
                 return False
@@ -305,11 +290,8 @@ class Ghosts:
     def _mark(self, one: Followed, position: Position, price: Decimal, due: int) -> None:
         """Note what leaving now would bring."""
         left = self._left(one, position, price, ExitReason.TIME, due)
-        hours = HORIZONS[one.marks]
-        one.marks += 1
-        mark = GhostMark(hours, due, price, left.pnl, _notional(position))
-        journal = self._core.journal
-        journal.write("ghost_marked", journal.new_id("gmark"), one.ghost.id, mark)
+        hours = HORIZONS[len(one.marks)]
+        one.marks += (GhostMark(hours, due, price, left.pnl),)
 
     def _leave(
         self, one: Followed, position: Position, price: Decimal, reason: ExitReason, ts: int
@@ -317,7 +299,7 @@ class Ghosts:
         left = self._left(one, position, price, reason, ts)
         self._end(one, GhostEnd(
             reason.value, position.opened, ts, position.size, position.entry, price, left.pnl,
-            left.fees + left.carry, _notional(position),
+            left.fees + left.carry, _notional(position), one.marks,
         ))  # fmt: skip
 
     def _left(
@@ -343,11 +325,10 @@ class Ghosts:
     def dump(self) -> GhostsState:
         followed: Sequence[Followed] = list(self._followed.values())
         copies = [msgspec.structs.replace(one) for one in followed]
-        return GhostsState(copies, self._look, self._prices.dump())
+        return GhostsState(copies, self._prices.dump())
 
     def load(self, state: GhostsState) -> None:
         self._followed = {one.ghost.id: msgspec.structs.replace(one) for one in state.followed}
-        self._look = state.look
         self._prices.load(state.prices)
 
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final
+from typing import Final, NamedTuple
 
 from tradeterm.engine.books import Books
 from tradeterm.engine.breaking import Breaking
@@ -29,13 +29,17 @@ from tradeterm.engine.reconciliation import RECONCILE_TIMER, Reconciliation
 from tradeterm.engine.timers import NEVER
 from tradeterm.engine.trading import Trading
 from tradeterm.market.bars import Bars
-from tradeterm.model.money import exact
+from tradeterm.model.money import ZERO, exact
 from tradeterm.model.timing import HOUR, SECOND
 
 #: Shorter stretches are not worth the look.
 LEAST: Final = 2
 #: Beyond this part of the last price the quiet ends: breakers are judged by the band's ends.
 MOST_MOVE: Final = 0.05
+#: The same where a breaker is not that far away.
+LITTLE_MOVE: Final = 0.01
+#: A known band is used as long as the price is this part of itself away from its ends.
+NEAR: Final = 0.02
 #: A timer that moved: when it ran last, its name, when it is due next.
 Moved = tuple[int, str, int]
 
@@ -68,6 +72,21 @@ class Prospect:
         return stop
 
 
+class Band(NamedTuple):
+    """What everything is worth, at the least and at the most, while the price stays in a band."""
+
+    floor: float = 0.0
+    ceiling: float = 0.0
+    least: Decimal = ZERO
+    most: Decimal = ZERO
+    entries: int = -1
+    """Of the ledger: it says so until something is booked."""
+
+    def holds(self, price: float) -> bool:
+        """Whether a price is well inside."""
+        return self.floor * (1 + NEAR) < price < self.ceiling * (1 - NEAR)
+
+
 class Outlook:
     """Says how far the quiet reaches, and moves time, timers and marks along."""
 
@@ -83,6 +102,7 @@ class Outlook:
         self._m = core.market.symbol(core.market.symbols[0])
         self._asked_at = -1
         """The revision of the books at which the venue last agreed."""
+        self._wide = Band()
 
     @property
     def span(self) -> int:
@@ -145,11 +165,22 @@ class Outlook:
 
     def _bears(self, prospect: Prospect) -> bool:
         """Whether no price of the band brings the equity near a breaker."""
-        m = self._m
-        prospect.floor = max(prospect.floor, m.price * (1 - MOST_MOVE))
-        prospect.ceiling = min(prospect.ceiling, m.price * (1 + MOST_MOVE))
-        worth = self._worth([exact(prospect.floor), exact(prospect.ceiling)])
-        return self._breaking.quiet_between(min(worth), max(worth))
+        wide, price, entries = self._wide, self._m.price, self._books.portfolio.ledger.entries
+        if wide.entries != entries or not wide.holds(price):
+            floor, ceiling = price * (1 - MOST_MOVE), price * (1 + MOST_MOVE)
+            wide = self._wide = Band(floor, ceiling, *self._between(floor, ceiling), entries)
+        if self._breaking.quiet_between(wide.least, wide.most):
+            prospect.floor = max(prospect.floor, wide.floor)
+            prospect.ceiling = min(prospect.ceiling, wide.ceiling)
+            return True
+        prospect.floor = max(prospect.floor, price * (1 - LITTLE_MOVE))
+        prospect.ceiling = min(prospect.ceiling, price * (1 + LITTLE_MOVE))
+        return self._breaking.quiet_between(*self._between(prospect.floor, prospect.ceiling))
+
+    def _between(self, floor: float, ceiling: float) -> tuple[Decimal, Decimal]:
+        """The lowest and the highest equity at prices between the two."""
+        worth = self._worth([exact(floor), exact(ceiling)])
+        return min(worth), max(worth)
 
     def _worth(self, prices: Sequence[Decimal]) -> list[Decimal]:
         portfolio = self._books.portfolio

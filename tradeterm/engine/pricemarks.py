@@ -1,7 +1,8 @@
 """Prices at regular moments, journaled: what opinions and plain holding are measured by afterwards.
 
-A row holds the closes of every symbol at quarters of an hour: one while prices stream, as many as
-half the window holds (a day's at most) on a market of bars, where they are read off afterwards.
+While prices stream a row holds the closes of a quarter of an hour. On a market of bars it holds as
+many hours as half the window does (a day's at most), read off afterwards: each row interrupts the
+run of quiet bars (``quiet.py``) that makes a replay fast.
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ import numpy as np
 from tradeterm.engine.core import Core
 from tradeterm.market.symbol import BARS, SymbolMarket
 from tradeterm.model.ghosts import PriceMarks as Row
-from tradeterm.model.timing import DAY, MINUTE, SECOND
+from tradeterm.model.timing import DAY, HOUR, MINUTE, SECOND
 
 PRICES_TIMER: Final = "prices"
 STEP: Final = 15 * MINUTE
+#: On a market of bars prices are so many bars apart, but no more than an hour (or a bar).
+STEP_BARS: Final = 12
 #: The longest a row may wait.
 ROW: Final = DAY
 
@@ -46,7 +49,7 @@ class PriceMarks:
         core = self._core
         symbols = {name: core.market.symbol(name) for name in core.market.symbols}
         bars = [m.base * SECOND for m in symbols.values() if m.mode == BARS]
-        step = max([STEP, *bars])
+        step = max([STEP, *(max(span, min(STEP_BARS * span, HOUR)) for span in bars)])
         step += -step % STEP
         stamps = range(self._done + step, core.now + 1, step)
         if stamps:

@@ -36,15 +36,17 @@ class Rows:
     told: list[dict[str, Any]] = field(default_factory=list)
     """The first differences, in order."""
     beyond: int = 0
-    """Rows that follow where the record was cut short: no difference."""
+    """Rows that follow where the record was cut short, or stopped between two timers of one moment:
+    no difference."""
 
 
 def compare_rows(recorded: Reader, lived: Reader) -> Rows:
     """Row by row, in order, without the sessions: those name processes and the wall clock."""
     found = Rows()
-    finished = recorded.run_info()["finished"] is not None
+    finished = recorded.run_info()["finished"]
+    whole = finished is not None and finished["reason"] == "finished"
     for one, other in zip_longest(_rows(recorded), _rows(lived)):
-        if one is None and not finished:
+        if one is None and not whole:
             found.beyond += 1
         elif one is None or other is None or _told(one) != _told(other):
             found.different += 1

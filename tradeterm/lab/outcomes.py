@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from statistics import fmean
 from typing import Any
@@ -11,7 +11,6 @@ from typing import Any
 from tradeterm.adapters.store.rows import StoredRow
 from tradeterm.engine.ghosts import UNFILLED
 from tradeterm.model.ghosts import HORIZONS
-from tradeterm.model.timing import HOUR
 
 ZERO = Decimal(0)
 Body = dict[str, Any]
@@ -22,8 +21,6 @@ class Outcome:
     """A ghost: how the proposal ended, and what the order it asked for came to."""
 
     ghost: Body
-    marks: dict[int, Body] = field(default_factory=dict)
-    """By hours after entry, while it was held."""
     end: Body | None = None
 
     @property
@@ -45,20 +42,19 @@ class Outcome:
     @property
     def points(self) -> float | None:
         """The final outcome in basis points of its notional."""
-        return None if self.end is None or not self.filled else _points(self.end)
+        return None if self.end is None or not self.filled else _points(self.end, self.end)
 
     def points_at(self, hours: int) -> float | None:
-        """The outcome so many hours after entry: what it had come to when it had left before."""
-        if (mark := self.marks.get(hours)) is not None:
-            return _points(mark)
+        """The outcome so many hours after entry: the final one where it had left by then."""
         end = self.end
-        if end is None or not self.filled or end["closed"] > end["opened"] + hours * HOUR:
+        if end is None or not self.filled:
             return None
-        return _points(end)
+        marks = {mark["hours"]: mark for mark in end["marks"]}
+        return _points(marks.get(hours, end), end)
 
 
-def _points(body: Body) -> float:
-    return float(Decimal(body["pnl"]) / Decimal(body["notional"]) * 10_000)
+def _points(body: Body, end: Body) -> float:
+    return float(Decimal(body["pnl"]) / Decimal(end["notional"]) * 10_000)
 
 
 def outcomes(rows: Iterable[StoredRow]) -> dict[str, Outcome]:
@@ -68,8 +64,6 @@ def outcomes(rows: Iterable[StoredRow]) -> dict[str, Outcome]:
         body = row.data
         if row.kind == "ghost_opened":
             found[row.id] = Outcome(body)
-        elif row.kind == "ghost_marked":
-            found[row.parent].marks[body["hours"]] = body
         elif row.kind == "ghost_closed":
             found[row.parent].end = body
     return found

@@ -28,8 +28,8 @@ class Recollection:
         first, last = recorded.span()
         self._answers: dict[str, Answer] = {}
         self._late: dict[str, AgentAnswer] = {}
-        self._facts: dict[tuple[str, str], bytes] = {}
         self._end = 0
+        self._facts: dict[tuple[str, str], bytes] = {}
         for row in recorded.rows_after(first - 1, last):
             self._end = row.ts
             if row.kind in ("answer", "agent_answer"):

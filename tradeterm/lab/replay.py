@@ -172,12 +172,12 @@ class Replay:
         return bool(self._batch)
 
     async def _answer(self) -> None:
-        while self._engine.effects:
-            question = self._engine.effects[0]
-            rules = RulesAdvisor(self._settings.llm)
-            asks_rules = self._settings.llm.provider == "rules"
-            answer = await self._memory.answer(question, rules if asks_rules else None)
-            self._engine.answer(answer, self._memory.late(question))
+        engine, llm = self._engine, self._settings.llm
+        rules = RulesAdvisor(llm) if llm.provider == "rules" else None
+        while engine.effects:
+            question = engine.effects[0]
+            answer = await self._memory.answer(question, rules)
+            engine.answer(answer, self._memory.late(question))
 
     def _apply(self, point: Point) -> None:
         """Do to the engine what was done to it."""

@@ -76,7 +76,7 @@ def report(reader: Reader) -> dict[str, Any]:
     }
 
 
-_GHOSTS: Final = ("ghost_opened", "ghost_marked", "ghost_closed")
+_GHOSTS: Final = ("ghost_opened", "ghost_closed")
 
 
 def _by_end(ghosts: Sequence[Outcome]) -> list[Body]:

@@ -275,10 +275,16 @@ class Market:
     # -- warm-up ---------------------------------------------------------------------------
 
     def warm(self, history: Callable[[str, int, int], list[Candle]]) -> None:
-        """Fill the windows before the first event: ``market.warm(feed.history)``."""
+        """Fill the windows before the first event: ``market.warm(feed.history)``.
+
+        The finest timeframe that has a past is the base until the first event says otherwise.
+        """
         for symbol, m in self._by_symbol.items():
             past = {tf: history(symbol, tf, window.size) for tf, window in m.windows.items()}
-            m.warm({tf: bars for tf, bars in past.items() if bars})
+            there = [tf for tf, bars in past.items() if bars]
+            if there and m.base not in there:
+                m.rebase(min(there))
+            m.warm({tf: past[tf] for tf in m.windows if past.get(tf)})
         self._plan()
 
     # -- questions -------------------------------------------------------------------------

@@ -70,8 +70,6 @@ class GhostMark(msgspec.Struct, frozen=True, gc=False):
     """The exit, slippage included."""
     pnl: Decimal
     """After all costs, those of leaving included."""
-    notional: Decimal
-    """Of its entry."""
 
 
 class GhostEnd(msgspec.Struct, frozen=True, gc=False):
@@ -88,6 +86,9 @@ class GhostEnd(msgspec.Struct, frozen=True, gc=False):
     costs: Decimal
     """Fees and what borrowing cost."""
     notional: Decimal
+    """Of its entry."""
+    marks: tuple[GhostMark, ...] = ()
+    """While it was held."""
 
 
 class PriceMarks(msgspec.Struct, frozen=True, gc=False):

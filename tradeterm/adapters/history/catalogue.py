@@ -19,6 +19,7 @@ import msgspec
 
 from tradeterm.adapters.feeds.bar_checks import judge
 from tradeterm.adapters.feeds.bar_files import read_table
+from tradeterm.adapters.feeds.plain import digest
 from tradeterm.adapters.history.series import Series, month_of, nothing
 from tradeterm.adapters.store.paths import (
     DIRECTORY_MODE,
@@ -194,7 +195,7 @@ class Catalogue:
                 there = _series(file, shelf.timeframe) if name in shelf.months else nothing()
                 merged, new, replaced = there.merged(part)
                 done.new, done.replaced = done.new + new, done.replaced + replaced
-                if new or replaced:
+                if new or replaced or not _is_listed(file, shelf.months[name]):
                     packed = merged.packed(shelf.timeframe)
                     replace_file(file, packed)
                     shelf.months[name] = _month(merged, shelf.timeframe, packed)
@@ -210,6 +211,11 @@ class Catalogue:
 def _month(series: Series, timeframe: int, packed: bytes) -> Month:
     first = int(series.ts[0]) - timeframe * SECOND
     return Month(len(series), first, int(series.ts[-1]), sha256(packed).hexdigest()[:24])
+
+
+def _is_listed(file: Path, month: Month) -> bool:
+    """Whether the file is what the list says: a crash between the two leaves it otherwise."""
+    return digest(file) == month.digest
 
 
 def _series(file: Path, timeframe: int) -> Series:

@@ -39,6 +39,7 @@ class HistoryFeed(ReplayFeed):
         self._spec = spec
         sources: list[Source] = [self._source(shelf, since, until) for shelf in shelves]
         self._arrange(sources, settings, tuple(shelf.symbol for shelf in shelves), "history")
+        self._base = {shelf.symbol: shelf.timeframe for shelf in shelves}
         self._past: dict[tuple[str, int], list[Candle]] = {}
         self._told = self._digest(shelves, since, until)
 
@@ -104,7 +105,9 @@ class HistoryFeed(ReplayFeed):
         }
 
     def history(self, symbol: str, timeframe: int, count: int) -> list[Candle]:
-        """Stored candles that closed at or before the first one opens."""
+        """Stored candles that closed at or before the first one opens, none finer than the run's."""
+        if timeframe < self._base[symbol]:
+            return []
         key = (symbol, timeframe)
         if key not in self._past:
             shelf = self._catalogue.shelf(self._exchange, symbol, timeframe)

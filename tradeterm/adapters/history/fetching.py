@@ -51,7 +51,8 @@ class Fetcher:
         """
         done = Fetched(shelf)
         span = shelf.timeframe * SECOND
-        until -= until % span  # a candle that has not closed is none
+        since -= since % span  # whole candles: no stretch begins or ends inside one …
+        until -= until % span  # … and one that has not closed is none
         for begin, end in shelf.unasked(since, until):
             await self._stretch(done, begin, end)
         self._report(shelf, until)

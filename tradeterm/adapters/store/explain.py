@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from tradeterm.adapters.store.lives import lives
 from tradeterm.adapters.store.reader import Reader
 from tradeterm.adapters.store.rows import StoredRow
 from tradeterm.errors import UsageError
@@ -102,7 +103,24 @@ class _Story:
                 Link(kind, name, same[0].ts, same[-1].data, _parents(same), same[0].seq)
                 for kind, same in by_kind.items()
             ]
-        return sorted(links, key=lambda link: link.seq)
+        stages = self._stages()
+        told = [
+            replace(link, data=link.data | stages[link.id]) if link.id in stages else link
+            for link in links
+        ]
+        return sorted(told, key=lambda link: link.seq)
+
+    def _stages(self) -> dict[str, dict[str, Any]]:
+        """Where each proposal of the story stands, and how it got there."""
+        rows = sorted((row for rows in self.found.values() for row in rows), key=lambda r: r.seq)
+        return {
+            life.id: {
+                "stage": None if life.stage is None else life.stage.value,
+                "path": [f"{iso(ts)} {stage}" for ts, stage, _ in life.path],
+                "outcome": life.outcome,
+            }
+            for life in lives(rows)
+        }
 
 
 def _parents(rows: list[StoredRow]) -> tuple[str, ...]:

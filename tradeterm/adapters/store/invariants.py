@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from tradeterm.adapters.store.bookkeeping import Bookkeeping
+from tradeterm.adapters.store.lives import MOVING, Lives
 from tradeterm.adapters.store.rows import StoredRow
 from tradeterm.execution.orders import GRAPH
 from tradeterm.model.account import HODL
@@ -17,12 +18,7 @@ from tradeterm.model.vocabulary import OrderStatus, Purpose, VerdictStatus
 Report = Callable[[str, str], None]
 """``report(where, what)``"""
 #: Kinds of rows it looks at.
-JUDGED = frozenset(
-    {
-        "order", "fill", "position", "entry", "verdict", "ghost_opened", "ghost_marked",
-        "ghost_closed",
-    }
-)  # fmt: skip
+JUDGED = MOVING | {"fill", "entry", "ghost_opened", "ghost_closed"}
 _ALLOWING = {VerdictStatus.APPROVED.value, VerdictStatus.MODIFIED.value}
 
 
@@ -51,6 +47,7 @@ class Invariants:
         self._ghosts: dict[str, bool] = {}
         """Ghost → whether it is still followed."""
         self._ledger = Bookkeeping(report)
+        self._lives = Lives(report)
         self._checks = {
             "order": self._order,
             "fill": self._fill,
@@ -58,13 +55,13 @@ class Invariants:
             "entry": self._entry,
             "verdict": self._verdict,
             "ghost_opened": self._ghost,
-            "ghost_marked": self._ghost,
             "ghost_closed": self._ghost,
         }
 
     def check(self, row: StoredRow, body: dict[str, Any]) -> None:
         """Judge one row."""
         self._ledger.check(row, body)
+        self._lives.take(row, body)
         check = self._checks.get(row.kind)
         if check is not None:
             check(row, body)
@@ -139,7 +136,7 @@ class Invariants:
             self._open.pop(position["id"], None)
 
     def _ghost(self, row: StoredRow, body: dict[str, Any]) -> None:
-        """It is opened once, then noted while it is followed, and closed once."""
+        """It is opened once and then closed once."""
         del body
         opens = row.kind == "ghost_opened"
         name = row.id if opens else row.parent

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
@@ -25,6 +25,8 @@ Record = dict[str, Any]
 #: Rows fetched at once: every page is a transaction of its own, so the log can be checkpointed.
 PAGE = 2000
 _ROW = "seq, ts, kind, id, parent, input, CAST(body AS BLOB), hash"
+#: Rows that say what was answered, for a conflict or for an agent.
+_ANSWERS = "kind IN ('answer', 'agent_answer')"
 _WORKING = "('pending', 'open', 'partially_filled')"
 #: Columns holding JSON arrays.
 _LISTS = {
@@ -285,6 +287,15 @@ class Reader:
         """One journal row."""
         found = self._rows("WHERE seq = ?", seq)
         return found[0] if found else None
+
+    def of_kinds(self, kinds: Iterable[str]) -> list[StoredRow]:
+        """Every row of these kinds, in order."""
+        first, last = self.span()
+        wanted = sorted(kinds)
+        marks = ", ".join("?" * len(wanted))
+        return self._rows(
+            f"WHERE kind IN ({marks}) AND seq BETWEEN ? AND ? ORDER BY seq", *wanted, first, last
+        )
 
     def rows_of(self, row_id: str) -> list[StoredRow]:
         """Every row with this id, in order (an order appears once per change)."""

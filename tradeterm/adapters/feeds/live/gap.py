@@ -141,7 +141,7 @@ async def _pages(
                     str(row.get("id") or ""),
                 )  # fmt: skip
                 found[trade.id, ts, trade.price, trade.size if not trade.id else 0.0] = trade
-        if latest == cursor or latest * MILLISECOND >= until:
+        if latest == cursor or (latest * MILLISECOND >= until and len(page) < PAGE):
             return
         cursor = latest
 

@@ -1,0 +1,93 @@
+"""A live run, recorded, killed, gone on with, lived again: the same to the last row."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from pathlib import Path
+
+from tests.exchanges.kraken import KrakenServer
+from tests.living import end, wait_for
+from tests.shell import command, tradeterm
+from tests.terminal.screen import child_environment
+from tests.wired.stage import Record
+from tradeterm.adapters.tape.lines import encode
+from tradeterm.adapters.tape.recorded import RecordedFeed, recordings
+from tradeterm.model.market import GAP, GAP_OVER, BookDelta, FeedNotice, MarketEvent, Past
+
+
+def taped(db: Path) -> list[MarketEvent]:
+    """What is on the tape of the run in ``db`` by now."""
+    folders = recordings(db.with_name(db.name + ".tape"))
+    if not folders:
+        return []
+    feed, found = RecordedFeed(folders[0]), list[MarketEvent]()
+    while batch := feed.take():
+        found += batch
+    return found
+
+
+def started(server: KrakenServer, db: Path, home: Path) -> subprocess.Popen[bytes]:
+    sets = [part for line in server.settings for part in ("--set", line)]
+    return subprocess.Popen(
+        command("run", "--headless", "--feed", "live", "--exchange", "kraken", *sets,
+                "--symbols", "BTC/USDT,XRP/USDT", "--approve", "all", "--db", db, "--json"),
+        env=child_environment(home), cwd=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+
+
+def move_until(
+    server: KrakenServer, child: subprocess.Popen[bytes], db: Path, changes: int
+) -> None:
+    """The market moves until so many changes of books are on the tape."""
+
+    def enough() -> bool:
+        assert child.poll() is None, child.stderr and child.stderr.read()
+        server.wander(100, 0.2, seed=len(server.asked))
+        return sum(isinstance(event, BookDelta) for event in taped(db)) > changes
+
+    wait_for(enough)
+
+
+def test_a_live_run_killed_and_resumed_replays_to_the_same_hash(tmp_path: Path) -> None:
+    db = tmp_path / "live.db"
+    with KrakenServer() as server:
+        child = started(server, db, tmp_path)
+        move_until(server, child, db, 60)
+        child.kill()
+        child.communicate()
+        assert child.returncode == -signal.SIGKILL
+        before = taped(db)
+        cut_short = tradeterm("replay", db, "--json", home=tmp_path)
+        assert cut_short.code == 0, cut_short.out
+        assert cut_short.json["recorded_hash"] is None
+
+        child = started(server, db, tmp_path)
+        move_until(server, child, db, 120)
+        code, out, err = end(child)
+        assert code == 143, err
+    after = taped(db)
+    assert encode(after[: len(before)]) == encode(before)
+    codes = [event.code for event in after if isinstance(event, FeedNotice)]
+    assert GAP in codes
+    assert GAP_OVER in codes
+    assert any(isinstance(event, Past) for event in after)
+    assert [event.ts for event in after] == sorted(event.ts for event in after)
+
+    record = Record(db, {}).sound()
+    assert len(record.bodies("run_resumed")) == 1
+    again = tradeterm("replay", db, "--json", home=tmp_path)
+    assert again.code == 0, again.out
+    assert again.json["state_hash"] == again.json["recorded_hash"]
+    assert f'"state_hash":"{again.json["state_hash"]}"' in out
+    # Without the exchange, and as a market of its own.
+    market = tradeterm("run", "--headless", "--feed", f"replay:{db}.tape", "--db",
+                       tmp_path / "market.db", "--json", home=tmp_path)  # fmt: skip
+    assert market.code == 0, market.err
+    counts = market.json["inputs"]
+    assert sum(counts.values()) - counts["answer"] - counts["command"] == len(after)
+    (folder,) = recordings(db.with_name("live.db.tape"))
+    folder.rename(tmp_path / "away")
+    gone = tradeterm("replay", db, home=tmp_path)
+    assert gone.code == 2
+    assert "a live market cannot be asked again" in gone.complaint

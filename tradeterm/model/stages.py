@@ -1,0 +1,71 @@
+"""The life of a proposal: one stage at a time, and what may follow which."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+from tradeterm.errors import IllegalStage
+
+
+class Stage(StrEnum):
+    """Where a proposal stands."""
+
+    DETECTED = "detected"
+    """A signal asks for something."""
+    RESOLVING = "resolving"
+    """It is contradicted; somebody is asked."""
+    WAITING = "waiting"
+    """Parked until an analyst speaks again."""
+    AWAITING = "awaiting operator"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    DRIFTED = "drifted"
+    VOID = "void"
+    RISK = "risk"
+    """Judged as it is sent, and let through."""
+    VETOED = "vetoed"
+    """Judged, and refused."""
+    ABORTED = "aborted"
+    DROPPED = "dropped"
+    """Nothing was left to do, or no time."""
+    SENT = "sent"
+    UNFILLED = "unfilled"
+    FILLED = "filled"
+    CLOSED = "closed"
+
+
+_S = Stage
+_DECIDED: Final = {_S.APPROVED, _S.REJECTED, _S.EXPIRED, _S.DRIFTED, _S.VOID}
+#: Stage → those that may follow. An edit leaves a card waiting; a refusal can be taken back.
+STEPS: Final[dict[Stage, frozenset[Stage]]] = {
+    _S.DETECTED: frozenset(
+        {_S.RESOLVING, _S.RISK, _S.VETOED, _S.ABORTED, _S.DROPPED, _S.SENT}
+    ),
+    _S.RESOLVING: frozenset(
+        {_S.WAITING, _S.AWAITING, _S.ABORTED, _S.VETOED, _S.DROPPED, _S.RESOLVING}
+    ),
+    _S.WAITING: frozenset({_S.RESOLVING, _S.RISK, _S.VETOED, _S.ABORTED, _S.DROPPED, _S.SENT}),
+    _S.AWAITING: frozenset({*_DECIDED, _S.AWAITING}),
+    _S.APPROVED: frozenset({_S.RISK, _S.SENT, _S.DROPPED}),
+    _S.REJECTED: frozenset({_S.AWAITING}),
+    _S.RISK: frozenset({_S.SENT}),
+    _S.SENT: frozenset({_S.FILLED, _S.UNFILLED, _S.SENT, _S.CLOSED}),
+    _S.UNFILLED: frozenset(),
+    _S.FILLED: frozenset({_S.CLOSED}),
+    **{
+        end: frozenset()
+        for end in (
+            _S.EXPIRED, _S.DRIFTED, _S.VOID, _S.VETOED, _S.ABORTED, _S.DROPPED, _S.CLOSED,
+        )
+    },
+}  # fmt: skip
+
+
+def step(proposal: str, before: Stage | None, after: Stage) -> Stage:
+    """``after``, when it may follow ``before`` (None: nothing yet); raises IllegalStage."""
+    legal = after is Stage.DETECTED if before is None else after in STEPS[before]
+    if not legal:
+        raise IllegalStage(f"{proposal} went from {before or 'nothing'} to {after}")
+    return after
