@@ -38,7 +38,7 @@ def open_console(prepare: Callable[[], RunRequest], db: Path | None, *, or_watch
 
     if or_watch and (path := _driven(db)) is not None:
         return _watched(path)
-    return _shown(EngineThread(prepare, lambda request: _options(request.settings.console)))
+    return _shown(EngineThread(prepare, _own_options))
 
 
 @click.command()
@@ -117,7 +117,16 @@ def _read_options() -> ConsoleOptions:
     return _options(load_settings(None, (), os.environ).settings.console)
 
 
-def _options(console: ConsoleSettings) -> ConsoleOptions:
+def _own_options(request: RunRequest) -> ConsoleOptions:
+    """Before the store is opened: whether it is there tells a first run."""
+    from tradeterm.adapters.store.paths import locate
+
+    console = request.settings.console
+    first = request.feed == "sim" and not locate(request.db).db.exists()
+    return _options(console, tour=console.tour and first)
+
+
+def _options(console: ConsoleSettings, *, tour: bool = False) -> ConsoleOptions:
     from tradeterm.tui.options import ConsoleOptions
 
     return ConsoleOptions(
@@ -127,4 +136,5 @@ def _options(console: ConsoleSettings) -> ConsoleOptions:
         bell=console.bell,
         question_timeout=console.question_timeout,
         stale_after=console.stale_after,
+        tour=tour,
     )

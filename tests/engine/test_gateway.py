@@ -33,7 +33,8 @@ def test_what_is_spent_and_promised_never_passes_a_cap(
         if budget.reserve(role, amount, before):
             assert amount + before <= LLM.decision_cap
             under_way.append((role, amount, part))
-        if under_way and data.draw(st.booleans()):
+        over: bool = data.draw(st.booleans())
+        if under_way and over:
             of, reserved, billed = under_way.pop(0)
             budget.settle(of, reserved, reserved * billed / 100)
         used = {

@@ -168,6 +168,8 @@ def test_other_agents_on_their_clocks(tmp_path: Path) -> None:
         (1, ("orchestration.schedule.regime_detection={interval: 900, enabled: true}",
              "orchestration.ttl.regime_updates=1800", "orchestration.ttl.trading_signals=14400",
              "orchestration.schedule.trading_decision={interval: 7200, enabled: true}",
+             "orchestration.schedule.portfolio_rebalance={interval: 420, enabled: true}",
+             "orchestration.schedule.technical_analysis.enabled=false",
              "risk.max_daily_loss=1", "risk.max_weekly_loss=2", "risk.max_drawdown=3")),
     ],
     ids=["default", "slow and cautious"],
@@ -182,7 +184,7 @@ def test_analysts_speak_on_every_bar(tmp_path: Path, seed: int, overrides: tuple
     assert counters.agents[AgentName.REGIME.value].rule
     assert machine.engine.books.portfolio.holds_assets
     assert {"weekly", "drawdown"} & {each.breaker for each in counters.breakers} or not overrides
-    assert taken > 500
+    assert taken > 300
 
 
 def test_two_symbols_are_left_alone(tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any, Self, TypeVar
 
 from aiohttp import WSMsgType, web
 
@@ -89,7 +90,7 @@ class KrakenServer:
 
     # -- life ------------------------------------------------------------------------------
 
-    def __enter__(self) -> KrakenServer:
+    def __enter__(self) -> Self:
         self._thread.start()
         assert self._ready.wait(10)
         return self
@@ -166,7 +167,7 @@ class KrakenServer:
 
     def send(self, text: str) -> None:
         """Anything at all, to every socket."""
-        self.call(lambda: self._tell(text, lambda _: True))
+        self.call(partial(self._tell, text, _everybody))
 
     def drop(self) -> None:
         """Every socket is gone."""
@@ -340,6 +341,10 @@ class KrakenServer:
         rows = self.bars.get((pair.key, minutes)) or made_up(pair, minutes)
         page = [row for row in rows if row[0] > since][-720:]
         return {pair.key: page, "last": page[-2][0] if len(page) > 1 else since}
+
+
+def _everybody(_: Caller) -> bool:
+    return True
 
 
 def made_up(pair: Pair, minutes: int) -> list[list[Any]]:

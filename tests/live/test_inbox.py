@@ -117,7 +117,7 @@ def test_a_crowd_loses_no_trade_and_ends_in_the_same_books(
     events: list[Callable[[int], MarketEvent]], crowd: int
 ) -> None:
     every = [make(1_000 + n) for n, make in enumerate(events)]
-    before, inbox_module.CROWD = inbox_module.CROWD, crowd  # type: ignore[misc]
+    before, inbox_module.CROWD = inbox_module.CROWD, crowd
     try:
         box = Inbox(Clock())
         box._crowded = crowd
@@ -125,7 +125,7 @@ def test_a_crowd_loses_no_trade_and_ends_in_the_same_books(
             box.put(make)
         taken = box.take()
     finally:
-        inbox_module.CROWD = before  # type: ignore[misc]
+        inbox_module.CROWD = before
     assert [e for e in taken if isinstance(e, Trade)] == [e for e in every if isinstance(e, Trade)]
     assert [e.ts for e in taken] == sorted(e.ts for e in taken)
     assert len(taken) + box.merged == len(every)

@@ -84,7 +84,7 @@ async def test_an_exit_of_a_process_that_never_got_the_journal_back_is_booked_at
             await bought(live)
         try:
             async with session(server, db, *ALONE, symbols=(BTC,)) as live:
-                await live.until(lambda: live.verdict() == [])
+                await live.until(lambda: live.said("E-GAP away") and live.verdict() == [])
                 await stopped_out(live, disk)
                 await live.until(kept.exists)
         except StoreUnwritable as error:

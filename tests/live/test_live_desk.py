@@ -42,8 +42,8 @@ def start(server: KrakenServer, db: Path, *more: str) -> subprocess.Popen[bytes]
 
 def priced(db: Path) -> bool:
     """Whether the running desk knows a price of every symbol."""
-    status = ask(db, "status")
-    return bool(status) and len(status.get("marks", {})) == 3 and all(status["marks"].values())
+    marks = (ask(db, "status") or {}).get("marks", {})
+    return len(marks) == 3 and all(marks.values())
 
 
 def test_a_killed_session_goes_on_and_the_whole_run_replays_to_the_same_state(

@@ -7,8 +7,9 @@ from decimal import Decimal
 from pathlib import Path
 
 from tests.exchanges.kraken import KrakenServer
-from tests.live.session import ALONE, Session, session
+from tests.live.session import ALONE, Session, asked, session
 from tests.wired.stage import BTC, Record
+from tradeterm.desk import Desk
 from tradeterm.engine.facts import standing_facts
 
 D = Decimal
@@ -55,6 +56,7 @@ async def test_a_stop_hit_while_the_program_was_away_filled_then_and_is_told(
         async with session(server, db, *ALONE, symbols=SYMBOLS) as live:
             engine = live.desk.engine
             await live.until(lambda: live.said("E-GAP away"))
+            assert live.said("E-GAP nobody listened")
             assert engine.books.execution.positions == {}
             assert engine.core.counters.exits["stop"] == 1
             away = standing_facts(engine, "run")["away"]
@@ -109,3 +111,17 @@ async def _refused(_: object) -> object:
     from aiohttp import web
 
     return web.json_response({"error": ["EGeneral:Internal error"]})
+
+
+async def test_before_the_gap_is_told_nothing_is_entered_on_the_books_of_before(
+    tmp_path: Path,
+) -> None:
+    db = tmp_path / "run.db"
+    with KrakenServer() as server:
+        async with session(server, db, *ALONE, symbols=SYMBOLS) as live:
+            await live.until(lambda: live.verdict() == [])
+        desk = await Desk.open(asked(server, db, *ALONE, symbols=SYMBOLS))
+        try:
+            assert desk.engine.core.market.stale(BTC, desk.engine.now)
+        finally:
+            await desk.close()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from tradeterm.adapters.advisors.formats import answer_format
@@ -94,3 +97,15 @@ def test_a_panel_is_the_first_with_its_fallbacks_and_every_member() -> None:
 def test_a_table_says_how_a_model_is_held_to_the_schema(endpoint: str, form: str) -> None:
     llm = load_settings(None, [f"llm.every_role={{{endpoint}}}"]).settings.llm
     assert answer_format(llm.role("arbiter")) == form
+
+
+def test_the_examples_of_the_documentation_load(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "models.md").read_text(encoding="utf-8")
+    examples = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    assert len(examples) == 4
+    found = []
+    for example in examples:
+        (tmp_path / "llm.yaml").write_text(example)
+        found.append(load_settings(tmp_path).settings.llm)
+    assert [llm.members("trading_decision") for llm in found] == [1, 3, 1, 1]
+    assert found[-1].role("arbiter").address == "http://127.0.0.1:8080/v1"

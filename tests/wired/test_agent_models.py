@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from decimal import ROUND_FLOOR, Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,13 @@ import pytest
 from tests.adapters.model_server import ModelServer, hang
 from tests.shell import command, tradeterm
 from tests.terminal.screen import child_environment
-from tests.wired.panels import CALM, MODEL, Member, asked, entry, says, seat
+from tests.wired.panels import CALM, MODEL, Member, asked, bullish, entry, says, seat
 from tests.wired.stage import START, Record, play, request
 from tradeterm.desk import Desk
-from tradeterm.model.opinions import DecisionOpinion, SentimentOpinion, TimingOpinion
-from tradeterm.model.ports import Answer, Question
+from tradeterm.model.opinions import DecisionOpinion, Opinion, SentimentOpinion, TimingOpinion
+from tradeterm.model.ports import AgentQuestion, Answer, Question
 from tradeterm.model.timing import SECOND, iso
-from tradeterm.model.vocabulary import Action, AgentName, Timing
+from tradeterm.model.vocabulary import Action, AgentName, Route, Timing
 
 ALL = tuple(AgentName)
 BUY, SELL, HOLD = Action.BUY, Action.SELL, Action.HOLD
@@ -313,3 +314,54 @@ async def test_a_kill_while_a_model_thinks_leaves_the_rules_and_its_cost(tmp_pat
     assert (signal["by"], signal["why"]) == (
         "RULES", "no valid answer: interrupted by a restart",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(("after", "tenths"), [("[]", 10), ("[technical_analysis]", 25)])
+async def test_a_decision_waits_for_those_it_depends_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: str, tenths: int
+) -> None:
+    """The chart takes a second and a half; nobody else is asked."""
+    chart = CALM[AgentName.TECHNICAL][0]
+    slow: Member = lambda question: (chart(question)[0], 1.5)  # noqa: E731
+    questions = seat(monkeypatch, {**CALM, AgentName.TECHNICAL: [slow]})
+    depends = f"orchestration.schedule.trading_decision.after={after}"
+    both = asked(AgentName.TECHNICAL, TRADING)
+    record = (await run(tmp_path, *both, depends, until="5s")).sound()
+    told = [(q.ts - START) * 10 // SECOND for q in questions if q.agent is TRADING]
+    # Unheard, there is nothing to decide on: without the dependency nobody is asked.
+    assert told == ([tenths] if after != "[]" else [])
+    assert record.summary["agents"][TRADING]["runs"] == 1
+
+
+async def test_one_of_three_is_enough_where_the_quorum_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seat(monkeypatch, deciding(entry(BUY), says(None), says(None)))
+    low = "agents.trading_decision.quorum=33"
+    record = (await run(tmp_path, *asked(TRADING, members=3), low, until="1m")).sound()
+    assert outputs(record, TRADING)[0]["by"] == "openai/test-model-0"
+
+
+async def test_probes_of_agents_bring_the_models_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two failures: LIMITED. Three probes, five minutes apart, and REDUCED asks again."""
+    tries: list[int] = []
+
+    def recovering(question: AgentQuestion) -> tuple[Opinion | None, float]:
+        tries.append(question.ts)
+        return (None if len(tries) <= 2 else bullish(question)[0]), 0.5
+
+    questions = seat(monkeypatch, {**CALM, AgentName.TECHNICAL: [recovering]})
+    limits = "orchestration.degradation.failures=[1, 2, 9]"
+    record = (await run(tmp_path, *asked(AgentName.TECHNICAL), limits, until="22m")).sound()
+    levels = [change["level"] for change in record.summary["degradation"]]
+    assert levels == ["REDUCED", "LIMITED", "REDUCED", "NORMAL"]
+    probes = [question for question in questions if question.route is Route.PROBE]
+    assert [later.ts - one.ts for one, later in pairwise(probes)] == [300 * SECOND] * 2
+    between = [
+        body for body in outputs(record, AgentName.TECHNICAL)
+        if probes[0].ts <= body["ts"] < probes[-1].ts
+    ]  # fmt: skip
+    assert between
+    assert {(body["by"], body["why"]) for body in between} == {("RULES", "no model at this level")}

@@ -29,8 +29,6 @@ def stages(record: Record) -> list[str]:
     return [stage.value for _, stage, _ in life_of(record).path]
 
 
-
-
 async def test_an_edited_card_sends_the_new_order_after_a_key_of_its_own(stage: Stage) -> None:
     waiting(stage)
     stage.key(FLIP + 5, "edit", card_id="oldest", size="0.01", stop="59700", actor="ada")

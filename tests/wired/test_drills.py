@@ -16,6 +16,8 @@ from tradeterm.desk import Desk
 from tradeterm.model.timing import MINUTE, iso
 from tradeterm.sessions import RunRequest
 
+#: (minute, command, its fields).
+Keys = list[tuple[float, str, dict[str, Any]]]
 #: A busy simulated market: one rule decides on every bar, each proposal waits for a key.
 BUSY = (
     "agents.trading_decision.rule=ema_cross", "orchestration.approval.mode=all",
@@ -25,7 +27,7 @@ BUSY = (
 
 
 def drilled(
-    folder: Path, drills: list[tuple[float, str, dict[str, Any]]], *more: str, until: str = "4h"
+    folder: Path, drills: Keys, *more: str, until: str = "4h"
 ) -> RunRequest:
     """A simulated run with keys at these minutes."""
     script = folder / "keys.jsonl"
@@ -77,15 +79,15 @@ async def test_an_outage_lowers_level_after_level_and_answers_bring_it_back(
 
 async def test_limited_lets_models_settle_regimes_only(tmp_path: Path) -> None:
     """A model that would proceed at once is not asked at LIMITED: what contradicts waits."""
-    drill = {"drill": "llm-garbage", "seconds": 3600 * 3}
+    drill = {"drill": "llm-garbage", "seconds": 7200}
     with ModelServer.running(settle()) as server:
         asked = drilled(
             tmp_path, [(5, "drill", drill)],
-            *models(server, "orchestration.degradation.failures=[1, 2, 500]"),
+            *models(server, "orchestration.degradation.failures=[1, 2, 500]"), until="2h",
         )  # fmt: skip
         record = (await play(asked)).sound()
     routes = {row.data["route"] for row in during(record, "LIMITED", "question")}
-    assert routes <= {"wait", "probe"} | {"advisor"}
+    assert routes <= {"wait", "probe", "advisor"}
     waited = [row for row in during(record, "LIMITED", "question") if row.data["route"] == "wait"]
     assert waited
     regimes = {"regime_choppy", "regime_change"}
@@ -98,29 +100,22 @@ async def test_limited_lets_models_settle_regimes_only(tmp_path: Path) -> None:
     assert {one["outcome"] for row in garbage for one in row["tries"]} == {"invalid"}
 
 
-async def test_at_the_worst_level_a_position_is_closed_by_key_and_by_its_stop(
+async def test_at_the_worst_level_positions_are_closed_by_key_stop_and_target(
     tmp_path: Path,
 ) -> None:
-    """Positions from before the journal stalls: the operator closes one, a stop another."""
-    keys: list[tuple[float, str, dict[str, Any]]] = [
-        (60, "drill", {"drill": "journal-stall", "seconds": 7200}),
-        (70, "close", {"position_id": "pos-1"}),
-        (71, "flatten", {}),
+    """Three positions from before the journal stalls: one ends by a key, the others by orders."""
+    keys: Keys = [
+        (310, "drill", {"drill": "journal-stall", "seconds": 4200}),
+        (320, "close", {"position_id": "pos-3"}),
     ]
-    asked = drilled(tmp_path, keys, "orchestration.approval.mode=conflicts")
+    asked = drilled(tmp_path, keys, "orchestration.approval.mode=conflicts", until="370m")
     record = (await play(asked)).sound()
-    assert levels(record)[0] == (60.0, "EMERGENCY")
-    opened = [row for row in record.rows("position") if row.data["what"] == "opened"]
-    assert opened
-    assert all(row.ts <= minute(60.1) for row in opened)
-    closed = [row.data["position"] for row in record.rows("position")
-              if row.data["what"] == "closed"]  # fmt: skip
-    assert {row["id"] for row in opened_positions(record)} == {row["id"] for row in closed}
-    assert record.positions() == [] or all(row["closed"] for row in record.positions())
-
-
-def opened_positions(record: Record) -> list[dict[str, Any]]:
-    return [row.data["position"] for row in record.rows("position") if row.data["what"] == "opened"]
+    assert levels(record) == [(310.0, "EMERGENCY")]
+    changes = [(row.ts, row.data["what"], row.data["position"]) for row in record.rows("position")]
+    assert all(ts < minute(310) for ts, what, _ in changes if what == "opened")
+    worst = {body["id"]: body["exit_reason"] for ts, what, body in changes
+             if what == "closed" and ts > minute(310)}  # fmt: skip
+    assert worst == {"pos-3": "operator", "pos-4": "trailing", "pos-1": "target"}
 
 
 @pytest.mark.parametrize(
@@ -135,9 +130,7 @@ def opened_positions(record: Record) -> list[dict[str, Any]]:
 async def test_a_condition_holds_its_level_as_long_as_it_lasts(
     tmp_path: Path, drill: str, level: str, cause: str
 ) -> None:
-    asked = drilled(
-        tmp_path, [(10, "drill", {"drill": drill, "seconds": 600})], until="30m"
-    )
+    asked = drilled(tmp_path, [(10, "drill", {"drill": drill, "seconds": 600})], until="30m")
     record = (await play(asked)).sound()
     (begun, reached), (ended, after) = levels(record)
     assert (reached, after) == (level, "NORMAL")
@@ -160,14 +153,14 @@ async def test_a_broken_link_counts_each_look_and_a_market_that_flows_recovers(
 async def test_a_run_that_stops_in_the_middle_of_a_drill_ends_like_one_that_does_not(
     tmp_path: Path,
 ) -> None:
-    keys = [
+    keys: Keys = [
         (10, "drill", {"drill": "llm-outage", "seconds": 1800}),
         (15, "drill", {"drill": "stale-data", "seconds": 300}),
         (50, "level", {"level": "LIMITED"}),
     ]
-    whole = (await play(drilled(tmp_path, list(keys), until="90m"))).sound()
+    whole = (await play(drilled(tmp_path, keys, until="90m"))).sound()
     (tmp_path / "twice").mkdir()
-    asked = drilled(tmp_path / "twice", list(keys), until="90m")
+    asked = drilled(tmp_path / "twice", keys, until="90m")
     desk = await Desk.open(replace(asked, until="17m"))
     await desk.run()
     await desk.close()
@@ -179,18 +172,20 @@ async def test_a_run_that_stops_in_the_middle_of_a_drill_ends_like_one_that_does
 
 async def test_a_drill_needs_a_simulated_market(stage: Stage) -> None:
     stage.tape.rise()
-    stage.key(60, "drill", drill="llm-outage", seconds=600)
+    stage.keys.append(
+        {"at": iso(minute(1)), "command": "drill", "drill": "llm-outage", "seconds": 600}
+    )
     record = (await stage.play()).sound()
     assert record.summary["degradation"] == []
     assert record.rows("system") == []
 
 
 async def test_the_operators_level_is_never_looser_than_what_lasts(tmp_path: Path) -> None:
-    keys = [
+    keys: Keys = [
         (5, "level", {"level": "EMERGENCY"}),
         (10, "drill", {"drill": "stale-data", "seconds": 600}),
         (15, "level", {"level": "NORMAL"}),
     ]
-    record = (await play(drilled(tmp_path, list(keys), until="30m"))).sound()
+    record = (await play(drilled(tmp_path, keys, until="30m"))).sound()
     assert [level for _, level in levels(record)] == ["EMERGENCY", "REDUCED", "NORMAL"]
     assert levels(record)[1][0] == 15.0

@@ -8,6 +8,7 @@ later decision; the rows are for ``lab/scores.py`` and ``explain``.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Final
@@ -24,7 +25,7 @@ from tradeterm.execution.hindsight import Bar, Hindsight
 from tradeterm.execution.latency import delay
 from tradeterm.market.symbol import BARS, SymbolMarket
 from tradeterm.model.ghosts import HORIZONS, Ghost, GhostEnd, GhostMark
-from tradeterm.model.money import exact
+from tradeterm.model.money import ONE, exact
 from tradeterm.model.orders import OrderRequest, Position
 from tradeterm.model.proposals import Proposal, TradeIntent
 from tradeterm.model.timing import HOUR, SECOND
@@ -78,8 +79,8 @@ class _Bars:
     def __init__(self, m: SymbolMarket, seen: int) -> None:
         window, self.span = m.window, m.base * SECOND
         most = min(max(0, window.last_ts - seen) // self.span + 1, window.count)
-        stamps = window.stamps(most)
-        self.stamps = stamps[int(np.searchsorted(stamps, seen, side="right")) :]
+        stamps = window.stamps(most).tolist()
+        self.stamps: list[int] = stamps[bisect_right(stamps, seen) :]
         first = window.count - len(self.stamps)
         self.opens, self.highs = window.open[first:], window.high[first:]
         self.lows, self.closes = window.low[first:], window.close[first:]
@@ -87,7 +88,7 @@ class _Bars:
     def bar(self, index: int, blind: int) -> Bar:
         """One of them; of one that began before ``blind`` its close alone."""
         bar = Bar(
-            int(self.stamps[index]), float(self.opens[index]), float(self.highs[index]),
+            self.stamps[index], float(self.opens[index]), float(self.highs[index]),
             float(self.lows[index]), float(self.closes[index]),
         )  # fmt: skip
         return bar.closing() if bar.ts - self.span < blind else bar
@@ -103,7 +104,7 @@ class _Bars:
 
     def close_at(self, ts: int) -> float | None:
         """Close of the last bar at or before ``ts``."""
-        index = int(np.searchsorted(self.stamps, ts, side="right")) - 1
+        index = bisect_right(self.stamps, ts) - 1
         return float(self.closes[index]) if index >= 0 else None
 
 
@@ -180,8 +181,11 @@ class Ghosts:
 
     def _priced(self, asset: str) -> bool:
         """Whether the account currency's price of an asset is known; once it is, it stays so."""
+        account = self._core.settings.market.account
+        if asset == account.currency or asset in account.parity:
+            return True
         priced_by = self._books.portfolio.priced_by(asset)
-        return priced_by is None or self._core.market.symbol(priced_by).mid() is not None
+        return priced_by is not None and self._core.market.symbol(priced_by).mid() is not None
 
     # -- time ------------------------------------------------------------------------------
 
@@ -239,9 +243,12 @@ class Ghosts:
         """Quote → account currency at ``ts``."""
         quote, portfolio = self._core.instruments[symbol].quote, self._books.portfolio
         priced_by = portfolio.priced_by(quote)
-        if priced_by is None or ts >= self._core.now:
+        if priced_by is None:
+            return ONE
+        if ts >= self._core.now:
             return portfolio.rate(quote)
-        close = _Bars(self._core.market.symbol(priced_by), 0).close_at(ts)
+        m = self._core.market.symbol(priced_by)
+        close = _Bars(m, ts - 2 * m.base * SECOND).close_at(ts)
         return portfolio.rate(quote) if close is None else exact(close)
 
     # -- following -------------------------------------------------------------------------
@@ -260,8 +267,8 @@ class Ghosts:
         if struck is not None:
             assert one.position is not None, "nothing closed it on the way"
             self._leave(one, one.position, *struck, until)
-        elif len(bars.stamps):
-            one.seen, one.last = int(bars.stamps[-1]), float(bars.closes[-1])
+        elif bars.stamps:
+            one.seen, one.last = bars.stamps[-1], float(bars.closes[-1])
 
     def _pass_dates(self, one: Followed, position: Position, bars: _Bars, until: int) -> bool:
         """Rollovers, horizons and the time limit before ``until``; whether it left."""

@@ -7,10 +7,10 @@ run of quiet bars (``quiet.py``) that makes a replay fast.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from typing import Final
 
 import msgspec
-import numpy as np
 
 from tradeterm.engine.core import Core
 from tradeterm.market.symbol import BARS, SymbolMarket
@@ -77,11 +77,11 @@ class PriceMarks:
 def _closes(m: SymbolMarket, stamps: range, step: int) -> tuple[float | None, ...]:
     """Close of the last bar at each stamp; None where that is older than a step."""
     window = m.window
-    ends, closes = window.stamps(window.count), window.close
-    if not len(ends):
-        return (None,) * len(stamps)
-    moments = np.array(stamps, dtype=np.int64)
-    found = np.searchsorted(ends, moments, side="right") - 1
-    fresh = (found >= 0) & (moments - ends[found] < step)
-    prices = zip(closes[found].tolist(), fresh.tolist(), strict=True)
-    return tuple([price if known else None for price, known in prices])
+    reach = (window.last_ts - stamps[0] + step) // (m.base * SECOND) + 1
+    count = min(window.count, max(0, reach))
+    ends, closes = window.stamps(count).tolist(), window.closes(count)
+    prices: list[float | None] = []
+    for stamp in stamps:
+        index = bisect_right(ends, stamp) - 1
+        prices.append(closes[index] if index >= 0 and stamp - ends[index] < step else None)
+    return tuple(prices)

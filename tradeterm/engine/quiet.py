@@ -128,6 +128,8 @@ class Quiet:
         if prospect is None:
             return 0
         room = (prospect.until - self._m.ts) // outlook.span
+        if room < LEAST:
+            return 0
         end = prospect.inside(bars, start, min(stop, start + room))
         if end - start < LEAST:
             return 0

@@ -48,6 +48,8 @@ class ConsoleSettings(Section):
     """How the console looks and how careful its keys are; durations in seconds."""
 
     theme: Literal["dusk", "paper", "contrast"]
+    tour: bool
+    """Begin a first run of the simulated market with the guided start."""
     bell: bool
     """Ring when a card appears while the terminal is not focused."""
     poll: float = Seconds

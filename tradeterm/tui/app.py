@@ -223,6 +223,22 @@ class TradetermApp(CareKeys, ReportKeys):
         self.choice.step_symbol(self.view, -1)
         self.deck.rebuild("chart", "book", "agents")
 
+    def action_tour(self) -> None:
+        self.tour.begin()
+        self._show_tour()
+
+    def action_tour_next(self) -> None:
+        self.tour.step()
+        self._show_tour()
+
+    def action_tour_end(self) -> None:
+        self.tour.end()
+        self._show_tour()
+
+    def _show_tour(self) -> None:
+        self.deck.notice.tour = self.tour.text
+        self.say("")
+
     def action_next_theme(self) -> None:
         names = [each.name for each in PALETTES]
         self.use_theme(names[(names.index(self.ink.palette.name) + 1) % len(names)])

@@ -56,5 +56,7 @@ class Focus:
     order: OrderView | None = None
     row: str = ""
     """Id of the selected row of the focused pane; empty when it has none."""
+    touring: bool = False
+    """A line of the guided start is shown."""
     watching: bool = False
     """The engine is another process's: nothing can be ordered from here but a halt."""

@@ -32,6 +32,7 @@ from tradeterm.tui.panes.base import ListPane
 from tradeterm.tui.printable import ControlFilter, PlainFilter, printable
 from tradeterm.tui.screens.text import Builder, PageScreen
 from tradeterm.tui.session import EngineSession
+from tradeterm.tui.tour import Tour
 from tradeterm.tui.typed import Typed
 
 log = logging.getLogger("tradeterm.tui")
@@ -72,6 +73,7 @@ class Console(Lifecycle):
         self.speed = 60.0
         self.market_stopped = False
         self._speed_asked = -_SPEED_MEMORY
+        self.tour = Tour()
         self._guard = RepeatGuard(self.options.repeat_guard)
         self._card_shown: tuple[str, str, float] = ("", "", 0.0)
         self._known_cards: frozenset[str] = frozenset()
@@ -117,6 +119,8 @@ class Console(Lifecycle):
         view = self.session.view
         if view is not self.view:
             self._take(view, now)
+            self.tour.see(view)
+            self.deck.notice.tour = self.tour.text
         self._watch_question(now)
         if self.typing and self.typing.over(now):
             self.type_in(None)
@@ -172,6 +176,8 @@ class Console(Lifecycle):
             return
         self._options_given = True
         self.options = given
+        if given.tour:
+            self.tour.begin()
         self._guard.window = given.repeat_guard
         self.use_theme(given.theme)
         if self._poller is not None:
@@ -190,7 +196,8 @@ class Console(Lifecycle):
             deck.conflicts.current(),
             deck.orders.current(),
             rows.selected if rows else "",
-            self.session.watching,
+            touring=self.tour.on,
+            watching=self.session.watching,
         )
 
     def guarded(self, name: str) -> bool:

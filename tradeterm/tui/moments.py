@@ -154,6 +154,11 @@ def listed(view: ConsoleView, focus: Focus) -> bool:
     return bool(focus.row) or focus.pane in {"portfolio", "safety"}
 
 
+def touring(view: ConsoleView, focus: Focus) -> bool:
+    """The guided start shows a line."""
+    return focus.touring
+
+
 def explainable(view: ConsoleView, focus: Focus) -> bool:
     """The row under the cursor has an id in the journal."""
     return focus.pane in {"positions", "conflicts", "orders"} and bool(focus.row)

@@ -43,3 +43,5 @@ class ConsoleOptions:
     """How long a message stays."""
     stop_deadline: float = 5.0
     """How long quitting waits for the engine."""
+    tour: bool = False
+    """Begin the guided start: the first run of a simulated market in this file."""

@@ -57,8 +57,14 @@ REHEARSALS: Final[dict[str, dict[str, Any]]] = {
         "usage": {"input_tokens": 1, "output_tokens": 1},
     },
 }  # fmt: skip
-#: Set before the import, which reads them.
-SWITCHES: Final = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_MODE": "PRODUCTION"}
+#: Set before the import, which reads them: nothing is fetched, nothing is looked for.
+SWITCHES: Final = {
+    "LITELLM_MODE": "PRODUCTION",
+    "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+    "LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS": "True",
+    "LITELLM_LOCAL_BLOG_POSTS": "True",
+    "LITELLM_LOCAL_AUTOROUTER_PRESETS": "True",
+}
 
 
 class LitellmModels:

@@ -173,6 +173,8 @@ class NoticeBar(Bar):
         self.severity = "info"
         self.prompt: Prompt | None = None
         self.chosen = "positions"
+        self.tour = ""
+        """The line of the guided start, shown while there is nothing else to say."""
 
     def part_of(self, view: ConsoleView) -> object:
         status = view.status
@@ -181,6 +183,7 @@ class NoticeBar(Bar):
             self.severity,
             self.prompt,
             self.chosen,
+            self.tour,
             len(view.cards),
             len(view.positions),
             status.state,
@@ -196,6 +199,8 @@ class NoticeBar(Bar):
         if self.text:
             role = {"warning": "warn+bold", "error": "error+bold"}.get(self.severity, "accent")
             return [((clip(" " + self.text, width), role),)]
+        if self.tour:
+            return [((clip(" " + self.tour, width), "accent+bold"),)]
         if width < 100:
             return [self._tabs()]
         return [((clip(" " + market_words(self.view, width - 1), width), "quiet"),)]

@@ -43,6 +43,9 @@ def open_exchange(name: str, settings: LiveSettings) -> Any:
     })  # fmt: skip
     # One request less before the book: markets say all that is needed of their currencies.
     exchange.has = {**exchange.has, "fetchCurrencies": False}
+    kinds = exchange.options.get("fetchMarkets")
+    if isinstance(kinds, dict) and "types" in kinds:
+        kinds["types"] = ["spot"]  # futures have hosts of their own, and lists as long
     _point(exchange, settings.endpoints)
     session.allow(_addresses(exchange.urls["api"], exchange.hostname))
     return exchange

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, Final, Protocol
 
@@ -38,6 +38,8 @@ TICK: Final = 0.5
 STALL: Final = 2.0
 #: Seconds between two questions about the exchange's clock.
 ASK_TIME: Final = 60.0
+#: Seconds after which a side task that failed is tried again.
+AGAIN: Final = 300.0
 #: Seconds that bars of the past may take before the live ones go on without them.
 PAST_SECONDS: Final = 120.0
 
@@ -103,15 +105,28 @@ class Link:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._stay_connected())
                 group.create_task(self._watch_clocks())
-                group.create_task(self._ask_time())
-                group.create_task(self._watch_instruments())
-                group.create_task(self._recall())
+                group.create_task(self._kept_up("asking the time", self._ask_time))
+                group.create_task(self._kept_up("looking at instruments", self._watch_instruments))
+                group.create_task(self._kept_up("fetching earlier candles", self._recall))
                 if since:
                     group.create_task(self._thaw_at_last())
         finally:
             for task in (self._polling, self._filling):
                 if task is not None:
                     task.cancel()
+
+    async def _kept_up(self, what: str, work: Callable[[], Awaitable[None]]) -> None:
+        """A side task may stumble over an answer; the market itself goes on, and it is told."""
+        while True:
+            try:
+                await work()
+            except Exception as error:
+                log.exception("%s failed", what, exc_info=error)
+                text = f"{self._exchange.id}: {what}: {type(error).__name__}: {reason(error)}"
+                self._sink.notice("link_fault", text)
+                await asyncio.sleep(AGAIN)
+            else:
+                return
 
     # -- connection ------------------------------------------------------------------------
 
@@ -126,6 +141,9 @@ class Link:
                 await self._stream.run(self._opened)
             except (ExchangeError, ccxt.BaseError, OSError, TimeoutError) as error:
                 why = reason(error)
+            except Exception as error:  # ccxt over an answer it does not expect: this try is over
+                log.exception("the stream of %s failed", self._exchange.id, exc_info=error)
+                why = f"{type(error).__name__}: {reason(error)}"
             else:
                 why = "ended"
             self._closed(why, loop.time())
@@ -261,7 +279,8 @@ class Link:
             except (ccxt.BaseError, ExchangeError, TimeoutError) as error:
                 log.info("%s does not tell the time: %s", self._exchange.id, reason(error))
             else:
-                self._gauge.asked(sent, self._clock.now(), int(told) * MILLISECOND)
+                if told:
+                    self._gauge.asked(sent, self._clock.now(), int(told) * MILLISECOND)
             await asyncio.sleep(ASK_TIME)
 
     async def _watch_instruments(self) -> None:

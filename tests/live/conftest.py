@@ -1,0 +1,22 @@
+"""Live tests ask a local exchange, which need not be spared."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tradeterm.adapters.feeds.live import feed
+
+
+@pytest.fixture(autouse=True)
+def unrationed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """ccxt keeps a second between two requests to Kraken; here that would be most of the time."""
+    honest = feed.open_exchange
+
+    def opened(*given: Any, **named: Any) -> Any:
+        exchange = honest(*given, **named)
+        exchange.enableRateLimit = False
+        return exchange
+
+    monkeypatch.setattr(feed, "open_exchange", opened)

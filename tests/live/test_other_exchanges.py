@@ -1,0 +1,73 @@
+"""Exchanges that are read through ccxt's own watching: the same desk, the same book, the prints.
+
+Each venue's protocol as documented, from a minimal local server. Not covered here: what the venues
+send beyond books and prints, and their compression.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from tests.exchanges.others import BinanceServer, BitstampServer, CoinbaseServer, MinimalServer
+from tests.live.session import QUICK
+from tests.living import wait_for
+from tests.wired.stage import request
+from tradeterm.desk import Desk
+from tradeterm.model.vocabulary import FeedSource, Side
+
+
+@pytest.mark.parametrize("kind", [BinanceServer, CoinbaseServer, BitstampServer])
+async def test_its_book_and_its_prints_reach_the_engine(
+    kind: type[MinimalServer], tmp_path: Path
+) -> None:
+    with kind() as server:
+        asked = request(
+            "live", tmp_path / "run.db", *server.settings, *QUICK, "live.timeout=5",
+            "live.silence=30", symbols=(server.SYMBOL,),
+        )  # fmt: skip
+        desk = await Desk.open(asked)
+        running = asyncio.create_task(desk.run())
+        market = desk.engine.core.market
+        book = market.symbol(server.SYMBOL).book
+
+        def shown() -> tuple[list[tuple[float, float]], list[tuple[float, float]]]:
+            return book.levels(Side.BUY, 30), book.levels(Side.SELL, 30)
+
+        async def until(condition: object) -> None:
+            waiting = asyncio.to_thread(wait_for, condition, 10.0)
+            await asyncio.wait_for(waiting, 12)
+            assert not running.done()
+
+        try:
+            await until(lambda: len(server.subscribed()) >= 2)
+            for number in range(8):  # Bitstamp's book begins with its sixth change
+                server.change("bids", "59990.5", f"{number + 1}.5")
+                await asyncio.sleep(0.05)
+            await until(lambda: shown() == server.best())
+            changes = (
+                ("bids", "60000.5", "0"), ("asks", "60001.5", "9.5"), ("asks", "60001.25", "0.125"),
+                ("bids", "60000.75", "3"), ("asks", "60001.25", "0"),
+            )  # fmt: skip
+            for change in changes:
+                server.change(*change)
+                await until(lambda: shown() == server.best())
+            server.trade("60001.5", "0.25", "buy")
+            await until(lambda: desk.engine.input_counts()["trade"] == 1)
+            assert market.price(server.SYMBOL) == 60_001.5
+            assert market.symbol(server.SYMBOL).side == "buy"
+            health = desk.feed.health()  # type: ignore[attr-defined]
+            assert [each.source for each in health] == [FeedSource.WEBSOCKET]
+            server.drop()
+            await until(lambda: len(server.subscribed()) >= 2)
+            for number in range(8):
+                server.change("bids", "59980.5", f"{number + 1}.5")
+                await asyncio.sleep(0.05)
+            await until(lambda: health[0].reconnects >= 1 and shown() == server.best())
+        finally:
+            desk.driver.stop()
+            await running
+            await desk.close()
+        assert not desk.engine.core.counters.failures
