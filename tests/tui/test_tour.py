@@ -31,7 +31,7 @@ async def test_a_first_run_is_guided_from_market_to_resume(console: Open) -> Non
     async with console(80, 24, undecided, ready=False) as desk:
         desk.session.options = ConsoleOptions(tour=True)
         desk.app._options_given = False
-        assert "1/6 a simulated market, paper money" in await desk.look()
+        assert "1/6 simulated market, paper money" in await desk.look()
         assert "2/6 positions open by themselves" in await desk.press("n")
         assert "3/6 analysts disagree: a card" in await desk.press("n")
         assert "3/6" in await desk.look(replace(undecided, version=50))
@@ -50,7 +50,7 @@ async def test_every_line_fits_the_narrowest_screen(console: Open) -> None:
         for number, step in enumerate(STEPS, 1):
             line = next(line for line in text.splitlines() if f"{number}/6 " in line)
             assert step.text in line
-            assert "· n" in line, "cut off"
+            assert line.endswith(("· n next", "· n ends")), "cut off"
             text = await desk.press("n")
 
 

@@ -25,7 +25,7 @@ from tradeterm.execution.hindsight import Bar, Hindsight
 from tradeterm.execution.latency import delay
 from tradeterm.market.symbol import BARS, SymbolMarket
 from tradeterm.model.ghosts import HORIZONS, Ghost, GhostEnd, GhostMark
-from tradeterm.model.money import ONE, exact
+from tradeterm.model.money import ONE, ZERO, exact
 from tradeterm.model.orders import OrderRequest, Position
 from tradeterm.model.proposals import Proposal, TradeIntent
 from tradeterm.model.timing import HOUR, SECOND
@@ -42,6 +42,8 @@ GHOST_TIMER: Final = "ghosts"
 #: Followed at once; what comes on top is left out, and counted by whoever reads the rows.
 MOST: Final = 300
 UNFILLED: Final = "unfilled"
+#: The decision it stood for was taken back.
+WITHDRAWN: Final = "withdrawn"
 #: What really was sent is told by its own position.
 _DONE: Final = frozenset({ProposalEnd.SENT, ProposalEnd.CUT})
 
@@ -179,6 +181,12 @@ class Ghosts:
             limit=core.settings.execution.time_exit,
         )  # fmt: skip
 
+    def withdraw(self, proposal_id: str) -> None:
+        """A decision was taken back: what it would have led to no longer counts."""
+        for one in list(self._followed.values()):
+            if one.ghost.proposal == proposal_id:
+                self._end(one, _nothing(one, WITHDRAWN))
+
     def _priced(self, asset: str) -> bool:
         """Whether the account currency's price of an asset is known; once it is, it stays so."""
         account = self._core.settings.market.account
@@ -230,10 +238,7 @@ class Ghosts:
         rate = self._rate(ghost.symbol, core.now)
         position = hindsight.opened(request, quoted, one.enters, one.taker, rate)
         if position is None:
-            self._end(one, GhostEnd(
-                UNFILLED, one.enters, one.enters, Decimal(0), ghost.price, None, Decimal(0),
-                Decimal(0), Decimal(0),
-            ))  # fmt: skip
+            self._end(one, _nothing(one, UNFILLED))
             return
         one.position = position
         one.seen, one.blind, one.last = m.window.last_ts, m.ts, m.price
@@ -320,7 +325,7 @@ class Ghosts:
         ghost, core = one.ghost, self._core
         del self._followed[ghost.id]
         core.journal.write("ghost_closed", core.journal.new_id("gend"), ghost.id, end)
-        if ghost.end not in _DONE:
+        if ghost.end not in _DONE and end.reason != WITHDRAWN:
             text = (
                 f"{ghost.symbol} {ghost.side} {ghost.end}: it would have ended by {end.reason} at "
                 f"{end.pnl:+.2f} {ghost.id}"
@@ -337,6 +342,12 @@ class Ghosts:
     def load(self, state: GhostsState) -> None:
         self._followed = {one.ghost.id: msgspec.structs.replace(one) for one in state.followed}
         self._prices.load(state.prices)
+
+
+def _nothing(one: Followed, reason: str) -> GhostEnd:
+    """The end of a ghost that has no outcome."""
+    when, price = one.enters, one.ghost.price
+    return GhostEnd(reason, when, when, ZERO, price, None, ZERO, ZERO, ZERO)
 
 
 def _notional(position: Position) -> Decimal:

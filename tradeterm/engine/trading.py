@@ -301,6 +301,7 @@ class Trading:
     def waits_again(self, card: Card) -> None:
         """A refusal was taken back: it counts as none."""
         self._core.counters.cards[CardState.REJECTED.value] -= 1
+        self.ghosts.withdraw(card.proposal.id)
         self.watching = True
         self._approver.card_opened(card, self._core.timers)
 

@@ -9,7 +9,7 @@ from statistics import fmean
 from typing import Any
 
 from tradeterm.adapters.store.rows import StoredRow
-from tradeterm.engine.ghosts import UNFILLED
+from tradeterm.engine.ghosts import UNFILLED, WITHDRAWN
 from tradeterm.model.ghosts import HORIZONS
 
 ZERO = Decimal(0)
@@ -58,7 +58,7 @@ def _points(body: Body, end: Body) -> float:
 
 
 def outcomes(rows: Iterable[StoredRow]) -> dict[str, Outcome]:
-    """Ghost id → outcome, oldest first, from ``ghost_*`` rows in order."""
+    """Ghost id → outcome, oldest first, from ``ghost_*`` rows in order; taken back: left out."""
     found: dict[str, Outcome] = {}
     for row in rows:
         body = row.data
@@ -66,7 +66,11 @@ def outcomes(rows: Iterable[StoredRow]) -> dict[str, Outcome]:
             found[row.id] = Outcome(body)
         elif row.kind == "ghost_closed":
             found[row.parent].end = body
-    return found
+    return {
+        name: one
+        for name, one in found.items()
+        if one.end is None or one.end["reason"] != WITHDRAWN
+    }
 
 
 def summary(name: str, found: Sequence[Outcome]) -> Body:

@@ -73,7 +73,7 @@ class GhostMark(msgspec.Struct, frozen=True, gc=False):
 
 
 class GhostEnd(msgspec.Struct, frozen=True, gc=False):
-    """How a ghost left. Account currency; ``reason`` is an exit reason or ``unfilled``."""
+    """How a ghost left. Account currency; ``reason``: an exit's, ``unfilled`` or ``withdrawn``."""
 
     reason: str
     opened: int

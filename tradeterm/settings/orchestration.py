@@ -37,8 +37,9 @@ class TaskSettings(Section):
     run_on_start: bool
     after: tuple[AgentName, ...]
     """Agents whose answer a run waits for while their models are being asked."""
-    timeout: float = Field(gt=0, le=300)
-    """A model that takes longer has not answered in time; its answer is kept and counts not."""
+    timeout: float | None = Field(gt=0, le=300)
+    """A model that takes longer has not answered in time: its vote is kept and counts for nothing.
+    null: its role's deadline (llm.yaml)."""
 
 
 class ApprovalSettings(Section):
