@@ -29,6 +29,8 @@ from tests.wired.stage import (
     play,
     request,
 )
+from tradeterm.desk import Desk
+from tradeterm.lab.scores import report
 from tradeterm.model.timing import HOUR, SECOND
 from tradeterm.model.vocabulary import ResolutionAction
 
@@ -178,6 +180,28 @@ async def test_what_the_arbiter_says_ends_it_one_way(
     opened = ghost(record)["ghost_opened"]
     assert (opened["end"], opened["asked"]) == (end, "0.03332963")
     assert opened["offered"] == {"cut": "0.01666481", "sent": "0.03332963"}.get(end)
+
+
+async def test_a_refusal_taken_back_leaves_no_ghost_of_its_own(stage: Stage) -> None:
+    refused(stage, until=30)
+    stage.key(RISE * 60 + 35, "undo_reject")
+    stage.key(RISE * 60 + 40, "approve", card_id="oldest")
+    record = await stage.play(EVERY)
+    assert ghost(record)["ghost_closed"]["reason"] == "withdrawn"
+    assert ghost(record, "ghost-2")["ghost_opened"]["end"] == "sent"
+    with record.reader() as reader:
+        found = report(reader)
+    assert [(one["name"], one["count"]) for one in found["outcomes"]] == [("sent", 1), ("all", 1)]
+
+
+async def test_the_console_says_what_a_refused_card_would_have_come_to(stage: Stage) -> None:
+    refused(stage)
+    stage.tape.hold(25 * 60, 50 * 60, 59_000.0)
+    desk = await Desk.open(stage.request(EVERY))
+    await desk.run()
+    (told,) = [line.text for line in desk.engine.core.events.lines if line.kind == "GHOST"]
+    await desk.close()
+    assert told == "BTC/USDT long rejected: it would have ended by stop at -51.01 ghost-1"
 
 
 async def test_a_stop_in_the_middle_changes_nothing(stage: Stage) -> None:

@@ -37,7 +37,7 @@ class Step:
 
 
 STEPS = (
-    Step("simulated market, paper money. tab walks the panes, ? has every key"),
+    Step("simulated market, paper money. tab walks panes, ? has every key"),
     Step("positions open by themselves, each with stop and target: pane 1"),
     Step("analysts disagree: a card. a asks, y approves, r refuses", _decided),
     Step("H halts at once, from anywhere. Try it now", _halted),
