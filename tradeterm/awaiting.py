@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from msgspec.structs import replace
 
@@ -12,26 +12,28 @@ from tradeterm.model.ports import Advisor, Answer, Question
 
 async def answered(
     advisor: Advisor,
-    question: Question,
+    questions: Sequence[Question],
     meanwhile: Callable[[], Awaitable[bool]],
     wake: asyncio.Event,
     seconds: float,
-) -> Answer | None:
-    """The answer; None when ``meanwhile`` (called at every ``wake``, and that often) says stop."""
-    request = asyncio.create_task(advisor.settle(question))
+) -> list[Answer] | None:
+    """The answers to questions asked side by side, in their order.
+
+    None when ``meanwhile`` (called at every ``wake``, and that often) says stop.
+    """
+    requests = [asyncio.create_task(advisor.settle(question)) for question in questions]
     try:
-        while not request.done():
+        while out := {request for request in requests if not request.done()}:
             if not await meanwhile():
                 return None
             woken = asyncio.create_task(wake.wait())
-            await asyncio.wait(
-                {request, woken}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED
-            )
+            await asyncio.wait({*out, woken}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
             woken.cancel()
             wake.clear()
-        return request.result()
+        return [request.result() for request in requests]
     finally:
-        request.cancel()
+        for request in requests:
+            request.cancel()
 
 
 class Background:

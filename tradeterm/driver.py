@@ -244,14 +244,16 @@ class Driver:
             else:
                 await self.flush()  # journal before effect
                 began = perf_counter()
-                answer = await answered(
-                    self.advisor, question, self._attend, self._wake, HALT_FILE_SECONDS
+                asked = tuple(self.engine.effects)
+                answers = await answered(
+                    self.advisor, asked, self._attend, self._wake, HALT_FILE_SECONDS
                 )
                 self.seconds -= perf_counter() - began  # the model's time, not the engine's
-                if answer is None:
+                if answers is None:
                     return
                 self._pacer.anchor(self.engine.now)
-                self.engine.answer(answer)
+                for answer in answers:
+                    self.engine.answer(answer)
             self._dirty = True
 
     def _answered(self, answer: Answer) -> None:

@@ -84,6 +84,13 @@ LISTINGS = (
         ended=True,
     ),
     Listing(
+        "votes", "What models said in the agents' place, newest first; late votes counted for nothing.",
+        "id ts agent symbol model says confidence seconds late fault question",
+        "no model was asked for an agent yet",
+        lambda reader, _everything, limit: reader.votes(limit),
+        f"All of them, not only the newest {SHOWN}.",
+    ),
+    Listing(
         "differences", "Where the venue's books differ from ours.",
         "id ts kind subject symbol ours venue state reason",
         "the venue's books and ours agree",

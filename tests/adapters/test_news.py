@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.wired.stage import play, request
+from tradeterm.adapters.feeds.live.feed import LiveFeed
 from tradeterm.adapters.feeds.news.dated import DatedNews
 from tradeterm.adapters.feeds.news.items import MOST_BYTES, Assets, entries, texts
 from tradeterm.adapters.feeds.news.poller import NewsPoller
@@ -265,3 +267,20 @@ def test_old_texts_are_left_out(site: str) -> None:
 def test_an_unsafe_address_is_refused(address: str) -> None:
     with pytest.raises(ConfigError, match="https://"):
         sources(address)
+
+
+def test_live_news_are_stamped_as_they_arrive(tmp_path: Path) -> None:
+    write(tmp_path / "one.txt", "Bitcoin soars", 0)
+    now = time.time()
+    os.utime(tmp_path / "one.txt", (now, now))
+    settings = load_settings().settings
+    feed = open_feed("live", settings.market, live=settings.live, sentiment=sources(str(tmp_path)))
+    assert isinstance(feed, LiveFeed)
+    assert feed.poller is not None
+    feed.poller.look()
+    (news,) = feed.take()
+    assert isinstance(news, News)
+    assert news.text == "Bitcoin soars"
+    assert news.ts >= feed.start
+    feed.poller.look()
+    assert feed.take() == []

@@ -16,7 +16,8 @@ from tradeterm.adapters.feeds.plain import open_plain
 from tradeterm.adapters.tape.blocks import tape_files, walk
 from tradeterm.adapters.tape.lines import decode, encode
 from tradeterm.adapters.tape.live_recording import SHORTENED, LiveRecording
-from tradeterm.adapters.tape.recorded import RecordedFeed, open_recorded
+from tradeterm.adapters.tape.opening import open_recorded
+from tradeterm.adapters.tape.recorded import RecordedFeed
 from tradeterm.adapters.tape.recording import RecordingFeed
 from tradeterm.adapters.tape.writer import TapeWriter
 from tradeterm.errors import DataError, StoreUnwritable
@@ -35,9 +36,11 @@ from tradeterm.model.market import (
     Trade,
 )
 from tradeterm.model.timing import HOUR
+from tradeterm.settings.loading import load_settings
 from tradeterm.settings.recording import RecordingSettings
 
 BTC, XRP = "BTC/USDT", "XRP/BTC"
+MARKET = load_settings().settings.market
 LIMITS = RecordingSettings(file_size=64, file_hours=24, total_size=1024, block_seconds=1)
 
 prices = st.floats(min_value=5e-324, max_value=1e300, allow_nan=False, allow_infinity=False)
@@ -170,7 +173,7 @@ def test_a_line_is_what_the_design_says() -> None:
         b'{"ts":5,"s":"BTC/USDT","t":"delta","b":[["30000.1","0.0"]],"a":[]}\n'
     )
     assert encode([Trade(6, XRP, 1e-08, 3.0, "sell", "T-1")]) == (
-        b'{"ts":6,"s":"XRP/BTC","t":"trade","p":"1e-08","q":"3.0","side":"sell","id":"T-1"}\n'
+        b'{"ts":6,"s":"XRP/BTC","t":"trade","p":"1e-8","q":"3.0","side":"sell","id":"T-1"}\n'
     )
     negative_zero = decode(encode([Trade(6, XRP, 1.0, -0.0, "sell")]))[0]
     assert isinstance(negative_zero, Trade)
@@ -222,7 +225,7 @@ async def test_start_symbols_and_warm_up_are_kept(tmp_path: Path) -> None:
     assert (found.mode, found.start, found.symbols) == ("SIM", 1_000, (BTC, XRP))
     assert found.history(BTC, 60, 600) == [Candle(900, BTC, 60, 1.0, 2.0, 0.5, 1.5, 0.1)]
     assert found.history(XRP, 60, 600) == []
-    replay = open_recorded(tmp_path, None)
+    replay = open_recorded(str(tmp_path), MARKET, None)
     assert replay is not None
     assert replay.mode == "REPLAY"
     assert replay.identity()["files"].startswith("run abc ")
@@ -247,9 +250,9 @@ async def test_two_recordings_in_a_folder_want_a_name(tmp_path: Path) -> None:
     for name in ("one", "two"):
         await record(tmp_path / name, trades(2), [])
     with pytest.raises(DataError, match="2 recorded runs; name one of them: one, two"):
-        open_recorded(tmp_path, None)
-    assert open_recorded(tmp_path / "two", None) is not None
-    assert open_recorded(Path(__file__).parent, None) is None
+        open_recorded(str(tmp_path), MARKET, None)
+    assert open_recorded(f"{tmp_path}/two", MARKET, None) is not None
+    assert open_recorded(str(Path(__file__).parent), MARKET, None) is None
 
 
 # -- crashes ---------------------------------------------------------------------------------

@@ -164,12 +164,10 @@ def test_other_agents_on_their_clocks(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("seed", "overrides"),
     [
-        (0, ()),
+        (3, ()),
         (1, ("orchestration.schedule.regime_detection={interval: 900, enabled: true}",
              "orchestration.ttl.regime_updates=1800", "orchestration.ttl.trading_signals=14400",
              "orchestration.schedule.trading_decision={interval: 7200, enabled: true}",
-             "orchestration.schedule.portfolio_rebalance={interval: 420, enabled: true}",
-             "orchestration.schedule.technical_analysis.enabled=false",
              "risk.max_daily_loss=1", "risk.max_weekly_loss=2", "risk.max_drawdown=3")),
     ],
     ids=["default", "slow and cautious"],

@@ -123,7 +123,7 @@ def test_every_member_of_a_panel_is_scored_the_late_ones_apart() -> None:
 
 def outcome(pnl: str | None, *, offered: str | None = "1", **changes: Any) -> Outcome:
     ghost = {"asked": "2", "offered": offered, "side": "long", **changes}
-    end = {"reason": "stop", "pnl": pnl, "notional": "1000", "marks": []}
+    end: dict[str, Any] = {"reason": "stop", "pnl": pnl, "notional": "1000", "marks": []}
     return Outcome(ghost, end=None if pnl is None else end)
 
 

@@ -15,6 +15,7 @@ from tests.wired.stage import BTC, XRP, request
 from tradeterm.desk import Desk
 from tradeterm.engine.view import ConsoleView
 from tradeterm.engine.whatif import Hypothesis, what_if
+from tradeterm.model.commands import Reconcile
 from tradeterm.model.market import FeedHealth, LiveMarket
 from tradeterm.model.outputs import Published, TradeSignal
 from tradeterm.model.vocabulary import Action, AgentName, PositionSide, Topic
@@ -98,6 +99,7 @@ class Session:
         )
         core.journal.write("agent_output", said.id, "", said)
         core.bus.publish(Topic.TRADING_SIGNALS, said.agent.value, symbol, said, core.now)
+        self.desk.driver.submit(Reconcile())  # any input makes the engine look at its timers
 
     async def until(self, condition: Callable[[], object], seconds: float = 15.0) -> None:
         """Wait for something to be true; the desk must not end meanwhile."""

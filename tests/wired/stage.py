@@ -152,7 +152,7 @@ class Record:
     def votes(self) -> list[dict[str, Any]]:
         """What each model said in an agent's place, oldest first."""
         with Reader(self.db) as reader:
-            return reader.votes()
+            return sorted(reader.votes(), key=lambda vote: (vote["seq"], vote["n"]))
 
     def card_states(self) -> list[tuple[str, str]]:
         return [(card["state"], card["reason"]) for card in self.cards()]

@@ -17,6 +17,7 @@ from tests.terminal.screen import child_environment
 from tests.wired.panels import CALM, MODEL, Member, asked, bullish, entry, says, seat
 from tests.wired.stage import START, Record, play, request
 from tradeterm.desk import Desk
+from tradeterm.engine.view import ConsoleView
 from tradeterm.model.opinions import DecisionOpinion, Opinion, SentimentOpinion, TimingOpinion
 from tradeterm.model.ports import AgentQuestion, Answer, Question
 from tradeterm.model.timing import SECOND, iso
@@ -115,7 +116,8 @@ async def test_a_majority_of_those_in_time_decides_and_the_late_vote_is_kept(
 ) -> None:
     late = entry(SELL, seconds=25)
     seat(monkeypatch, deciding(entry(BUY, part="0.2"), entry(BUY, part="0.4"), late))
-    record = (await run(tmp_path, *asked(TRADING, members=3), until="90s")).sound()
+    in_time = "orchestration.schedule.trading_decision.timeout=15"
+    record = (await run(tmp_path, *asked(TRADING, members=3), in_time, until="90s")).sound()
     (signal, *_) = outputs(record, TRADING)
     assert signal["output"]["action"] == "BUY"
     assert signal["output"]["reasoning"] == "BUY 2: BUY it is"
@@ -124,11 +126,11 @@ async def test_a_majority_of_those_in_time_decides_and_the_late_vote_is_kept(
     (buy,) = [one for one in question["scope"]["entries"] if one["action"] == "BUY"]
     size = Decimal(signal["output"]["size"])  # the lower median of the two
     assert size == (Decimal(buy["max_size"]) / 5).quantize(size, ROUND_FLOOR)
-    in_time, afterwards = record.rows("agent_answer")
-    assert [vote["model"][-1] for vote in in_time.data["votes"]] == ["0", "1"]
+    early, afterwards = record.rows("agent_answer")
+    assert [vote["model"][-1] for vote in early.data["votes"]] == ["0", "1"]
     assert [vote["model"][-1] for vote in afterwards.data["votes"]] == ["2"]
-    assert (in_time.data["late"], afterwards.data["late"]) == (False, True)
-    assert in_time.ts - question["ts"] == 15 * 10**9  # the decision's time-out
+    assert (early.data["late"], afterwards.data["late"]) == (False, True)
+    assert early.ts - question["ts"] == 15 * 10**9  # the decision's time-out
     assert afterwards.ts - question["ts"] == 25 * 10**9
     assert record.summary["agents"][TRADING]["llm"] == 1
     votes = record.votes()
@@ -365,3 +367,32 @@ async def test_probes_of_agents_bring_the_models_back(
     ]  # fmt: skip
     assert between
     assert {(body["by"], body["why"]) for body in between} == {("RULES", "no model at this level")}
+
+
+async def test_the_screen_says_who_is_asked_and_what_each_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seat(monkeypatch, {**deciding(entry(BUY), says(None)), MOOD: [says(None)]})
+    views: list[ConsoleView] = []
+    desk = await Desk.open(
+        request(
+            "sim", tmp_path / "run.db", *BRISK, *asked(*ALL, members=2), until="70s",
+            symbols=("BTC/USDT",), headless=False, speed=float("inf"),
+        ),
+        publish=views.append,
+    )  # fmt: skip
+    try:
+        await desk.run()
+    finally:
+        await desk.close()
+    told = [event.text for event in views[-1].events if event.kind == "LLM"]
+    assert any(
+        text.startswith("trading_decision ask-3: BUY; openai/test-model-1: text before")
+        for text in told
+    )
+    assert any(text.startswith("sentiment_analysis ask-") for text in told)
+    assert not any("technical_analysis" in text for text in told)  # valid, every minute
+    mood = next(agent for agent in views[-1].agents if agent.name == MOOD)
+    assert (mood.model, mood.why) == (
+        "openai/test-model-0", "no valid answer: text before the JSON object",
+    )  # fmt: skip

@@ -209,3 +209,18 @@ async def test_only_the_hosts_in_the_settings_are_contacted(
         finally:
             watching = False
     assert seen == {("127.0.0.1", server.port)}
+
+
+async def test_a_model_that_runs_into_its_deadline_is_no_late_vote(tmp_path: Path) -> None:
+    """Deadline and patience are the same: it counts, as no answer."""
+    with ModelServer.running(hang) as server:
+        told = f"model: openai/a, api_base: '{server.base}', deadline: 0.5"
+        record = await run(
+            tmp_path, "llm.provider=litellm", f"llm.roles.regime_detection={{{told}}}",
+            "orchestration.schedule.regime_detection.timeout=0.5", until="30s",
+        )  # fmt: skip
+    (answer,) = record.bodies("agent_answer")
+    assert (answer["late"], answer["latency"]) == (False, 500_000_000)
+    assert answer["votes"][0]["tries"][0]["outcome"] == "timeout"
+    (spoken,) = [b for b in record.bodies("agent_output") if b["agent"] == "regime_detection"]
+    assert spoken["why"].startswith("no valid answer: no answer in 0.")

@@ -21,11 +21,12 @@ from tradeterm.adapters.tape.blocks import tape_files
 from tradeterm.adapters.tape.lines import encode
 from tradeterm.adapters.tape.recorded import RecordedFeed, recordings
 from tradeterm.desk import Desk
-from tradeterm.errors import UsageError
+from tradeterm.errors import DataError, UsageError
 from tradeterm.lab.comparison import Rows, compare_rows
 from tradeterm.lab.replay import Replay
 from tradeterm.model.commands import CancelEntries, Pause, Resume
 from tradeterm.model.market import FeedMark
+from tradeterm.model.vocabulary import Side
 from tradeterm.settings.loading import load_settings
 
 BUSY = "orchestration.schedule.trading_decision.interval=600"
@@ -94,6 +95,52 @@ async def test_the_tape_is_a_market_like_any_other(tmp_path: Path) -> None:
     assert traded(again) == [row for row in traded(recorded) if row[2] < last]
     assert again.summary["fills"] > 0
     assert again.summary["agents"]["technical_analysis"]["warming"] == 0
+
+
+async def test_any_moment_of_a_tape_is_a_market(tmp_path: Path) -> None:
+    """The books stand and the candles are there as they were for who had listened all along."""
+    await play(sim(tmp_path, "run", until="50m"))
+    moment = "2025-06-02T00:33:20Z"
+    whole = await Desk.open(
+        request(f"replay:{tmp_path / 'run.db.tape'}", tmp_path / "whole.db", until=moment)
+    )
+    await whole.run()
+    spec = f"replay:{tmp_path / 'run.db.tape'}@{moment}"
+    part = await Desk.open(request(spec, tmp_path / "part.db", BUSY, approve="all", until="5m"))
+    part.driver.inflow.until = part.feed.start
+    await part.run()
+    for symbol in part.feed.symbols:
+        heard, read = (desk.engine.core.market.symbol(symbol) for desk in (whole, part))
+        for side in (Side.BUY, Side.SELL):
+            assert list(read.book.walk(side)) == list(heard.book.walk(side))
+        for timeframe, window in read.windows.items():
+            assert window.rows(600) == heard.windows[timeframe].rows(600)
+    for desk in (whole, part):
+        await desk.close()
+    once = (
+        await play(request(spec, tmp_path / "once.db", BUSY, approve="all", until="10m"))
+    ).sound()
+    await play(request(spec, tmp_path / "twice.db", BUSY, approve="all", until="4m"))
+    twice = await play(request(spec, tmp_path / "twice.db", BUSY, approve="all", until="10m"))
+    assert once.summary["state_hash"] == twice.summary["state_hash"]
+    assert once.summary["market_time"]["from"] == "2025-06-02T00:33:20.000Z"
+    assert once.summary["agents"]["technical_analysis"]["warming"] == 0
+    with pytest.raises(DataError, match="nothing was recorded at or after"):
+        await play(request(spec.replace("T00:33", "T05:33"), tmp_path / "late.db"))
+    with pytest.raises(UsageError, match="is not a time"):
+        await play(request(spec.replace("2025", "soon"), tmp_path / "late.db"))
+
+
+async def test_a_run_whose_tape_lost_its_beginning_is_not_lived_from_there(tmp_path: Path) -> None:
+    hourly = "recording.file_hours=0.2"
+    run = await play(sim(tmp_path, "run", hourly, until="50m"))
+    first, *rest = tape_files(tape_of(run).folder)
+    assert rest
+    first.unlink()
+    with pytest.raises(DataError, match=r"cannot be lived from its beginning.*@TIME"):
+        await live_again(run.db, tmp_path / "again.db")
+    later = f"replay:{tmp_path / 'run.db.tape'}@2025-06-02T00:45:00Z"
+    assert (await play(request(later, tmp_path / "later.db"))).summary["inputs"]["trade"] > 0
 
 
 async def test_two_sessions_make_one_tape(tmp_path: Path) -> None:

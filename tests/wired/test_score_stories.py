@@ -6,14 +6,16 @@ The card of 00:21 and its ghost are those of ``test_ghost_stories.py``.
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.wired.advisors import Arbiter, arbiter
-from tests.wired.stage import EVERY, RISE, Record, Stage
+from tests.wired.panels import CALM, MODEL, asked, entry, seat
+from tests.wired.stage import EVERY, RISE, Record, Stage, play, request
 from tradeterm.lab.scores import report
-from tradeterm.model.vocabulary import ResolutionAction
+from tradeterm.model.vocabulary import Action, AgentName, ResolutionAction
 
 D = Decimal
 
@@ -67,3 +69,39 @@ async def test_plain_holding_pays_its_fee_once(stage: Stage) -> None:
     assert btc["earned"] == (D(11_000) / D("1.004")).quantize(D("0.01")) - 10_000
     assert targets["earned"] == (D(2_750) / D("1.004")).quantize(D("0.01")) - 2_500
     assert btc["from"].startswith("2025-06-02T00:15")
+
+
+async def test_an_operator_who_made_a_loser_smaller_saved_that_part(stage: Stage) -> None:
+    stage.tape.rise()
+    stage.tape.hold(RISE * 60, 25 * 60, 60_010.0)
+    stage.tape.hold(25 * 60, 50 * 60, 59_000.0)
+    stage.key(RISE * 60 + 5, "edit", card_id="oldest", size="0.01")
+    stage.key(RISE * 60 + 10, "approve", card_id="oldest")
+    found = scored(await stage.play(EVERY))
+    by_name = {one["name"]: one for one in found["gates"]}
+    share = (D("0.03332963") - D("0.01")) / D("0.03332963")
+    pnl = next(one["pnl"] for one in found["outcomes"] if one["name"] == "cut")
+    assert by_name["script"]["saved"] == -pnl * share > 0
+    assert by_name["all rules"]["saved"] == 0
+
+
+async def test_every_member_of_a_panel_is_judged_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two buy in time, one sells too late: where the two are right the third is wrong."""
+    trading = AgentName.TRADING
+    late = entry(Action.SELL, seconds=25)
+    seat(monkeypatch, {**CALM, trading: [entry(Action.BUY), entry(Action.BUY), late]})
+    settings = (
+        *asked(trading, members=3), "orchestration.schedule.trading_decision.timeout=15",
+        "orchestration.schedule.trading_decision.interval=1800",
+    )  # fmt: skip
+    record = await play(request("sim", tmp_path / "run.db", *settings, until="3h"))
+    found = [one for one in scored(record)["opinions"] if one["agent"] == trading]
+    first = {(one["by"], one["vote"]): one for one in found if one["hours"] == 1}
+    one, two, three = (f"{MODEL}-{number}" for number in range(3))
+    in_time, late_one = first[one, "vote"], first[three, "late"]
+    assert first[two, "vote"] == {**in_time, "by": two}
+    assert (in_time["count"], in_time["hits"]) == (4, 4)
+    assert (late_one["count"], late_one["hits"], late_one["bp"]) == (4, 0, -in_time["bp"])
+    assert (f"{one}, {two}", "output") in first

@@ -25,6 +25,8 @@ from tradeterm.settings.orchestration import ApprovalSettings
 #: Decided cards kept for the screen.
 DECIDED_KEPT = 50
 NEVER = 2**63 - 1
+#: After a refusal the market does not run away for so long: time for second thoughts.
+UNDO_TIME = 5 * SECOND
 
 
 class CardsState(msgspec.Struct):
@@ -173,6 +175,13 @@ class CardKeeper:
     def can_undo(self, now: int) -> bool:
         """Whether anything of the last refusal could still wait again."""
         return any(c.id in self._refused and now < c.expires for c in self.decided)
+
+    def just_refused(self, now: int) -> bool:
+        """Whether the operator may still be about to take it back."""
+        return any(
+            c.id in self._refused and now < min(c.expires, c.decided + UNDO_TIME)
+            for c in self.decided
+        )
 
     def defer(self, card_id: str) -> Card | None:
         """It is left to its deadline; None when it does not wait."""

@@ -17,6 +17,7 @@ from tradeterm.coordinator.consensus import consensus
 from tradeterm.coordinator.degradation import Degradation, DegradationState
 from tradeterm.coordinator.evidence import Evidence, Heard, within
 from tradeterm.coordinator.parking import Parking, ParkingState
+from tradeterm.coordinator.proceedings import Proceedings
 from tradeterm.coordinator.resolution import applied, bounded, flaw
 from tradeterm.model.account import AccountView
 from tradeterm.model.outputs import Published
@@ -30,6 +31,7 @@ from tradeterm.model.proposals import (
     Verdict,
 )
 from tradeterm.model.settling import Settle
+from tradeterm.model.stages import Stage
 from tradeterm.model.vocabulary import (
     AgentName,
     ConflictType,
@@ -48,6 +50,7 @@ class CoordinatorState(msgspec.Struct):
     cards: CardsState
     parking: ParkingState
     degradation: DegradationState
+    stages: dict[str, Stage]
 
 
 class Considered(msgspec.Struct, frozen=True, gc=False):
@@ -73,6 +76,7 @@ class Coordinator:
         self._cards = CardKeeper(settings.approval)
         self._parking = Parking()
         self.degradation = Degradation(settings.degradation)
+        self.proceedings = Proceedings()
 
     # -- argue -----------------------------------------------------------------------------
 
@@ -310,6 +314,11 @@ class Coordinator:
         """The cards of the last refusal wait again, where their time is not over."""
         return self._cards.undo_reject(now)
 
+    def awaits_operator(self, now: int) -> bool:
+        """Whether a card waits that was not left to its deadline, or one was refused just now."""
+        waiting = any(not card.deferred for card in self._cards.pending())
+        return waiting or self._cards.just_refused(now)
+
     def can_undo(self, now: int) -> bool:
         """Whether a refusal can be taken back."""
         return self._cards.can_undo(now)
@@ -348,12 +357,18 @@ class Coordinator:
     # -- snapshot --------------------------------------------------------------------------
 
     def dump(self) -> CoordinatorState:
-        return CoordinatorState(self._cards.dump(), self._parking.dump(), self.degradation.dump())
+        return CoordinatorState(
+            self._cards.dump(),
+            self._parking.dump(),
+            self.degradation.dump(),
+            self.proceedings.dump(),
+        )
 
     def load(self, state: CoordinatorState) -> None:
         self._cards.load(state.cards)
         self._parking.load(state.parking)
         self.degradation.load(state.degradation)
+        self.proceedings.load(state.stages)
 
 
 def _age(heard: Heard | None) -> float:

@@ -21,6 +21,8 @@ from tradeterm.model.vocabulary import AgentName, Route
 TRADING, PORTFOLIO = AgentName.TRADING, AgentName.PORTFOLIO
 #: Why the rule version speaks although a model is configured.
 LEVEL_FORBIDS: Final = "no model at this level"
+#: Seconds past its role's deadline that the last word of a request may take.
+GRACE: Final = 0.5
 NOTHING_TO_ASK: Final = "the facts are missing or too old"
 
 
@@ -100,13 +102,20 @@ class Consulting:
         fan_out = self._trading.permits(Permission.MODEL_FAN_OUT)
         question = AgentQuestion(
             core.journal.new_id("ask"), core.now, name, ctx.symbol, facts,
-            self._briefing.texts(name, ctx), inputs, self._schedule[name].timeout,
+            self._briefing.texts(name, ctx), inputs, self._patience(name),
             members=0 if fan_out else 1,
             scope=self._scoping.of(ctx) if name is TRADING else None,
         )  # fmt: skip
         self._newest = question
         self._send(question)
         return True
+
+    def _patience(self, name: AgentName) -> float:
+        """How long an answer counts: by default as long as its role takes for one."""
+        timeout = self._schedule[name].timeout
+        if timeout is None:
+            return self._core.settings.llm.role(name.value).deadline + GRACE
+        return timeout
 
     def _facts(
         self, name: AgentName, ctx: AgentContext, due: AllocationView | None

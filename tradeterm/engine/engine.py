@@ -163,8 +163,8 @@ class Engine:
 
     @property
     def awaits_operator(self) -> bool:
-        """Whether a card waits that was not left to its deadline."""
-        return any(not card.deferred for card in self.trading.pending_cards())
+        """Whether the market goes on at 1×: a card waits, or was refused just now."""
+        return self.trading.coordinator.awaits_operator(self.now)
 
     def take_rows(self) -> list[Row]:
         """The rows of the slice that ends here."""

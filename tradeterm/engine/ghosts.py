@@ -247,8 +247,7 @@ class Ghosts:
     def _rate(self, symbol: str, ts: int) -> Decimal:
         """Quote → account currency at ``ts``."""
         quote, portfolio = self._core.instruments[symbol].quote, self._books.portfolio
-        priced_by = portfolio.priced_by(quote)
-        if priced_by is None:
+        if quote == portfolio.currency or (priced_by := portfolio.priced_by(quote)) is None:
             return ONE
         if ts >= self._core.now:
             return portfolio.rate(quote)
@@ -279,6 +278,7 @@ class Ghosts:
         """Rollovers, horizons and the time limit before ``until``; whether it left."""
         hindsight = self._hindsights[one.ghost.symbol]
         limit = position.opened + one.ghost.limit * SECOND
+        interval = self._core.settings.execution.margin.interval * SECOND
         while True:
             horizon = NEVER
             if len(one.marks) < len(HORIZONS):
@@ -288,38 +288,34 @@ class Ghosts:
                 return False
             close = bars.close_at(due)
             price = exact(one.last if close is None else close)
-            rate = self._rate(one.ghost.symbol, due)
             if due == one.rolls:
-                one.position = position = hindsight.rolled(position, price, rate, due)
-                one.rolls += self._core.settings.execution.margin.interval * SECOND
+                rate = self._rate(position.symbol, due)
+                one.position = position = hindsight.rolled(position, price, rate)
+                one.rolls += interval
             elif due == horizon:
-                self._mark(one, position, hindsight.slipped(price, position.side.exit), due)
+                self._mark(one, position, price, due)
             else:
                 price = hindsight.slipped(price, position.side.exit)
                 self._leave(one, position, price, ExitReason.TIME, due)
                 return True
 
-    def _mark(self, one: Followed, position: Position, price: Decimal, due: int) -> None:
+    def _mark(self, one: Followed, position: Position, close: Decimal, due: int) -> None:
         """Note what leaving now would bring."""
-        left = self._left(one, position, price, ExitReason.TIME, due)
-        hours = HORIZONS[len(one.marks)]
-        one.marks += (GhostMark(hours, due, price, left.pnl),)
+        hindsight, rate = self._hindsights[position.symbol], self._rate(position.symbol, due)
+        price = hindsight.slipped(close, position.side.exit)
+        pnl, _ = hindsight.left(position, price, one.taker, rate)
+        one.marks += (GhostMark(HORIZONS[len(one.marks)], due, price, pnl),)
 
     def _leave(
         self, one: Followed, position: Position, price: Decimal, reason: ExitReason, ts: int
     ) -> None:
-        left = self._left(one, position, price, reason, ts)
+        hindsight, rate = self._hindsights[position.symbol], self._rate(position.symbol, ts)
+        pnl, costs = hindsight.left(position, price, one.taker, rate)
+        notional = position.collateral * position.leverage
         self._end(one, GhostEnd(
-            reason.value, position.opened, ts, position.size, position.entry, price, left.pnl,
-            left.fees + left.carry, _notional(position), one.marks,
+            reason.value, position.opened, ts, position.size, position.entry, price, pnl, costs,
+            notional, one.marks,
         ))  # fmt: skip
-
-    def _left(
-        self, one: Followed, position: Position, price: Decimal, reason: ExitReason, ts: int
-    ) -> Position:
-        symbol = one.ghost.symbol
-        rate = self._rate(symbol, ts)
-        return self._hindsights[symbol].left(position, price, reason, ts, one.taker, rate)
 
     def _end(self, one: Followed, end: GhostEnd) -> None:
         ghost, core = one.ghost, self._core
@@ -348,8 +344,3 @@ def _nothing(one: Followed, reason: str) -> GhostEnd:
     """The end of a ghost that has no outcome."""
     when, price = one.enters, one.ghost.price
     return GhostEnd(reason, when, when, ZERO, price, None, ZERO, ZERO, ZERO)
-
-
-def _notional(position: Position) -> Decimal:
-    """Of its entry, in account currency."""
-    return position.collateral * position.leverage

@@ -10,7 +10,7 @@ from tradeterm.engine.levelview import CauseView, DrillView, LevelView, PermitVi
 
 WORDS: Final = {
     Permission.SENTIMENT: "sentiment",
-    Permission.MODEL_FAN_OUT: "several models",
+    Permission.MODEL_FAN_OUT: "model fan-out",
     Permission.LLM: "models",
     Permission.LLM_FOR_REGIME: "models on regimes",
     Permission.NEW_EXPOSURE: "new exposure",

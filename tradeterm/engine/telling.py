@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from collections.abc import Callable
+from typing import Final
 
 from tradeterm.engine.analysis import Analysis
 from tradeterm.engine.core import Core

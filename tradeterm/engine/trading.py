@@ -36,6 +36,7 @@ from tradeterm.model.proposals import (
     Verdict,
 )
 from tradeterm.model.settling import Settle
+from tradeterm.model.stages import CARD_STAGES, Stage
 from tradeterm.model.timing import SECOND
 from tradeterm.model.vocabulary import (
     Action,
@@ -140,8 +141,13 @@ class Trading:
             else:
                 self._dropped(proposal, "nothing is left to do", ProposalEnd.VOIDED)
 
+    def _moves(self, proposal: Proposal, stage: Stage) -> None:
+        """Before anything follows from it: IllegalStage when it may not get there."""
+        self.coordinator.proceedings.moves(proposal.id, stage)
+
     def _dropped(self, proposal: Proposal, why: str, end: ProposalEnd) -> None:
         """A proposal ends without an order or a card: say so."""
+        self._moves(proposal, Stage.DROPPED)
         self._core.alert(
             "C-DROPPED", "info", f"{proposal.symbol} {proposal.id}: {why}", proposal.id
         )
@@ -173,6 +179,7 @@ class Trading:
             return
         core.counters.routed += 1
         proposal = considered.proposal
+        self._moves(proposal, Stage.DETECTED)
         core.journal.write("proposal", proposal.id, published.id, proposal)
         self._argue(considered)
 
@@ -190,6 +197,7 @@ class Trading:
             verdict = self.judging.margin(proposal.intent, proposal.id)
             considered = self.coordinator.weigh(considered, verdict, core.now)
             if not verdict.allows:
+                self._moves(proposal, Stage.VETOED)
                 self.ghosts.ended(proposal, ProposalEnd.VETOED, verdict.id)
                 return
         if considered.conflict is not None:
@@ -207,6 +215,7 @@ class Trading:
         if self.asking.settled_by(conflict) is Settle.BLOCK:
             self._block(proposal, conflict)
             return
+        self._moves(proposal, Stage.RESOLVING)
         question = self.coordinator.question(
             proposal, conflict, self._evidence(proposal.symbol), core.now
         )
@@ -218,6 +227,7 @@ class Trading:
         resolution = self.coordinator.blocked(conflict, core.now)
         core.journal.write("resolution", resolution.id, conflict.id, resolution)
         core.count(core.counters.resolved, resolution.action.value)
+        self._moves(proposal, Stage.ABORTED)
         self.ghosts.ended(proposal, ProposalEnd.ABORTED, resolution.id)
 
     def answered(self, answer: ArbiterAnswer, answer_id: str) -> None:
@@ -234,9 +244,12 @@ class Trading:
         if core.state is not RunState.RUNNING:
             self._dropped(question.proposal, core.state.value, ProposalEnd.VOIDED)
         elif resolution.action is ResolutionAction.WAIT:
-            if not self.coordinator.park(question.proposal, question.conflict, core.now):
+            if self.coordinator.park(question.proposal, question.conflict, core.now):
+                self._moves(question.proposal, Stage.WAITING)
+            else:
                 self._dropped(question.proposal, "has waited long enough", ProposalEnd.WAITED)
         elif resolution.action is ResolutionAction.ABORT:
+            self._moves(question.proposal, Stage.ABORTED)
             self.ghosts.ended(question.proposal, ProposalEnd.ABORTED, resolution.id)
         else:
             self._open_card(question.proposal, question.conflict, resolution)
@@ -253,13 +266,16 @@ class Trading:
         if intent is not None:
             verdict = self.judging.margin(intent, resolution.id, for_card=True)
             if not verdict.allows:
+                self._moves(proposal, Stage.VETOED)
                 self.ghosts.ended(proposal, ProposalEnd.VETOED, verdict.id)
                 return
             intent = verdict.intent
         price = self._mids().get(proposal.symbol)
         if price is None:
             core.risk_alert("R-NO-PRICE", "warning", f"{proposal.symbol} has no price: no card")
+            self._dropped(proposal, "there is no price", ProposalEnd.VOIDED)
             return
+        self._moves(proposal, Stage.AWAITING)
         card = self.coordinator.open_card(
             proposal, conflict, resolution, intent, verdict, price, core.now
         )
@@ -300,6 +316,7 @@ class Trading:
 
     def waits_again(self, card: Card) -> None:
         """A refusal was taken back: it counts as none."""
+        self._moves(card.proposal, Stage.AWAITING)
         self._core.counters.cards[CardState.REJECTED.value] -= 1
         self.ghosts.withdraw(card.proposal.id)
         self.watching = True
@@ -326,6 +343,7 @@ class Trading:
 
     def _card_ended(self, card: Card, parent: str) -> None:
         core = self._core
+        self._moves(card.proposal, CARD_STAGES[card.state])
         core.journal.write("card", card.id, parent, CardRow.of(card))
         core.count(core.counters.cards, card.state.value)
         self.watching = bool(self.coordinator.pending())
@@ -337,6 +355,7 @@ class Trading:
     def _send(self, proposal: Proposal, verdict: Verdict | None, parent: str) -> None:
         """Closes first (they follow from ``parent``); an entry only with a verdict of now."""
         core, execution = self._core, self._books.execution
+        self._moves(proposal, Stage.SENT)
         for position_id in proposal.close_ids:
             position = execution.positions.get(position_id)
             if position is None or self._books.is_closing(position_id):

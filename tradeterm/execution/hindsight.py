@@ -12,17 +12,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
 from tradeterm.execution import positions as arithmetic
-from tradeterm.execution.margin import borrowing_share, charged
+from tradeterm.execution.margin import borrowing_share
 from tradeterm.execution.matching import slipped
 from tradeterm.market.book import OrderBook
 from tradeterm.model.instruments import Instrument
 from tradeterm.model.money import ONE, exact, ledger_cost
 from tradeterm.model.orders import Fill, OrderRequest, Position
+from tradeterm.model.pnl import price_gain
 from tradeterm.model.vocabulary import (
     AccountBook,
     Evidence,
@@ -32,9 +33,6 @@ from tradeterm.model.vocabulary import (
     Side,
 )
 from tradeterm.settings.execution import ExecutionSettings
-
-#: More than any account has: a ghost pays what it borrows for whatever else was going on.
-_RICH: Final = Decimal(10) ** 12
 
 
 class Bar(NamedTuple):
@@ -117,10 +115,11 @@ class Hindsight:
 
     # -- while it is held ------------------------------------------------------------------
 
-    def rolled(self, position: Position, mark: Decimal, rate: Decimal, now: int) -> Position:
+    def rolled(self, position: Position, mark: Decimal, rate: Decimal) -> Position:
         """After it paid for another interval of what it borrows."""
         share = borrowing_share(position.side, position.leverage, self._settings.margin.rollover)
-        return charged(position, position.size * mark * rate, share, _RICH, now).after
+        due = ledger_cost(position.size * mark * rate * share)
+        return replace(position, carry=position.carry + due)
 
     def struck(self, position: Position, bar: Bar) -> tuple[Decimal, ExitReason] | None:
         """Where a bar makes it leave (slippage included), and why."""
@@ -135,15 +134,13 @@ class Hindsight:
         return None
 
     def left(
-        self, position: Position, price: Decimal, reason: ExitReason, now: int, taker: Decimal,
-        rate: Decimal,
-    ) -> Position:  # fmt: skip
-        """The position after all of it was closed at ``price``."""
-        fill = self._fill(
-            position.side.exit, price, position.size, now, taker, rate, Evidence.BAR_ESTIMATE
-        )
-        fill = replace(fill, fee=min(fill.fee, arithmetic.released(position, position.size)))
-        return arithmetic.reduced(position, fill, reason)
+        self, position: Position, price: Decimal, taker: Decimal, rate: Decimal
+    ) -> tuple[Decimal, Decimal]:
+        """(P&L, costs) if all of it were closed at ``price``, as ``positions.reduced`` has it."""
+        size, held = position.size, position.collateral
+        fee = min(ledger_cost(size * price * rate * taker), held)
+        costs = position.fees + fee + position.carry
+        return max(price_gain(position, price, size, rate), fee - held) - costs, costs
 
     def _fill(
         self, side: Side, price: Decimal, size: Decimal, now: int, taker: Decimal, rate: Decimal,

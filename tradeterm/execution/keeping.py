@@ -155,6 +155,9 @@ class Keeper:
     ) -> list[VenueReport]:
         """Tell the operator of a shrinking collateral, and liquidate where too little is left."""
         reports: list[VenueReport] = []
+        band, mid = self._guards.bands.get(symbol), self._mid(symbol)
+        if band is not None and mid is not None and band.floor < mid < band.ceiling:
+            return reports  # something else brought the price here
         for position in self._guards.concerned(symbol):
             mark = self._mid(position.symbol)
             if mark is None or position.stop_kind is ExitReason.LIQUIDATION:

@@ -80,7 +80,7 @@ def resolvers(
     waits: dict[str, int] = {}
     for row in resolutions:
         body = row.data
-        name = body["model"] if body["by"] == "llm" else body["by"]
+        name = body["by"] if body["by"] == "fallback" else body["model"]
         one = calls.setdefault(name, Calls())
         if body["action"] == "wait":
             waits[name] = waits.get(name, 0) + 1
@@ -97,7 +97,20 @@ def resolvers(
     ]
 
 
-def deciders(cards: Iterable[Body], ghosts: ByProposal) -> list[dict[str, Any]]:
+def edits(cards: Iterable[StoredRow]) -> dict[str, Decimal]:
+    """Card → the size the operator took away from it, from all ``card`` rows in order."""
+    first: dict[str, Decimal] = {}
+    found: dict[str, Decimal] = {}
+    for row in cards:
+        if (intent := row.data["intent"]) is not None:
+            size = Decimal(intent["size"])
+            found[row.id] = first.setdefault(row.id, size) - size
+    return found
+
+
+def deciders(
+    cards: Iterable[Body], edited: Mapping[str, Decimal], ghosts: ByProposal
+) -> list[dict[str, Any]]:
     """The operator and whoever else decided cards; what nobody answered stands by itself."""
     calls: dict[str, Calls] = {}
     for card in cards:
@@ -107,12 +120,18 @@ def deciders(cards: Iterable[Body], ghosts: ByProposal) -> list[dict[str, Any]]:
         name = card["decided_by"]
         if name in _NOBODY:
             name = f"nobody ({card['state']})"
-        calls.setdefault(name, Calls()).add(outcome, through=card["state"] == "approved")
+        one, through = calls.setdefault(name, Calls()), card["state"] == "approved"
+        one.add(outcome, through=through)
+        if through:
+            one.cut(outcome, edited.get(card["id"], ZERO) / Decimal(outcome.ghost["asked"]))
     return [one.told("operator", name) for name, one in sorted(calls.items())]
 
 
 def risk_rules(
-    verdicts: Iterable[Body], cards: Iterable[Body], ghosts: Iterable[Outcome]
+    verdicts: Iterable[Body],
+    cards: Iterable[Body],
+    edited: Mapping[str, Decimal],
+    ghosts: Iterable[Outcome],
 ) -> list[dict[str, Any]]:
     """Every code that refused or cut an entry; a verdict with several counts for each of them."""
     by_id = {verdict["id"]: verdict for verdict in verdicts}
@@ -130,9 +149,10 @@ def risk_rules(
             continue
         everything.add(outcome, through=True)
         reduced = ZERO
-        if card is not None:  # the arbiter cut first, then risk on the way to the card
+        if card is not None:  # the arbiter cut first, then risk, then the operator
             codes |= set(by_id.get(card["verdict_id"] or "", verdict)["codes"])
             reduced = Decimal(card["resolution"]["size_reduction"])
+            reduced += edited.get(card["id"], ZERO) / Decimal(outcome.ghost["asked"])
         for one in (everything, *_named(calls, codes)) if codes else ():
             one.cut(outcome, max(1 - reduced - outcome.offered, ZERO))
     told = [one.told("risk", code) for code, one in sorted(calls.items())]

@@ -63,10 +63,6 @@ class Prices:
                         stamps.append(row["first"] + number * row["step"])
                         known.append(price)
 
-    def symbols(self) -> list[str]:
-        """Those with a price."""
-        return list(self._prices)
-
     def after(self, symbol: str, ts: int) -> tuple[int, float] | None:
         """The first price at or after a moment, no more than a step later."""
         stamps, known = self._prices.get(symbol, ([], []))

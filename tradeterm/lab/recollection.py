@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from tradeterm.adapters.advisors.rules import RulesAdvisor
 from tradeterm.adapters.advisors.unanswered import unasked, unsettled
 from tradeterm.adapters.store.reader import Reader
-from tradeterm.model.ports import AgentAnswer, AgentQuestion, Answer, Question
+from tradeterm.model.ports import Advisor, AgentAnswer, AgentQuestion, Answer, Question
 
 _answer = msgspec.json.Decoder(Answer).decode
 _question = msgspec.json.Decoder(AgentQuestion).decode
@@ -47,7 +46,7 @@ class Recollection:
         """Votes that were recorded after the answer."""
         return self._late.get(question.id) if self._strict else None
 
-    async def answer(self, question: Question, rules: RulesAdvisor | None) -> Answer:
+    async def answer(self, question: Question, rules: Advisor | None) -> Answer:
         """The rules' where they answer, else the recorded one, else none: the fallback applies."""
         if rules is not None:
             return await rules.settle(question)

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from tradeterm import __version__
+from tradeterm.adapters.advisors.drilled import DrilledAdvisor
 from tradeterm.adapters.advisors.rules import RulesAdvisor
 from tradeterm.adapters.feeds.opening import open_feed
 from tradeterm.adapters.store.journal import Store
@@ -173,7 +174,9 @@ class Replay:
 
     async def _answer(self) -> None:
         engine, llm = self._engine, self._settings.llm
-        rules = RulesAdvisor(llm) if llm.provider == "rules" else None
+        rules = None
+        if llm.provider == "rules":  # drills are part of the run: its keys rehearse them again
+            rules = DrilledAdvisor(RulesAdvisor(llm), llm, engine.drilling.active)
         while engine.effects:
             question = engine.effects[0]
             answer = await self._memory.answer(question, rules)
@@ -267,7 +270,14 @@ def _market_of(recorded: Reader, started: dict[str, Any], feed: str | None) -> F
     """The market of a run: its tape, or the simulation or files it was run on."""
     folder = recorded.paths.tape / str(started["run"])
     if feed is None and (folder / ABOUT).is_file():
-        return RecordedFeed(folder)
+        tape = RecordedFeed(folder)
+        if tape.begins:
+            raise DataError(
+                f"the tape begins after {tape.begins} events of the run: the first ones were given "
+                "up to keep it within recording.total_size, so the run cannot be lived from its "
+                f"beginning; any later time can, as a market: --feed replay:{folder}@TIME"
+            )
+        return tape
     if feed is None and started["identity"]["mode"] == MarketMode.LIVE.value:
         raise DataError(
             f"the run's tape {folder} is gone, and a live market cannot be asked again; "

@@ -45,7 +45,7 @@ def report(reader: Reader) -> dict[str, Any]:
     speakers = {one["id"]: one for one in reader.agent_outputs()[::-1]}
     prices = opinions.Prices(row.data for row in rows("prices"))
     conflicts = {row.id: row.data["parent"] for row in rows("conflict")}
-    cards, verdicts = reader.cards(), reader.verdicts()
+    cards, verdicts, edited = reader.cards(), reader.verdicts(), gates.edits(rows("card"))
     heard = opinions.published(speakers.values())
     replies = rows("agent_answer")
     heard += opinions.votes(rows("agent_question"), replies)
@@ -66,8 +66,8 @@ def report(reader: Reader) -> dict[str, Any]:
         "opinions": opinions.scores(heard, prices),
         "gates": [
             *gates.resolvers(rows("resolution"), conflicts, by_proposal),
-            *gates.deciders(cards, by_proposal),
-            *gates.risk_rules(verdicts, cards, ghosts.values()),
+            *gates.deciders(cards, edited, by_proposal),
+            *gates.risk_rules(verdicts, cards, edited, ghosts.values()),
         ],
         "approval": gates.approval(cards, by_proposal),
         "pnl": _pnl(reader, _models([*rows("answer"), *replies])),

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Final
 
 from tradeterm.errors import IllegalStage
+from tradeterm.model.vocabulary import CardState
 
 
 class Stage(StrEnum):
@@ -37,6 +38,11 @@ class Stage(StrEnum):
 
 
 _S = Stage
+CARD_STAGES: Final = {
+    CardState.PENDING: _S.AWAITING, CardState.APPROVED: _S.APPROVED,
+    CardState.REJECTED: _S.REJECTED, CardState.EXPIRED: _S.EXPIRED,
+    CardState.DRIFTED: _S.DRIFTED, CardState.VOID: _S.VOID,
+}  # fmt: skip
 _DECIDED: Final = {_S.APPROVED, _S.REJECTED, _S.EXPIRED, _S.DRIFTED, _S.VOID}
 #: Stage → those that may follow. An edit leaves a card waiting; a refusal can be taken back.
 STEPS: Final[dict[Stage, frozenset[Stage]]] = {
@@ -54,13 +60,11 @@ STEPS: Final[dict[Stage, frozenset[Stage]]] = {
     _S.SENT: frozenset({_S.FILLED, _S.UNFILLED, _S.SENT, _S.CLOSED}),
     _S.UNFILLED: frozenset(),
     _S.FILLED: frozenset({_S.CLOSED}),
-    **{
-        end: frozenset()
-        for end in (
-            _S.EXPIRED, _S.DRIFTED, _S.VOID, _S.VETOED, _S.ABORTED, _S.DROPPED, _S.CLOSED,
-        )
-    },
-}  # fmt: skip
+    _S.ABORTED: frozenset({_S.DROPPED}),
+    **dict.fromkeys(
+        (_S.EXPIRED, _S.DRIFTED, _S.VOID, _S.VETOED, _S.DROPPED, _S.CLOSED), frozenset()
+    ),
+}
 
 
 def step(proposal: str, before: Stage | None, after: Stage) -> Stage:

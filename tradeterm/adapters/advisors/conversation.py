@@ -35,11 +35,14 @@ class Heard(Generic[T]):
     model: str
     """Who gave it; when nobody did, who was asked first."""
     tries: tuple[ModelTry, ...]
+    deadline: float
+    """Seconds that were granted."""
 
     @property
     def latency(self) -> int:
-        """Nanoseconds, all tries together."""
-        return max(LEAST_LATENCY, sum(one.latency for one in self.tries))
+        """Nanoseconds, all tries together; what ran into the deadline took just as long."""
+        taken = sum(one.latency for one in self.tries)
+        return min(max(LEAST_LATENCY, taken), int(self.deadline * SECOND))
 
     @property
     def was_sent(self) -> bool:
@@ -106,7 +109,8 @@ async def converse(
 ) -> Heard[T]:
     """Ask one after the other until somebody gives a valid answer, or the deadline is over."""
     able = [one for one in chain if endpoint_key(one.model, one.address) not in opening.resting]
-    asking = Round(able, topic.role.deadline, single=opening.single or topic.single)
+    deadline = topic.role.deadline
+    asking = Round(able, deadline, single=opening.single or topic.single)
     tries: list[ModelTry] = []
     said = ""
     while (step := asking.next(sum(one.latency for one in tries) / SECOND)) is not None:
@@ -116,10 +120,10 @@ async def converse(
         found, one = topic.judge(call, attempt)
         tries.append(one)
         if found is not None:
-            return Heard(found, _author(call, attempt.reply), tuple(tries))
+            return Heard(found, _author(call, attempt.reply), tuple(tries), deadline)
         said = attempt.reply.text
         asking.unanswered(step, one.outcome, one.fault)
-    return Heard(None, chain[0].model, tuple(tries))
+    return Heard(None, chain[0].model, tuple(tries), deadline)
 
 
 async def interrupted(

@@ -65,9 +65,9 @@ def _market(
         return LiveFeed(live, settings, symbols or settings.symbols)
     if kind == "replay" and rest:
         from tradeterm.adapters.feeds.replay import ReplayFeed
-        from tradeterm.adapters.tape.recorded import open_recorded
+        from tradeterm.adapters.tape.opening import open_recorded
 
-        recorded = open_recorded(Path(rest), symbols)
+        recorded = open_recorded(rest, settings, symbols)
         return recorded or ReplayFeed(
             Path(rest), settings, symbols=symbols, on_bad="refuse" if on_bad == "refuse" else "skip"
         )

@@ -10,7 +10,8 @@ from typing import Any, Final
 from tradeterm.adapters.store.rows import StoredRow
 from tradeterm.errors import IllegalStage
 from tradeterm.model.money import plain
-from tradeterm.model.stages import Stage, step
+from tradeterm.model.stages import CARD_STAGES, Stage, step
+from tradeterm.model.vocabulary import CardState
 
 #: Kinds of rows that move a proposal.
 MOVING: Final = frozenset(
@@ -19,10 +20,6 @@ MOVING: Final = frozenset(
         "position",
     }
 )  # fmt: skip
-_CARDS: Final = {
-    "pending": Stage.AWAITING, "approved": Stage.APPROVED, "rejected": Stage.REJECTED,
-    "expired": Stage.EXPIRED, "drifted": Stage.DRIFTED, "void": Stage.VOID,
-}  # fmt: skip
 _DEAD: Final = frozenset({"cancelled", "expired", "rejected", "error"})
 #: Purposes of the orders that a proposal itself sends.
 _OWN: Final = frozenset({"entry", "exit"})
@@ -116,7 +113,7 @@ class Lives:
 
     def _card(self, row: StoredRow, body: dict[str, Any]) -> None:
         self._of[row.id] = body["proposal"]["id"]
-        self._moved(body["proposal"]["id"], _CARDS[body["state"]], row)
+        self._moved(body["proposal"]["id"], CARD_STAGES[CardState(body["state"])], row)
 
     def _verdict(self, row: StoredRow, body: dict[str, Any]) -> None:
         parent = body["parent"]

@@ -219,9 +219,9 @@ class Reader:
         """Agent outputs, newest first (``seq`` leads to the full text in the journal)."""
         return self._table("agent_outputs", "ORDER BY seq DESC LIMIT ?", limit)
 
-    def votes(self) -> list[Record]:
-        """What each model said in an agent's place, oldest first."""
-        return self._table("votes", "ORDER BY seq, n")
+    def votes(self, limit: int = -1) -> list[Record]:
+        """What each model said in an agent's place, newest answer first."""
+        return self._table("votes", "ORDER BY seq DESC, n LIMIT ?", limit)
 
     def balances(self) -> dict[str, dict[str, Decimal]]:
         """Account → asset → sum of postings, zero balances left out."""

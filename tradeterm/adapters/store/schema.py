@@ -209,7 +209,7 @@ VIEWS = {
                 "confidence": _vote("opinion.confidence"),
                 "valid": f"{_vote('opinion')} IS NOT NULL",
                 "fault": _vote("fault"),
-                "latency": _vote("latency"),
+                "seconds": f"round({_vote('latency')} / 1e9, 3)",
                 "late": _body("late"),
                 "seq": "journal.seq",
             },

@@ -6,7 +6,8 @@ Prices and sizes are strings of the shortest digits that give the same float aga
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any, Final
 
 import msgspec
 
@@ -107,35 +108,71 @@ def encode(events: Iterable[MarketEvent]) -> bytes:
 
 def line(event: MarketEvent) -> bytes:
     """One event as a line."""
-    if isinstance(event, BookDelta | BookSnapshot):
-        kind = "delta" if isinstance(event, BookDelta) else "snap"
-        return (
-            f'{{"ts":{event.ts},"s":{_quoted(event.symbol)},"t":"{kind}",'
-            f'"b":[{_levels(event.bids)}],"a":[{_levels(event.asks)}]}}\n'
-        ).encode()
-    if isinstance(event, Trade):
-        named = f',"id":{_quoted(event.id)}' if event.id else ""
-        return (
-            f'{{"ts":{event.ts},"s":{_quoted(event.symbol)},"t":"trade","p":"{event.price!r}",'
-            f'"q":"{event.size!r}","side":{_quoted(event.side)}{named}}}\n'
-        ).encode()
-    if isinstance(event, Candle):
-        return (
-            f'{{"ts":{event.ts},"s":{_quoted(event.symbol)},"t":"candle","tf":{event.timeframe},'
-            f'"o":"{event.open!r}","h":"{event.high!r}","l":"{event.low!r}",'
-            f'"c":"{event.close!r}","v":"{event.volume!r}"}}\n'
-        ).encode()
-    if isinstance(event, News):
-        told = NewsLine(event.ts, "", event.source, event.text, event.assets, event.id)
-        return _encode(told) + b"\n"
-    if isinstance(event, Pulse):
-        return _encode(PulseLine(event.ts, event.symbol)) + b"\n"
-    if isinstance(event, Past):
-        candles = ",".join([_candle(candle) for candle in event.candles])
-        return (
-            f'{{"ts":{event.ts},"s":{_quoted(event.symbol)},"t":"past","candles":[{candles}]}}\n'
-        ).encode()
+    return _WRITERS[event.__class__](event)
+
+
+def _book(kind: bytes, event: BookDelta | BookSnapshot) -> bytes:
+    return b'{"ts":%d,"s":%b,"t":"%b","b":%b,"a":%b}\n' % (
+        event.ts, _encode(event.symbol), kind, _levels(event.bids), _levels(event.asks)
+    )  # fmt: skip
+
+
+def _delta(event: BookDelta) -> bytes:
+    return _book(b"delta", event)
+
+
+def _snap(event: BookSnapshot) -> bytes:
+    return _book(b"snap", event)
+
+
+def _trade(event: Trade) -> bytes:
+    named = b',"id":%b' % _encode(event.id) if event.id else b""
+    return b'{"ts":%d,"s":%b,"t":"trade","p":%b,"q":%b,"side":%b%b}\n' % (
+        event.ts, _encode(event.symbol), _figure(event.price), _figure(event.size),
+        _encode(event.side), named,
+    )  # fmt: skip
+
+
+def _candle(event: Candle) -> bytes:
+    first, high, low, last, volume = map(_figure, _figures(event))
+    return b'{"ts":%d,"s":%b,"t":"candle","tf":%d,"o":%b,"h":%b,"l":%b,"c":%b,"v":%b}\n' % (
+        event.ts, _encode(event.symbol), event.timeframe, first, high, low, last, volume
+    )  # fmt: skip
+
+
+def _news(event: News) -> bytes:
+    told = NewsLine(event.ts, "", event.source, event.text, event.assets, event.id)
+    return _encode(told) + b"\n"
+
+
+def _pulse(event: Pulse) -> bytes:
+    return _encode(PulseLine(event.ts, event.symbol)) + b"\n"
+
+
+def _notice(event: FeedNotice) -> bytes:
     return _encode(NoticeLine(event.ts, event.symbol, event.code, event.text)) + b"\n"
+
+
+def _past(event: Past) -> bytes:
+    candles = b",".join([
+        b"[%d,%d,%b]" % (one.ts, one.timeframe, b",".join(map(_figure, _figures(one))))
+        for one in event.candles
+    ])  # fmt: skip
+    return b'{"ts":%d,"s":%b,"t":"past","candles":[%b]}\n' % (
+        event.ts, _encode(event.symbol), candles
+    )  # fmt: skip
+
+
+_WRITERS: Final[dict[type, Callable[[Any], bytes]]] = {
+    BookDelta: _delta,
+    BookSnapshot: _snap,
+    Trade: _trade,
+    Candle: _candle,
+    News: _news,
+    Pulse: _pulse,
+    Past: _past,
+    FeedNotice: _notice,
+}
 
 
 def decode(lines: bytes) -> list[MarketEvent]:
@@ -163,16 +200,18 @@ def event_of(row: AnyLine) -> MarketEvent:
     return FeedNotice(row.ts, row.s, row.code, row.text)
 
 
-def _candle(candle: Candle) -> str:
-    return (
-        f'[{candle.ts},{candle.timeframe},"{candle.open!r}","{candle.high!r}","{candle.low!r}",'
-        f'"{candle.close!r}","{candle.volume!r}"]'
-    )
+def _figures(candle: Candle) -> tuple[float, float, float, float, float]:
+    return candle.open, candle.high, candle.low, candle.close, candle.volume
 
 
-def _levels(levels: Levels) -> str:
-    return ",".join([f'["{price!r}","{size!r}"]' for price, size in levels])
+def _figure(value: float) -> bytes:
+    """A number as a string, with the fewest digits that give it again."""
+    return b'"%b"' % _encode(value)
 
 
-def _quoted(text: str) -> str:
-    return _encode(text).decode()
+def _levels(levels: Levels) -> bytes:
+    """``[["price","size"],…]``, put together from the numbers' own encoding: it is hot."""
+    if not levels:
+        return b"[]"
+    numbers = _encode(levels)[2:-2].replace(b"],[", b";").replace(b",", b'","')
+    return b'[["%b"]]' % numbers.replace(b";", b'"],["')

@@ -23,7 +23,6 @@ from tradeterm.adapters.tape.blocks import (
 from tradeterm.errors import DataError, EngineFault
 from tradeterm.model.instruments import Instrument
 from tradeterm.model.market import Candle, FeedMark, MarketEvent, News
-from tradeterm.model.vocabulary import MarketMode
 
 #: Events handed out at a time, as far as whole blocks allow it.
 BATCH: Final = 2_048
@@ -185,17 +184,6 @@ class RecordedFeed:
 
     def close(self) -> None:
         """Nothing is open between two calls."""
-
-
-def open_recorded(path: Path, symbols: tuple[str, ...] | None) -> RecordedFeed | None:
-    """The recorded run in a folder, or in its only subfolder; None when it holds no recording."""
-    found = recordings(path)
-    if len(found) > 1:
-        raise DataError(
-            f"{path} holds {len(found)} recorded runs; name one of them: "
-            + ", ".join(folder.name for folder in found)
-        )
-    return RecordedFeed(found[0], mode=MarketMode.REPLAY.value, symbols=symbols) if found else None
 
 
 def recordings(path: Path) -> list[Path]:

@@ -23,6 +23,9 @@ from tradeterm.model.instruments import Instrument
 from tradeterm.model.market import Candle, Feed, FeedMark, MarketEvent
 from tradeterm.settings.recording import RecordingSettings
 
+#: Events of one block at most: what reading one takes at a time.
+LARGEST_BLOCK = 4_096
+
 log = logging.getLogger(__name__)
 
 
@@ -141,9 +144,10 @@ class RecordingFeed:
             if not self._begun:
                 await asyncio.to_thread(self._begin)
             events = self._up_to(position)
-            if events:
-                await asyncio.to_thread(self._tape.append, events)
-                self._forget(len(events))
+            for begin in range(0, len(events), LARGEST_BLOCK):
+                block = events[begin : begin + LARGEST_BLOCK]
+                await asyncio.to_thread(self._tape.append, block)
+                self._forget(len(block))
             if len(self._marks) == self._marks.maxlen:
                 await self._shorten(self._marks[0])
 

@@ -94,9 +94,17 @@ def level_lines(view: ConsoleView, width: int) -> list[Line]:
     lines.append((("until   ", "quiet"), (clip(worst.recovers, width - 8), "text")))
     forbidden = ", ".join(one.what for one in level.permits if not one.allowed)
     allowed = ", ".join(one.what for one in reversed(level.permits) if one.allowed)
-    lines.append((("forbids ", "quiet"), (clip(forbidden or "nothing", width - 8), "warn")))
-    lines.append((("allows  ", "quiet"), (clip(allowed, width - 8), "text")))
-    return lines
+    lines += _wrapped("forbids ", forbidden or "nothing", width, "warn")
+    return [*lines, *_wrapped("allows  ", allowed, width, "text")]
+
+
+def _wrapped(label: str, text: str, width: int, role: str) -> list[Line]:
+    """Two lines at most: limits need their place, too."""
+    parts = wrap(text, max(10, width - len(label)))[:2]
+    return [
+        ((label if place == 0 else " " * len(label), "quiet"), (part, role))
+        for place, part in enumerate(parts)
+    ]
 
 
 def feed_words(feed: tuple[FeedLine, ...]) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,8 @@ from tradeterm.errors import ExchangeError
 from tradeterm.model.timing import MILLISECOND
 from tradeterm.model.vocabulary import FeedSource
 from tradeterm.settings.live import LiveSettings
+
+log = logging.getLogger(__name__)
 
 
 async def poll(
@@ -38,7 +41,9 @@ async def _ask(exchange: Any, symbol: str, sink: Sink, settings: LiveSettings) -
                 await exchange.fetch_trades(symbol, since // MILLISECOND) if since else []
             )
     except (ccxt.BaseError, ExchangeError, ValueError, TimeoutError) as error:
-        sink.reject(symbol, f"poll: {reason(error)}")
+        # The operator knows already that the line is down; this counts how often it was tried.
+        sink.health[symbol].rejected += 1
+        log.info("poll of %s: %s", symbol, reason(error))
         return
     sink.alive()
     sink.snapshot(symbol, *told, FeedSource.POLLING)

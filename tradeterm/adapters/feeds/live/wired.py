@@ -37,6 +37,7 @@ class WiredStream:
         """Connect, call ``opened``, subscribe, and watch until something is wrong."""
         self._fault = ""
         client = await self._connect()
+        reader = asyncio.create_task(self._read(client))
         try:
             opened()
             self._heard = self._loop.time()
@@ -49,7 +50,21 @@ class WiredStream:
                 for text in self._wire.due(now):
                     await self._send(client, text)
         finally:
+            reader.cancel()
+            await asyncio.gather(reader, return_exceptions=True)
             await self._leave(client)
+
+    async def _read(self, client: Any) -> None:
+        """Every frame to ccxt's client, which hands texts on to us and answers pings.
+
+        Its own loop makes a task of each frame, which costs more than reading it.
+        """
+        connection = client.connection
+        try:
+            while not connection.closed:
+                client.handle_message(await connection.receive())
+        except Exception as error:  # noqa: BLE001 - told by the next look, which ends this
+            self._fault = f"websocket: {reason(error)}"
 
     def give_up(self, why: str) -> None:
         """End it at the next look."""
@@ -62,6 +77,8 @@ class WiredStream:
         exchange.clients.pop(address, None)
         client = exchange.client(address)
         client.connectionTimeout = int(self._settings.timeout * 1000)
+        client.options = {**client.options, "compress": 0}  # unpacking costs more than reading
+        client.receive_loop = _nothing
         pass_on = client.handle_text_or_binary_message
 
         def read(data: str | bytes) -> None:
@@ -105,3 +122,7 @@ class WiredStream:
             await asyncio.wait_for(client.close(), 1.0)
         except (TimeoutError, OSError) as error:  # a half-open socket answers no goodbye
             log.info("websocket not closed in order: %s", error)
+
+
+def _nothing() -> None:
+    """In the place of ccxt's own reading."""
