@@ -413,6 +413,7 @@ class Driver:
                 store_lag=now - waiting_since,
                 day=time.strftime("%Y-%m-%d", time.gmtime()),
                 feed=self.inflow.lines(),
+                lag=self.inflow.lag(),
             ),
             self._version,
         )

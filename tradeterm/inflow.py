@@ -54,6 +54,10 @@ class Inflow(Protocol):
         """Whether something came that nobody has been woken for."""
         ...
 
+    def lag(self) -> float:
+        """Seconds the newest message was on its way to us."""
+        ...
+
     def lines(self) -> tuple[FeedLine, ...]:
         """How each symbol's connection fares; empty where there is none."""
         ...
@@ -79,6 +83,9 @@ class PacedInflow:
 
     def arrived(self) -> bool:
         return False
+
+    def lag(self) -> float:
+        return 0.0
 
     def lines(self) -> tuple[FeedLine, ...]:
         return ()
@@ -241,13 +248,16 @@ class LiveInflow:
     def seconds_until_next(self) -> float:
         return max((self._engine.next_due - self._feed.now()) / SECOND, 0.001)
 
+    def lag(self) -> float:
+        return self._feed.lag()
+
     def lines(self) -> tuple[FeedLine, ...]:
-        now = self._feed.now()
+        now, lag = self._feed.now(), self._feed.lag()
         return tuple(
             FeedLine(
                 each.symbol,
                 each.source.value,
-                max(0, now - each.heard) / SECOND if each.heard else None,
+                max(0, now - each.heard) / SECOND + lag if each.heard else None,
                 each.reconnects,
                 each.resyncs,
                 each.rejected,

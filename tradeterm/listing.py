@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -157,6 +156,8 @@ def refuse_two(as_json: bool, csv_to: str | None) -> None:
 
 def write_csv(to: str, columns: Sequence[str], rows: Sequence[Record], book: Path) -> None:
     """A header and one line per row; ``-`` is standard output. Raises UsageError."""
+    import csv
+
     from tradeterm.model.text import visible
 
     out = io.StringIO()

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tradeterm.errors import ConfigError, UsageError
-from tradeterm.printing import cell, db_option, json_option, say
+from tradeterm.lab.cells import cell
+from tradeterm.printing import db_option, json_option, say
 
 if TYPE_CHECKING:
     from tradeterm.adapters.store.reader import Reader
@@ -210,6 +211,8 @@ def _lines(found: dict[str, Any]) -> Iterable[str]:
         yield f"state hash {found['state_hash']}: the same"
     else:
         yield f"state hash {found['state_hash']}, recorded {found['recorded_hash']}: DIFFERENT"
+        if not found["different"]:
+            yield "no row differs: another version of the program, which keeps more or other state"
 
 
 def _row_words(row: dict[str, Any] | None) -> str:

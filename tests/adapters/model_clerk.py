@@ -12,21 +12,39 @@ from tests.adapters.model_server import REQUEST, Act, ModelServer, say
 NAME = "openai/test-model"
 
 
-def everywhere(server: ModelServer, *more: str) -> tuple[str, ...]:
+#: How each role's instructions begin.
+BEGINNINGS = {
+    "You read charts": "technical_analysis",
+    "You name the market regime": "regime_detection",
+    "You score what was written": "sentiment_analysis",
+    "You decide on one trading pair": "trading_decision",
+    "You time a rebalance": "portfolio_rebalance",
+    "You settle a contradiction": "arbiter",
+}
+
+
+def everywhere(server: ModelServer, *more: str, model: str = NAME) -> tuple[str, ...]:
     """Settings under which this server answers for every role."""
-    told = f"model: {NAME}, api_base: '{server.base}', input_price: 1, output_price: 2"
+    told = f"model: {model}, api_base: '{server.base}', input_price: 1, output_price: 2"
     return ("llm.provider=litellm", f"llm.every_role={{{told}}}", "llm.cooldown=0", *more)
+
+
+def _texts(body: dict[str, Any]) -> tuple[str, str]:
+    """Instructions and facts, in either dialect."""
+    if "system" in body:
+        return body["system"][0]["text"], body["messages"][0]["content"][0]["text"]
+    return body["messages"][0]["content"], body["messages"][1]["content"]
 
 
 def role_of(body: dict[str, Any]) -> str:
     """Whom a request speaks to."""
-    name: str = body["response_format"]["json_schema"]["name"]
-    return name
+    instructions, _ = _texts(body)
+    return next(role for text, role in BEGINNINGS.items() if instructions.startswith(text))
 
 
 def facts_of(body: dict[str, Any]) -> dict[str, Any]:
     """What it tells."""
-    text: str = body["messages"][1]["content"]
+    _, text = _texts(body)
     found: dict[str, Any] = json.loads(text.removeprefix("<facts>").removesuffix("</facts>"))
     return found
 

@@ -14,6 +14,7 @@ from tradeterm.model.commands import ApproveCard
 from tradeterm.model.messages import Row, Settled, SystemEvent
 from tradeterm.model.orders import Fill, Order, OrderRequest, Position
 from tradeterm.model.outputs import Published, TechnicalView, TradeSignal
+from tradeterm.model.ports import ArbiterQuestion
 from tradeterm.model.proposals import (
     Card,
     CardRow,
@@ -222,6 +223,8 @@ def _decision(story: Story) -> None:
         ("TA long .62 vs sentiment short .55",),
     )
     story.tell("conflict", "conf-1", "prop-1", conflict)
+    question = ArbiterQuestion("ask-1", story.now, proposal, conflict, None, 0.7, 0.5, 1, 1, 1)
+    story.tell("question", "ask-1", "conf-1", question)
     resolution = Resolution(
         "res-1",
         story.now,

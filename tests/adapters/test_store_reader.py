@@ -162,6 +162,7 @@ STORY = [
     "out-2",
     "prop-1",
     "conf-1",
+    "ask-1",
     "res-1",
     "ver-1",
     "card-1",

@@ -11,7 +11,7 @@ from tradeterm.adapters.feeds.live import feed
 
 @pytest.fixture(autouse=True)
 def unrationed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """ccxt keeps a second between two requests to Kraken; here that would be most of the time."""
+    """A second between two requests to Kraken, as ccxt keeps it, would be most of the time."""
     honest = feed.open_exchange
 
     def opened(*given: Any, **named: Any) -> Any:

@@ -89,9 +89,9 @@ class Session:
         """The trading analyst says BUY at this moment; all that follows goes its usual way."""
         core = self.desk.engine.core
         tick, price = core.instruments[symbol].tick, core.market.mid(symbol) or 0.0
-        levels = (on_tick(price * part, tick) for part in (1.0, stop, target))
+        at, low, high = (on_tick(price * part, tick) for part in (1.0, stop, target))
         signal = TradeSignal(
-            symbol, Action.BUY, 0.9, *levels, core.instruments[symbol].size(2000 / price),
+            symbol, Action.BUY, 0.9, at, low, high, core.instruments[symbol].size(2000 / price),
             Decimal(1), {}, "the test says so",
         )  # fmt: skip
         said = Published(

@@ -45,20 +45,17 @@ def asked_for_bars(server: KrakenServer) -> int:
 
 
 def test_what_is_there_is_not_asked_for_again(tmp_path: Path) -> None:
-    span = ("--since", "10h", "--until", "1h", "--symbols", f"{BTC},{XRP}", "--timeframe", "5m")
+    span = ("--since", "10h", "--until", "1h", "--symbols", BTC, "--timeframe", "5m")
     with KrakenServer() as server:
         code, told = fetch(server, tmp_path, *span)
-        assert code == 0
-        assert [one["what"] for one in told["fetched"]] == [f"kraken {BTC} 5m", f"kraken {XRP} 5m"]
-        assert all(one["new"] in {107, 108} for one in told["fetched"])
-        asked = asked_for_bars(server)
-        assert asked == 2
+        (one,) = told["fetched"]
+        assert (code, one["what"], one["new"]) == (0, f"kraken {BTC} 5m", 108)
+        assert asked_for_bars(server) == 1
         code, told = fetch(server, tmp_path, *span)
         assert code == 0
-        assert [one["new"] for one in told["fetched"]] in ([0, 0], [1, 1])
-        longer = ("--since", "12h", *span[2:])
-        _, told = fetch(server, tmp_path, *longer)
-        assert all(one["new"] in {24, 25} for one in told["fetched"])
+        assert told["fetched"][0]["new"] in {0, 1}  # five minutes may have ended meanwhile
+        _, told = fetch(server, tmp_path, "--since", "12h", *span[2:])
+        assert told["fetched"][0]["new"] in {24, 25}
     check = CliRunner().invoke(data, ["check", "--data", str(tmp_path)], standalone_mode=False)
     assert check.return_value == 0, check.output
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import subprocess
 import sys
 import time
@@ -69,6 +70,25 @@ def test_a_killed_session_goes_on_and_the_whole_run_replays_to_the_same_state(
     assert said.code == 0, said.out + said.err
 
 
+def test_a_machine_that_stood_still_says_so_and_fetches_what_it_missed(tmp_path: Path) -> None:
+    """FAULTS H01, H02: everything it has is old; the connection is made anew."""
+    db = tmp_path / "run.db"
+    with KrakenServer() as server:
+        child = start(server, db)
+        wait_for(lambda: priced(db) or child.poll() is not None)
+        child.send_signal(signal.SIGSTOP)
+        time.sleep(3.5)  # a suspended process is what is tested
+        server.trade(BTC, "64990.0", "0.5")
+        child.send_signal(signal.SIGCONT)
+        record = Record(db, {})
+        wait_for(lambda: any(body["code"] == "E-GAP" for body in record.bodies("system")))
+        wait_for(lambda: len(server.dialled) == 2)
+        end(child)
+    told = [body["text"] for body in record.sound().bodies("system")]
+    assert any("stood still" in text for text in told)
+    assert any("away" in text for text in told)
+
+
 _WATCHED = """
 import sys
 seen = set()
@@ -83,7 +103,7 @@ try:
     cli.main()
 finally:
     print("contacted", sorted(seen), file=sys.stderr)
-    print("loaded", sorted({"litellm", "pyarrow"} & set(sys.modules)), file=sys.stderr)
+    print("loaded", sorted({"litellm"} & set(sys.modules)), file=sys.stderr)
 """
 
 

@@ -6,6 +6,8 @@ import time
 from decimal import Decimal
 from pathlib import Path
 
+from aiohttp import web
+
 from tests.exchanges.kraken import KrakenServer
 from tests.live.session import ALONE, Session, asked, session
 from tests.wired.stage import BTC, Record
@@ -107,9 +109,7 @@ async def test_a_gap_the_exchange_cannot_tell_of_leaves_orders_unknown_then_aske
             assert {order.unknown for order in execution.working.values()} == {""}
 
 
-async def _refused(_: object) -> object:
-    from aiohttp import web
-
+async def _refused(_: web.Request) -> web.StreamResponse:
     return web.json_response({"error": ["EGeneral:Internal error"]})
 
 

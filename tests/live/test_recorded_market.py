@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.exchanges.kraken import KrakenServer
 from tests.living import end, wait_for
-from tests.shell import command, tradeterm
+from tests.shell import command
 from tests.terminal.screen import child_environment
-from tests.wired.stage import Record
+from tests.wired.stage import Record, play, request
+from tests.wired.test_recording import live_again
 from tradeterm.adapters.tape.lines import encode
 from tradeterm.adapters.tape.recorded import RecordedFeed, recordings
+from tradeterm.errors import DataError
 from tradeterm.model.market import GAP, GAP_OVER, BookDelta, FeedNotice, MarketEvent, Past
 
 
@@ -60,9 +65,8 @@ def test_a_live_run_killed_and_resumed_replays_to_the_same_hash(tmp_path: Path) 
         child.communicate()
         assert child.returncode == -signal.SIGKILL
         before = taped(db)
-        cut_short = tradeterm("replay", db, "--json", home=tmp_path)
-        assert cut_short.code == 0, cut_short.out
-        assert cut_short.json["recorded_hash"] is None
+        _, rows = asyncio.run(live_again(db, tmp_path / "cut.db"))
+        assert not rows.different
 
         child = started(server, db, tmp_path)
         move_until(server, child, db, sum(isinstance(e, BookDelta) for e in before) + 20)
@@ -77,18 +81,14 @@ def test_a_live_run_killed_and_resumed_replays_to_the_same_hash(tmp_path: Path) 
 
     record = Record(db, {}).sound()
     assert len(record.bodies("run_resumed")) == 1
-    again = tradeterm("replay", db, "--json", home=tmp_path)
-    assert again.code == 0, again.out
-    assert again.json["state_hash"] == again.json["recorded_hash"]
-    assert f'"state_hash":"{again.json["state_hash"]}"' in out
+    summary, rows = asyncio.run(live_again(db, tmp_path / "again.db"))
+    assert not rows.different
+    assert f'"state_hash":"{summary["state_hash"]}"' in out
     # Without the exchange, and as a market of its own.
-    market = tradeterm("run", "--headless", "--feed", f"replay:{db}.tape", "--db",
-                       tmp_path / "market.db", "--json", home=tmp_path)  # fmt: skip
-    assert market.code == 0, market.err
-    counts = market.json["inputs"]
+    market = asyncio.run(play(request(f"replay:{db}.tape", tmp_path / "market.db")))
+    counts = market.summary["inputs"]
     assert sum(counts.values()) - counts["answer"] - counts["command"] == len(after)
     (folder,) = recordings(db.with_name("live.db.tape"))
     folder.rename(tmp_path / "away")
-    gone = tradeterm("replay", db, home=tmp_path)
-    assert gone.code == 2
-    assert "a live market cannot be asked again" in gone.complaint
+    with pytest.raises(DataError, match="a live market cannot be asked again"):
+        asyncio.run(live_again(db, tmp_path / "gone.db"))

@@ -7,6 +7,7 @@ into the engine; sockets and the wall clock are left out, so that a day takes se
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import json
 import math
@@ -16,6 +17,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ import pytest
 from tests.engine.machine import settings
 from tests.exchanges.kraken_market import Pair, TrueBook, trade_text, usual_pairs
 from tests.wired.stage import ANALYSTS, BTC, START
+from tradeterm.adapters.advisors.rules import RulesAdvisor
 from tradeterm.adapters.feeds.live.clock import SkewGauge
 from tradeterm.adapters.feeds.live.inbox import Inbox
 from tradeterm.adapters.feeds.live.kraken import KrakenWire
@@ -111,7 +114,10 @@ class Day:
 
     def __post_init__(self) -> None:
         chosen = settings(*RULES)
-        self.engine = Engine(chosen, {BTC: INSTRUMENT}, (BTC,), MarketMode.LIVE, 7, Approver())
+        self.engine = Engine(
+            chosen, {BTC: INSTRUMENT}, (BTC,), MarketMode.LIVE, 7, Approver(approve_all=True)
+        )
+        self._advisor = RulesAdvisor(chosen.llm)
         self.inbox = Inbox(lambda: self.now)
         self.sink = Sink((BTC,), self.inbox, lambda: self.now, SkewGauge())
         self.wire = KrakenWire((BTC,), 10, self.sink, 10.0)
@@ -170,7 +176,7 @@ class Day:
         put(lambda ts: FeedNotice(ts, "", GAP, "cut off"), self._heard)
         for trade in self.exchange.trades[-2000:-1]:
             if trade.ts > self._heard:
-                put(lambda ts, t=trade: msgspec.structs.replace(t, ts=ts), trade.ts)
+                put(partial(_at, trade), trade.ts)
                 self.sink.remember(trade)
         put(lambda ts: FeedNotice(ts, "", GAP_OVER, ""), self.now)
 
@@ -192,10 +198,13 @@ class Day:
         while index < len(events):
             index = engine.run(events, index, len(events))
             self._keep()
-        engine.advance(self.inbox.reach())
-        self._keep()
+        moment = self.inbox.reach()
+        while engine.advance(moment):
+            self._keep()
 
     def _keep(self) -> None:
+        while self.engine.effects:
+            self.engine.answer(asyncio.run(self._advisor.settle(self.engine.effects[0])))
         self.rows += [row for row in self.engine.take_rows() if row.kind in KEPT]
 
     # -- what came of it -------------------------------------------------------------------
@@ -226,6 +235,10 @@ class Day:
         return any(
             since < end and until >= begin for since, until, what in self.faults if what == "cut"
         )
+
+
+def _at(trade: Trade, ts: int) -> Trade:
+    return msgspec.structs.replace(trade, ts=ts)
 
 
 KEPT = {"order", "position"}

@@ -6,7 +6,9 @@ from decimal import Decimal
 
 import pytest
 
+from tests.adapters.model_server import ModelServer, settle
 from tests.wired.stage import EVERY, RISE, Record, Stage, kinds_of, minute
+from tests.wired.test_llm_arbiter import models
 from tradeterm.adapters.store.lives import MOVING, Life, lives
 from tradeterm.model.timing import SECOND
 
@@ -132,6 +134,23 @@ async def test_a_blocked_kind_of_conflict_ends_its_proposal_unasked(stage: Stage
     assert "risk_change is blocked" in resolution["reasoning"]
     assert record.orders() == []
     assert stages(record) == ["detected", "aborted"]
+
+
+async def test_a_kind_of_conflict_left_to_the_rule_is_put_to_no_model(stage: Stage) -> None:
+    waiting(stage)
+    with ModelServer.running(settle()) as server:
+        record = (
+            await stage.play(
+                *models(
+                    server, "orchestration.approval.mode=conflicts", "risk.max_risk=0.2",
+                    "orchestration.conflicts.settle.risk_change=rule",
+                ),
+                approve="all",
+            )
+        ).sound()  # fmt: skip
+    (question,), (resolution,) = record.bodies("question"), record.bodies("resolution")
+    assert (question["route"], resolution["by"]) == ("rules", "rules")
+    assert record.summary["llm"]["calls"] == 0
 
 
 async def test_that_nothing_spoke_against_a_proposal_is_recorded(stage: Stage) -> None:

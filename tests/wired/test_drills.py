@@ -26,9 +26,7 @@ BUSY = (
 )  # fmt: skip
 
 
-def drilled(
-    folder: Path, drills: Keys, *more: str, until: str = "4h"
-) -> RunRequest:
+def drilled(folder: Path, drills: Keys, *more: str, until: str = "4h") -> RunRequest:
     """A simulated run with keys at these minutes."""
     script = folder / "keys.jsonl"
     lines = [{"at": iso(minute(at)), "command": word, **body} for at, word, body in drills]
@@ -189,3 +187,21 @@ async def test_the_operators_level_is_never_looser_than_what_lasts(tmp_path: Pat
     record = (await play(drilled(tmp_path, keys, until="30m"))).sound()
     assert [level for _, level in levels(record)] == ["EMERGENCY", "REDUCED", "NORMAL"]
     assert levels(record)[1][0] == 15.0
+
+
+@pytest.mark.parametrize(
+    ("drill", "key", "level"),
+    [
+        ("stale-data", "stale_data", "LIMITED"), ("budget", "budget", "LIMITED"),
+        ("clock-skew", "clock", "REDUCED"), ("journal-stall", "journal", "LIMITED"),
+    ],
+)  # fmt: skip
+async def test_the_level_a_condition_holds_is_a_setting(
+    tmp_path: Path, drill: str, key: str, level: str
+) -> None:
+    asked = drilled(
+        tmp_path, [(2, "drill", {"drill": drill, "seconds": 300})],
+        f"orchestration.degradation.holds.{key}={level}", until="6m",
+    )  # fmt: skip
+    record = (await play(asked)).sound()
+    assert [reached for _, reached in levels(record)] == [level]

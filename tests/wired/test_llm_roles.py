@@ -59,9 +59,12 @@ def one_by_one(server: ModelServer) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-async def test_one_line_of_settings_puts_a_model_into_every_role(tmp_path: Path) -> None:
+@pytest.mark.parametrize("model", ["openai/test-model", "anthropic/test-model"])
+async def test_one_line_of_settings_puts_a_model_into_every_role(
+    tmp_path: Path, model: str
+) -> None:
     with ModelServer.running(clerk()) as server:
-        record = await run(tmp_path, *everywhere(server))
+        record = await run(tmp_path, *everywhere(server, model=model))
     asked = [role_of(body) for body in server.asked]
     assert set(asked) == ROLES
     agents, llm = record.summary["agents"], record.summary["llm"]

@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
+from tests.adapters.model_server import settle
 from tests.living import wait_for
 from tests.shell import command, tradeterm
 from tests.terminal.screen import child_environment
 from tests.wired.stage import EVERY, RISE, Record, Stage, play, request
+from tests.wired.test_llm_arbiter import settled
 from tradeterm.adapters.feeds.simulated import SimulatedFeed
 from tradeterm.adapters.store.reader import Reader
 from tradeterm.adapters.store.recovery import recover
@@ -21,12 +23,13 @@ from tradeterm.adapters.tape.blocks import tape_files
 from tradeterm.adapters.tape.lines import encode
 from tradeterm.adapters.tape.recorded import RecordedFeed, recordings
 from tradeterm.desk import Desk
-from tradeterm.errors import DataError, UsageError
+from tradeterm.errors import DataError, RunMismatch, UsageError
 from tradeterm.lab.comparison import Rows, compare_rows
 from tradeterm.lab.replay import Replay
 from tradeterm.model.commands import CancelEntries, Pause, Resume
 from tradeterm.model.market import FeedMark
 from tradeterm.model.vocabulary import Side
+from tradeterm.replaying import _changed
 from tradeterm.settings.loading import load_settings
 
 BUSY = "orchestration.schedule.trading_decision.interval=600"
@@ -159,26 +162,30 @@ async def test_a_run_begun_without_a_tape_gets_none(tmp_path: Path) -> None:
         await play(sim(tmp_path, "run", until="20m"))
 
 
-def test_kill_9_while_recording(tmp_path: Path) -> None:
+async def test_kill_9_while_recording(tmp_path: Path) -> None:
     """Again and again: book and tape go on, and are those of a run that was never killed."""
     db = tmp_path / "killed.db"
-    asked = ("run", "--headless", "--seed", "7", "--approve", "all", "--set", BUSY, "--record",
-             "--until", "2h", "--json")  # fmt: skip
     for least in (100_000, 200_000, 300_000):
-        child = subprocess.Popen(
-            command(*asked, "--db", db), env=child_environment(tmp_path), cwd=tmp_path,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        wait_for(partial(has_taped, child, db, least))
-        child.kill()
-        assert child.wait() == -signal.SIGKILL
-    for name in ("killed", "smooth"):
-        said = tradeterm(*asked, "--db", tmp_path / f"{name}.db", home=tmp_path)
-        assert said.code == 0, said.err
-    killed, smooth = (Record(tmp_path / f"{name}.db", {}).sound() for name in ("killed", "smooth"))
+        record_and_die(db, least)
+    killed = (await play(sim(tmp_path, "killed", until="2h"))).sound()
+    smooth = await play(sim(tmp_path, "smooth", until="2h"))
     assert killed.trading() == smooth.trading()
     assert lines_of(tape_of(killed)) == lines_of(tape_of(smooth))
-    assert tradeterm("replay", db, home=tmp_path).code == 0
+    summary, rows = await live_again(db, tmp_path / "again.db")
+    assert summary["state_hash"] == smooth.summary["state_hash"]
+    assert not rows.different
+
+
+def record_and_die(db: Path, least: int) -> None:
+    child = subprocess.Popen(
+        command("run", "--headless", "--seed", "7", "--approve", "all", "--set", BUSY,
+                "--record", "--until", "2h", "--db", db),
+        env=child_environment(db.parent), cwd=db.parent,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    wait_for(partial(has_taped, child, db, least))
+    child.kill()
+    assert child.wait() == -signal.SIGKILL
 
 
 def has_taped(child: subprocess.Popen[bytes], db: Path, least: int) -> bool:
@@ -326,26 +333,45 @@ def test_replay_from_a_shell(tmp_path: Path) -> None:
     assert "max_position" in bad.complaint
 
 
-def test_a_changed_file_is_no_longer_the_runs_market(tmp_path: Path) -> None:
-    file = tmp_path / "BTC_USDT-1m.csv"
+async def test_a_changed_file_is_no_longer_the_runs_market(tmp_path: Path) -> None:
+    """Moved it is: ``--feed`` says where it lies."""
+    file, again = tmp_path / "BTC_USDT-1m.csv", tmp_path / "again.db"
     rows = [f"{1_748_736_000 + 60 * n},100,101,99,{100 + n % 2},5" for n in range(120)]
     head = "timestamp,open,high,low,close,volume"
     file.write_text("\n".join([head, *rows, ""]))
-    db = tmp_path / "run.db"
-    run = tradeterm("run", "--headless", "--feed", f"replay:{file}", "--db", db, "--json",
-                    home=tmp_path)  # fmt: skip
-    assert run.code == 0
-    moved = file.rename(tmp_path / "elsewhere.csv")
-    assert tradeterm("replay", db, home=tmp_path).code == 2
-    place = tmp_path / "there"
-    place.mkdir()
-    moved.rename(place / "BTC_USDT-1m.csv")
-    found = tradeterm("replay", db, "--feed", f"replay:{place / 'BTC_USDT-1m.csv'}", home=tmp_path)
-    assert found.code == 0
+    run = await play(request(f"replay:{file}", tmp_path / "run.db"))
+    place = tmp_path / "there" / file.name
+    place.parent.mkdir()
+    file.rename(place)
+    with pytest.raises(DataError, match="there is no such file"):
+        await live_again(run.db, again)
+    _, found = await live_again(run.db, again, feed=f"replay:{place}")
+    assert not found.different
     rows[5] = rows[5].replace(",101,", ",102,")
-    (place / "BTC_USDT-1m.csv").write_text("\n".join([head, *rows, ""]))
-    changed = tradeterm(
-        "replay", db, "--feed", f"replay:{place / 'BTC_USDT-1m.csv'}", home=tmp_path
-    )
-    assert changed.code == 2
-    assert "the market of the run is not what it was" in changed.complaint
+    place.write_text("\n".join([head, *rows, ""]))
+    with pytest.raises(RunMismatch, match="the market of the run is not what it was"):
+        await live_again(run.db, tmp_path / "changed.db", feed=f"replay:{place}")
+
+
+async def test_a_what_if_hears_the_models_where_they_are_asked_the_same(stage: Stage) -> None:
+    """The model halved the order.
+
+    Under another limit the question is the same, and so is the answer. With another wish it is
+    another question: nobody is asked, the fallback applies.
+    """
+    answer = settle(action="modify", size_reduction=0.5, reasoning="Half will do.")
+    run = await settled(stage, answer)
+    (resolution,) = run.bodies("resolution")
+
+    async def lived_with(name: str, *overrides: str) -> tuple[int, dict[str, Any]]:
+        into = stage.folder / f"{name}.db"
+        with Reader(run.db) as recorded:
+            lived = await Replay(recorded, changed=_changed(overrides)).run(into)
+        (found,) = Record(into, {}).bodies("resolution")
+        return lived.unheard, found
+
+    unheard, same = await lived_with("same", "risk.max_weekly_loss=9")
+    assert (unheard, same["by"], same["size_reduction"]) == (0, "llm", resolution["size_reduction"])
+    unheard, other = await lived_with("other", "agents.trading_decision.risk_per_trade=0.2")
+    assert unheard == 1
+    assert other["by"] == "fallback"

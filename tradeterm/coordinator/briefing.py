@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, Final
 
+from tradeterm.coordinator.feasible import Feasible
 from tradeterm.model.money import ZERO
 from tradeterm.model.ports import ArbiterAnswer, ArbiterQuestion
 from tradeterm.model.proposals import TradeIntent
@@ -34,6 +35,7 @@ def facts(question: ArbiterQuestion) -> dict[str, Any]:
             for kind, text in zip(conflict.types, conflict.evidence, strict=False)
         ],
         "severity": conflict.severity,
+        "feasible": Feasible.of(proposal).told(),
     }
 
 

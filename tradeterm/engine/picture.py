@@ -55,6 +55,8 @@ class PacingFacts:
     day: str = ""
     """The wall clock's UTC day: what models may cost is counted by it."""
     feed: tuple[FeedLine, ...] = ()
+    lag: float = 0.0
+    """Seconds the newest live message was on its way: what is shown is older by that."""
 
 
 def build_view(engine: Engine, pacing: PacingFacts, version: int) -> ConsoleView:
@@ -100,7 +102,7 @@ def _status(engine: Engine, account: AccountView, pacing: PacingFacts) -> Status
         exposure_limit=float(risk.max_exposure),
         speed=pacing.speed,
         waiting_for_operator=pacing.waiting,
-        data_age=max(0.0, (pacing.market_time - last) / SECOND) if last else None,
+        data_age=_age(last, pacing),
         advisor=_advisor(engine),
         llm_cost=_llm_cost(engine, pacing),
         llm_cap=core.settings.llm.daily_cap,
@@ -110,6 +112,11 @@ def _status(engine: Engine, account: AccountView, pacing: PacingFacts) -> Status
         store_lag=pacing.store_lag,
         feed=pacing.feed,
     )
+
+
+def _age(ts: int, pacing: PacingFacts) -> float | None:
+    """Seconds since something of then happened at the exchange; None before the first."""
+    return max(0.0, (pacing.market_time - ts) / SECOND) + pacing.lag if ts else None
 
 
 def _advisor(engine: Engine) -> str:
@@ -176,7 +183,7 @@ def _book(engine: Engine, symbol: str, pacing: PacingFacts) -> BookView:
         last=state.price,
         last_side=state.side,
         tick=engine.core.instruments[symbol].tick,
-        age=max(0.0, (pacing.market_time - state.ts) / SECOND) if state.ts else None,
+        age=_age(state.ts, pacing),
         version=state.version,
     )
 

@@ -17,9 +17,11 @@ from tradeterm.adapters.store.rows import StoredRow
 from tradeterm.lab.measures import Forecast, calibration, rate, reliability
 from tradeterm.lab.outcomes import ZERO, Body, Outcome, mean
 from tradeterm.model.timing import SECOND
+from tradeterm.model.vocabulary import VerdictStatus
 
 #: Who ends a card without having judged the trade.
 _NOBODY = frozenset({"clock", "market", "halt", "risk"})
+_REFUSING = frozenset({VerdictStatus.REJECTED.value, VerdictStatus.HALTED.value})
 ByProposal = Mapping[str, Outcome]
 
 
@@ -136,9 +138,14 @@ def risk_rules(
     """Every code that refused or cut an entry; a verdict with several counts for each of them."""
     by_id = {verdict["id"]: verdict for verdict in verdicts}
     by_card = {card["id"]: card for card in cards}
+    vetoes = {one["parent"]: one for one in by_id.values() if one["status"] in _REFUSING}
+    """By card: what stopped it when the key was hit already."""
     everything, calls = Calls(), dict[str, Calls]()
     for outcome in ghosts:
-        verdict, end = by_id.get(outcome.ghost["parent"]), outcome.ghost["end"]
+        parent, end = outcome.ghost["parent"], outcome.ghost["end"]
+        if end == "voided" and parent in vetoes:
+            parent, end = vetoes[parent]["id"], "vetoed"
+        verdict = by_id.get(parent)
         if verdict is None:
             continue
         card = by_card.get(verdict["parent"])

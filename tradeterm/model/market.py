@@ -185,6 +185,10 @@ class LiveMarket(Feed, Protocol):
         """Receive time (ns)."""
         ...
 
+    def lag(self) -> float:
+        """Seconds the newest message was on its way to us."""
+        ...
+
     def clock_skew(self) -> float | None:
         """Seconds our clock is ahead of the exchange's; None while nobody knows."""
         ...

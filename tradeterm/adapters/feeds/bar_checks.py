@@ -30,8 +30,8 @@ class Judged(msgspec.Struct):
     @property
     def figures(self) -> tuple[Floats, Floats, Floats, Floats, Floats]:
         """Open, high, low, close and volume of the bars."""
-        columns = tuple(np.ascontiguousarray(column[self.kept]) for column in self.table.figures)
-        return columns  # type: ignore[return-value]
+        o, h, low, c, v = (np.ascontiguousarray(part[self.kept]) for part in self.table.figures)
+        return o, h, low, c, v
 
     @property
     def lines(self) -> Ints:

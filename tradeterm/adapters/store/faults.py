@@ -10,6 +10,8 @@ from pathlib import Path
 from tradeterm.errors import StoreDamaged, StoreError, StoreUnwritable
 
 _PRIMARY = 0xFF
+#: What Python says of a text with a flipped bit; SQLite itself does not look.
+_UNDECODABLE = "Could not decode to UTF-8"
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
@@ -31,7 +33,7 @@ def translate(error: sqlite3.Error, path: Path, doing: str) -> StoreError:
     """The StoreError for a failed ``doing`` ("write", "open", "read")."""
     code = primary_code(error)
     name = getattr(error, "sqlite_errorname", "") or type(error).__name__
-    if code in _DAMAGED:
+    if code in _DAMAGED or _UNDECODABLE in str(error):
         return damaged(path, f"damaged, SQLite says {error} ({name})")
     if code == sqlite3.SQLITE_FULL:
         return StoreUnwritable(

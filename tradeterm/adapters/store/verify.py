@@ -76,7 +76,7 @@ def verify(path: Path | None = None) -> Verified:
     outcome = Verified()
     try:
         inspect(paths)
-    except StoreDamaged as error:
+    except StoreError as error:  # damaged, or text that cannot be read as such
         outcome.problems.append(Problem("file", str(error)))
     try:
         with closing(open_readonly(paths)) as db:

@@ -35,6 +35,8 @@ class Source(Feed, Protocol):
 
     def now(self) -> int: ...
 
+    def lag(self) -> float: ...
+
     def clock_skew(self) -> float | None: ...
 
     def health(self) -> Sequence[FeedHealth]: ...
@@ -123,6 +125,9 @@ class LiveRecording(RecordingFeed):
 
     def now(self) -> int:
         return self._source.now()
+
+    def lag(self) -> float:
+        return self._source.lag()
 
     def clock_skew(self) -> float | None:
         return self._source.clock_skew()

@@ -51,6 +51,7 @@ class LiveFeed:
         self._gauge = SkewGauge()
         self._inbox = Inbox(self._clock.now)
         self._health: dict[str, SymbolHealth] = {}
+        self._sink: Sink | None = None
         # Whole milliseconds, as the book of record writes the moment down.
         self.start = self._clock.now() // MILLISECOND * MILLISECOND
         self._instruments: dict[str, Instrument] = {}
@@ -139,6 +140,10 @@ class LiveFeed:
         """How the connection fares, symbol by symbol."""
         return tuple(self._health.values())
 
+    def lag(self) -> float:
+        """Seconds the newest message was on its way, in the network and in our own queues."""
+        return self._sink.lag if self._sink is not None else 0.0
+
     def now(self) -> int:
         """Receive time (ns)."""
         return self._clock.now()
@@ -189,7 +194,7 @@ class LiveFeed:
                 await self._tell_instruments(exchange)
             since = await asyncio.wrap_future(self._since)
             sink = Sink(self.symbols, self._inbox, self._clock.now, self._gauge)
-            self._health = sink.health
+            self._health, self._sink = sink.health, sink
             link = Link(
                 exchange, self.symbols, sink, self._inbox, self._clock, self._gauge,
                 self._settings, self._market,

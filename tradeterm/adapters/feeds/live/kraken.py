@@ -96,7 +96,7 @@ class KrakenWire:
 
     def due(self, now: float) -> Iterator[str]:
         """What to send by now; raises ExchangeError when a book does not come at all."""
-        for symbol, awaited in self._awaited.items():
+        for symbol, awaited in tuple(self._awaited.items()):
             if now - awaited.since < (PATIENCE if awaited.since < 0 else self._timeout):
                 continue
             if awaited.tries >= TRIES:

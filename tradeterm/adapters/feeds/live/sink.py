@@ -42,6 +42,8 @@ class Sink:
         """Receive time of the connection's last message, heartbeats included."""
         self.newest: dict[str, int] = {}
         """Symbol → the exchange's stamp of its newest trade."""
+        self.lag = 0.0
+        """Seconds the newest stamped message was on its way, our clock's own error taken out."""
         self.began = asyncio.Event()
         """Some book has arrived."""
         self._inbox = inbox
@@ -95,7 +97,9 @@ class Sink:
     def stamped(self, when: int) -> None:
         """The exchange stamped a message just received so (ns)."""
         if self._stamps % COMPARED == 0:
-            self._gauge.stamped(when, self._clock())
+            now = self._clock()
+            self._gauge.stamped(when, now)
+            self.lag = max(0.0, (now - when) / SECOND - (self._gauge.skew(now) or 0.0))
         self._stamps += 1
 
     def _is_new(self, symbol: str, trade_id: str) -> bool:
