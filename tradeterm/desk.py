@@ -149,6 +149,8 @@ class Desk:
         )
         desk = cls(request, feed, store, engine, driver, run_id, until)
         desk._note_derived()
+        if request.record:
+            desk.notices.append(f"the market is recorded in {store.paths.tape / run_id}")
         desk.notices.extend(watch_only(engine.core))
         if request.settings.llm.provider != "rules":
             from tradeterm.adapters.advisors.opening import remarks

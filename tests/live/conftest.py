@@ -6,17 +6,16 @@ from typing import Any
 
 import pytest
 
-from tradeterm.adapters.feeds.live import feed
+from tradeterm.adapters.feeds.live.exchange import open_exchange
 
 
 @pytest.fixture(autouse=True)
 def unrationed(monkeypatch: pytest.MonkeyPatch) -> None:
     """A second between two requests to Kraken, as ccxt keeps it, would be most of the time."""
-    honest = feed.open_exchange
 
     def opened(*given: Any, **named: Any) -> Any:
-        exchange = honest(*given, **named)
+        exchange = open_exchange(*given, **named)
         exchange.enableRateLimit = False
         return exchange
 
-    monkeypatch.setattr(feed, "open_exchange", opened)
+    monkeypatch.setattr("tradeterm.adapters.feeds.live.feed.open_exchange", opened)

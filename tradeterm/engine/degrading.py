@@ -16,7 +16,7 @@ from tradeterm.model.commands import CommandResult
 from tradeterm.model.health import Health
 from tradeterm.model.market import FeedNotice
 from tradeterm.model.timing import SECOND
-from tradeterm.model.vocabulary import Level
+from tradeterm.model.vocabulary import Level, MarketMode
 
 WATCH_TIMER: Final = "watch:data"
 LINK_TIMER: Final = "link"
@@ -64,7 +64,10 @@ class Degrading:
     def plan_watch(self) -> None:
         """Look at the data's age again when it can have become stale."""
         core = self._core
-        core.timers.set(WATCH_TIMER, core.market.next_watch(core.now))
+        due = core.market.next_watch(core.now)
+        if core.mode is MarketMode.LIVE:  # a line breaks and heals between two minutes
+            due = min(due, core.now + int(core.settings.market.stale_after * SECOND))
+        core.timers.set(WATCH_TIMER, due)
 
     def notice(self, notice: FeedNotice) -> None:
         """The feed says something; a broken link is a failure of the exchange's API."""

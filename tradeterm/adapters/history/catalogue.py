@@ -20,7 +20,7 @@ import msgspec
 from tradeterm.adapters.feeds.bar_checks import judge
 from tradeterm.adapters.feeds.bar_files import read_table
 from tradeterm.adapters.feeds.plain import digest
-from tradeterm.adapters.history.series import Series, month_of, nothing
+from tradeterm.adapters.history.series import Series, nothing
 from tradeterm.adapters.store.paths import (
     DIRECTORY_MODE,
     create_private,
@@ -33,8 +33,6 @@ from tradeterm.model.timing import SECOND, iso, timeframe_text
 
 LIST: Final = "catalogue.json"
 FORMAT: Final = 1
-#: Where files come from that no exchange was asked for.
-FILES: Final = "files"
 
 
 class Month(msgspec.Struct):
@@ -256,7 +254,3 @@ def describe(shelf: Shelf) -> str:
     if not shelf.months:
         return f"{shelf.name}: nothing"
     return f"{shelf.name}: {shelf.rows} candles, {iso(shelf.first)[:16]} … {iso(shelf.last)[:16]}"
-
-
-__all__ = ["FILES", "Added", "Catalogue", "Month", "Shelf", "default_folder", "describe",
-           "month_of", "stored_candles"]  # fmt: skip

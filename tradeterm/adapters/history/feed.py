@@ -36,7 +36,6 @@ class HistoryFeed(ReplayFeed):
         self._exchange = place.name
         self._catalogue = Catalogue(place.parent if place.parent.name else default_folder())
         shelves = self._shelves(symbols or self._there(settings, timeframe), timeframe)
-        self._spec = spec
         sources: list[Source] = [self._source(shelf, since, until) for shelf in shelves]
         self._arrange(sources, settings, tuple(shelf.symbol for shelf in shelves), "history")
         self._base = {shelf.symbol: shelf.timeframe for shelf in shelves}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any, Self
 
 import msgspec
@@ -93,8 +92,3 @@ class Series(msgspec.Struct):
 def nothing() -> Series:
     """A series without candles."""
     return Series.of([])
-
-
-def month_of(ts: int) -> str:
-    """``2025-06`` of a stamp (ns)."""
-    return datetime.fromtimestamp(ts // SECOND, UTC).strftime("%Y-%m")

@@ -74,11 +74,6 @@ class RecordingFeed:
 
     # -- what it is ------------------------------------------------------------------------
 
-    @property
-    def last_ts(self) -> int:
-        """Stamp of the last event on the tape (ns); 0 on an empty one."""
-        return self._tape.last_ts
-
     def identity(self) -> dict[str, str]:
         """That of the feed itself: recording changes nothing."""
         return self.inner.identity()
