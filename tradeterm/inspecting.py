@@ -56,14 +56,20 @@ def status(db: Path | None, as_json: bool) -> int:
     return 0
 
 
+#: Facts that most runs have nothing to say about.
+_WHEN_THERE = frozenset({"watch_only", "away", "clock_skew", "journal_fault"})
+
+
 def _standing_lines(facts: dict[str, Any]) -> Iterable[str]:
     left_out = {"reason"} if facts["state"] == "running" else set()  # of the last resume: over
-    if not facts["watch_only"]:
-        left_out.add("watch_only")
+    left_out |= {key for key in _WHEN_THERE if facts.get(key) in (None, "", [])}
     for name, value in facts.items():
         if name in left_out:
             continue
-        if isinstance(value, dict):
+        if name == "away":
+            yield f"        away  {value['since']} to {value['until'] or 'now'}: {value['fills']} fills"
+            yield from (f"{'':>12}  {line}" for line in value["lines"])
+        elif isinstance(value, dict):
             yield from (f"{symbol:>12}  {price}" for symbol, price in value.items())
         else:
             yield f"{name.replace('_', ' '):>12}  {cell(name, value)}".rstrip()

@@ -24,7 +24,9 @@ def tracing_commands() -> list[click.Command]:
 
 @click.command()
 @click.option(
-    "--stage", type=click.Choice([stage.value for stage in Stage]), help="Only those that stand here."
+    "--stage",
+    type=click.Choice([stage.value for stage in Stage]),
+    help="Only those that stand here.",
 )
 @click.option(
     "--limit", type=click.IntRange(min=-1), default=SHOWN, show_default=True,

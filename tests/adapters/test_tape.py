@@ -121,6 +121,9 @@ class Scripted:
     def now(self) -> int:
         return 8_888
 
+    def lag(self) -> float:
+        return 0.0
+
     def clock_skew(self) -> float | None:
         return 0.25
 

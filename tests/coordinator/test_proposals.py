@@ -106,7 +106,15 @@ def test_stale_views_do_not_count() -> None:
 
 def test_windows_stretch_with_the_cadence() -> None:
     slow = coordinator(
-        schedule={"technical_analysis": {"interval": 600, "enabled": True, "run_on_start": True, "after": [], "timeout": 20}},
+        schedule={
+            "technical_analysis": {
+                "interval": 600,
+                "enabled": True,
+                "run_on_start": True,
+                "after": [],
+                "timeout": 20,
+            }
+        },
         ttl={"ta_signals": 1200},
     )
     proposal = slow.propose(signal(), Evidence(ta(Bias.SHORT, age=1200)), account(), NOW)

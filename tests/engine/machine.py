@@ -16,6 +16,7 @@ from tradeterm.model.commands import Command
 from tradeterm.model.instruments import Instrument
 from tradeterm.model.market import Feed, MarketEvent
 from tradeterm.model.messages import Row
+from tradeterm.model.ports import ArbiterQuestion
 from tradeterm.model.vocabulary import MarketMode
 from tradeterm.settings.loading import load_settings
 from tradeterm.settings.settings import Settings
@@ -121,7 +122,9 @@ class Machine:
         """The smallest thing that can happen: an answer, a command, or one event."""
         engine = self.engine
         if engine.effects:
-            engine.answer(self.advisor.answer(engine.effects[0]))
+            question = engine.effects[0]
+            assert isinstance(question, ArbiterQuestion), "rules speak for the agents here"
+            engine.answer(self.advisor.answer(question))
         elif self.index in self.commands and self._ordered < self.index:
             self._ordered = self.index
             engine.command(self.commands[self.index], engine.now + 1)

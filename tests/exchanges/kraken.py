@@ -191,7 +191,7 @@ class KrakenServer:
                     market = markets[sent % len(markets)]
                     text, symbol = market.step(), market.book.pair.symbol
                     sent += 1
-                    await self._tell(text, lambda caller, s=symbol: s in caller.books)
+                    await self._tell(text, partial(_follows, symbol))
                 await asyncio.sleep(0.002)
 
         asyncio.run_coroutine_threadsafe(work(), self._loop).result(seconds + 30)
@@ -341,6 +341,10 @@ class KrakenServer:
         rows = self.bars.get((pair.key, minutes)) or made_up(pair, minutes)
         page = [row for row in rows if row[0] > since][-720:]
         return {pair.key: page, "last": page[-2][0] if len(page) > 1 else since}
+
+
+def _follows(symbol: str, caller: Caller) -> bool:
+    return symbol in caller.books
 
 
 def _everybody(_: Caller) -> bool:

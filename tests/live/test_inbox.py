@@ -71,8 +71,8 @@ def test_the_past_is_told_before_what_has_arrived_meanwhile() -> None:
     clock = Clock()
     box = Inbox(clock)
     box.freeze(500)
+    box.put(trade("A/B", 3))  # even before the connection stands and asks to hold
     box.hold()
-    box.put(trade("A/B", 3))
     assert box.take() == []
     assert box.reach() == 501  # time stands where the last session ended
     box.put_past(trade("A/B", 1), 600)

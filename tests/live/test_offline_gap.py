@@ -12,6 +12,7 @@ from tests.exchanges.kraken import KrakenServer
 from tests.live.session import ALONE, Session, asked, session
 from tests.wired.stage import BTC, Record
 from tradeterm.desk import Desk
+from tradeterm.engine.afterword import afterword
 from tradeterm.engine.facts import standing_facts
 
 D = Decimal
@@ -65,6 +66,8 @@ async def test_a_stop_hit_while_the_program_was_away_filled_then_and_is_told(
             assert away["fills"] == 1
             assert any(position in line and "closed by stop" in line for line in away["lines"])
             await live.until(lambda: live.views[-1].positions == ())
+            assert any(line.severity == "error" for line in live.views[-1].events), "an alarm"
+            assert any("closed by stop" in line for line in afterword(engine))
     record = Record(db, {}).sound()
     (closed,) = record.positions()
     assert closed["exit_reason"] == "stop"

@@ -159,5 +159,8 @@ def test_a_model_is_named_and_what_it_made_up_is_marked() -> None:
         latency=2.5,
     )  # fmt: skip
     text = shown(written)
-    assert "deepseek/deepseek-chat wrote, 0.61 sure, in 2.5 s for $0.0012:\n▏ Support at 64,000 holds." in text
+    assert (
+        "deepseek/deepseek-chat wrote, 0.61 sure, in 2.5 s for $0.0012:\n▏ Support at 64,000 holds."
+        in text
+    )
     assert "! not among the facts it was told: 64,000" in text

@@ -275,6 +275,24 @@ async def test_a_live_market_cannot_be_paced(console: Open) -> None:
         assert desk.session.speeds == []
 
 
+async def test_space_freezes_a_live_picture_and_nothing_else(console: Open) -> None:
+    async with console() as desk:
+        live = with_status(busy(2), mode="LIVE", equity=Decimal(10_001))
+        assert "10,001" in await desk.look(live)
+        await desk.press("space")
+        text = await desk.look(with_status(live, equity=Decimal(10_002)))
+        assert "10,001" in text
+        assert "PICTURE FROZEN" in text
+        text = await desk.press("space")
+        assert "10,002" in text
+        assert "FROZEN" not in text
+        # What nobody may miss shows the present again.
+        await desk.press("space")
+        text = await desk.look(with_status(live, equity=Decimal(10_003), state="halted"))
+        assert "10,003" in text
+        assert "FROZEN" not in text
+
+
 async def test_the_cursor_stays_on_its_row_when_others_come(console: Open) -> None:
     async with console() as desk:
         await desk.press("1", "j")

@@ -293,21 +293,24 @@ async def test_a_forced_run_asks_and_an_agent_switched_off_is_not_listened_to(
 
 async def test_a_kill_while_a_model_thinks_leaves_the_rules_and_its_cost(tmp_path: Path) -> None:
     """Kill -9 with the request out: after the restart nobody is asked again for that run."""
-    with ModelServer.running(hang, hang) as server:
+    db = tmp_path / "run.db"
+    with ModelServer.running(hang) as server:
         told = f"{{model: {MODEL}, api_base: '{server.base}', input_price: 1, output_price: 2}}"
         overrides = ("llm.provider=litellm", f"llm.roles.trading_decision={told}", *BRISK)
         sets = [word for one in overrides for word in ("--set", one)]
+        line: tuple[str | Path, ...] = ("run", "--headless", "--feed", "sim", "--symbols", "BTC/USDT", "--until", "1m",
+                "--db", db, "--json", *sets)  # fmt: skip
         process = await asyncio.create_subprocess_exec(
-            *command("run", "--headless", "--feed", "sim", "--symbols", "BTC/USDT", "--until", "1m",
-                     "--db", tmp_path / "run.db", *sets),
-            env=child_environment(tmp_path), cwd=tmp_path,
+            *command(*line), env=child_environment(tmp_path), cwd=tmp_path,
             stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
         assert await asyncio.to_thread(server.arrived.wait, 40)
         process.kill()
         await process.wait()
-        record = (await run(tmp_path, *overrides[:2], until="1m")).sound()
+        done = await asyncio.to_thread(tradeterm, *line, home=tmp_path)
+        assert done.code == 0, done.err
         assert len(server.asked) == 1
+    record = Record(db, done.json).sound()
     (answer,) = record.bodies("agent_answer")
     (one,) = [one for vote in answer["votes"] for one in vote["tries"]]
     assert one["outcome"] == "interrupted"

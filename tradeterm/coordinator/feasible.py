@@ -76,7 +76,10 @@ class Feasible(msgspec.Struct, frozen=True):
             return ""
         if not (math.isfinite(entry) and entry > LEAST_ENTRY):
             return f"entry {entry} is not above {LEAST_ENTRY}"
-        if self.entry is not None and not abs(exact(entry) - self.entry) <= self.entry * ENTRY_RANGE:
+        if (
+            self.entry is not None
+            and not abs(exact(entry) - self.entry) <= self.entry * ENTRY_RANGE
+        ):
             return f"entry {entry} is more than 50 % away from {self.entry}"
         return ""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tradeterm.engine.engine import Engine
+from tradeterm.model.timing import iso
 
 #: Lines at most; a run of many damaged files is told by the first of them.
 MOST_LINES = 30
@@ -19,6 +20,10 @@ def afterword(engine: Engine) -> list[str]:
         f"first: {notice.first}"
         for notice in counters.notices
     ]
+    away = engine.gap.away
+    if away is not None and away.until:
+        lines += [f"away from {iso(away.since)} to {iso(away.until)}: {away.fills} fills"]
+        lines += away.lines
     told = {notice.code for notice in counters.notices}
     lines += [
         f"{code}: {count} events were left out"

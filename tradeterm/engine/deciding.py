@@ -57,7 +57,9 @@ class Deciding:
             self._shown(card, command_id)
             self._trading.waits_again(card)
         if not cards:
-            return CommandResult(False, "no refusal to take back: there was none, or it is too late")
+            return CommandResult(
+                False, "no refusal to take back: there was none, or it is too late"
+            )
         names = ", ".join(card.id for card in cards)
         return CommandResult(True, f"{names} waits again: nothing is sent without your key")
 

@@ -86,7 +86,9 @@ class Drilling:
         """Begin a drill, make it last longer or shorter, or end it."""
         drill, seconds = command.drill, command.seconds
         if self._core.mode is not MarketMode.SIM:
-            return CommandResult(False, f"drills need a simulated market; this is {self._core.mode}")
+            return CommandResult(
+                False, f"drills need a simulated market; this is {self._core.mode}"
+            )
         if not 0 <= seconds <= LONGEST:
             return CommandResult(False, f"a drill lasts 0 to {LONGEST} s, not {seconds}")
         if not seconds:

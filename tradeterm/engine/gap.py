@@ -102,7 +102,11 @@ class Gap:
             f"away from {iso(away.since)} to {iso(core.now)}: {away.events} market events settled, "
             f"{away.fills} fills"
         )
-        core.alert("E-GAP", "warning", "; ".join((told, *away.lines)))
+        text = "; ".join((told, *away.lines))
+        if away.fills:
+            core.risk_alert("E-GAP", "error", text)  # an operator who was away must not miss it
+        else:
+            core.alert("E-GAP", "warning", text)
 
     def _lost(self, reason: str) -> None:
         """Nothing of the gap can be fetched: nothing is assumed, filled or unfilled."""

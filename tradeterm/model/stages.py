@@ -46,9 +46,7 @@ CARD_STAGES: Final = {
 _DECIDED: Final = {_S.APPROVED, _S.REJECTED, _S.EXPIRED, _S.DRIFTED, _S.VOID}
 #: Stage → those that may follow. An edit leaves a card waiting; a refusal can be taken back.
 STEPS: Final[dict[Stage, frozenset[Stage]]] = {
-    _S.DETECTED: frozenset(
-        {_S.RESOLVING, _S.RISK, _S.VETOED, _S.ABORTED, _S.DROPPED, _S.SENT}
-    ),
+    _S.DETECTED: frozenset({_S.RESOLVING, _S.RISK, _S.VETOED, _S.ABORTED, _S.DROPPED, _S.SENT}),
     _S.RESOLVING: frozenset(
         {_S.WAITING, _S.AWAITING, _S.ABORTED, _S.VETOED, _S.DROPPED, _S.RESOLVING}
     ),

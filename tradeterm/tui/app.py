@@ -80,6 +80,9 @@ class TradetermApp(CareKeys, ReportKeys):
     # -- market --------------------------------------------------------------------------------
 
     def action_market(self) -> None:
+        if self.view.status.mode == "LIVE":
+            self.freeze(not self.deck.notice.frozen)
+            return
         self.market_stopped = not self.market_stopped
         self.session.set_paused(self.market_stopped)
         self.say("the market stands still" if self.market_stopped else "the market runs again")

@@ -34,7 +34,9 @@ class CardKeys(OrderKeys):
     def action_reject(self) -> None:
         card = self.focus_now().card
         if card and not self.guarded("reject") and self.card_readable(self.clock()):
-            self.send(RejectCard(card_id=card.id), f"refusing {number(card.id)}: no trade; u undoes")
+            self.send(
+                RejectCard(card_id=card.id), f"refusing {number(card.id)}: no trade; u undoes"
+            )
 
     def action_reject_all(self) -> None:
         if not self.guarded("reject_all") and self.cards_readable(self.clock()):

@@ -20,7 +20,7 @@ from textual.timer import Timer
 
 from tradeterm.engine.view import ConsoleView, EventView
 from tradeterm.model.commands import ApproveCard, Halt, OperatorCommand
-from tradeterm.tui import actions
+from tradeterm.tui import actions, figures
 from tradeterm.tui.action import ALWAYS, key_text
 from tradeterm.tui.choice import Choice, Focus
 from tradeterm.tui.deck import Deck
@@ -117,7 +117,9 @@ class Console(Lifecycle):
         self._take_options()
         now = self.clock()
         view = self.session.view
-        if view is not self.view:
+        if self.deck.notice.frozen and self._matters(view):
+            self.freeze(False)
+        if view is not self.view and not self.deck.notice.frozen:
             self._take(view, now)
             self.tour.see(view)
             self.deck.notice.tour = self.tour.text
@@ -128,6 +130,20 @@ class Console(Lifecycle):
         if self.deck.notice.text and now - self._said > self.options.notice_time:
             self.say("")
         self._show(now)
+
+    def freeze(self, still: bool) -> None:
+        """Let a live picture stand still to be read; nothing but the picture does."""
+        self.deck.notice.frozen = figures.clock(self.view.status.market_time) if still else ""
+
+    def _matters(self, view: ConsoleView) -> bool:
+        """Whether something came that nobody may miss: a card, a fault, another state."""
+        cards = {card.id for card in view.cards if card.state == "pending"}
+        return bool(
+            cards - self._known_cards
+            or view.fault
+            or view.status.state != self.view.status.state
+            or view.status.alarms > self.view.status.alarms
+        )
 
     def _take(self, view: ConsoleView, now: float) -> None:
         self.view = view

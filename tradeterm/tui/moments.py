@@ -57,6 +57,11 @@ def safety_chosen(view: ConsoleView, focus: Focus) -> bool:
     return focus.pane == "safety" and view.status.known
 
 
+def stoppable(view: ConsoleView, focus: Focus) -> bool:
+    """There is a market to stop, or (live) a picture of it to freeze."""
+    return view.status.known
+
+
 def sideways(view: ConsoleView, focus: Focus) -> bool:
     """The keys act on a table."""
     return focus.pane != "safety"

@@ -84,7 +84,7 @@ class ModelAdvisor:
         if not self._role.panel:
             return self._rules.answer(question)
         if question.route is Route.RULES:
-            return self._by_rule(question, "no model at this level")
+            return self._by_rule(question, "by level or settings the rules decide this")
         if question.route is Route.WAIT:
             why = "at this level models settle regime conflicts only, the others wait"
             return self._by_rule(question, why)

@@ -173,6 +173,8 @@ class NoticeBar(Bar):
         self.severity = "info"
         self.prompt: Prompt | None = None
         self.chosen = "positions"
+        self.frozen = ""
+        """Since when a live picture stands still, while it does."""
         self.tour = ""
         """The line of the guided start, shown while there is nothing else to say."""
 
@@ -184,6 +186,7 @@ class NoticeBar(Bar):
             self.prompt,
             self.chosen,
             self.tour,
+            self.frozen,
             len(view.cards),
             len(view.positions),
             status.state,
@@ -199,6 +202,11 @@ class NoticeBar(Bar):
         if self.text:
             role = {"warning": "warn+bold", "error": "error+bold"}.get(self.severity, "accent")
             return [((clip(" " + self.text, width), role),)]
+        if self.frozen:
+            told = (
+                f" PICTURE FROZEN at {self.frozen}Z: market and trading go on · space: the present"
+            )
+            return [((clip(told, width), "warn+bold"),)]
         if self.tour:
             return [((clip(" " + self.tour, width), "accent+bold"),)]
         if width < 100:
@@ -297,6 +305,8 @@ class FooterBar(Bar):
 def _label(action: Action, view: ConsoleView) -> str:
     if action.name == "pause" and view.status.state in {"paused", "halted"}:
         return "Resume"
+    if action.name == "market" and view.status.mode == "LIVE":
+        return "Freeze picture"
     if action.name == "market":
         return "Start market" if view.status.speed == 0 else "Stop market"
     return action.label

@@ -155,7 +155,12 @@ def card_page(card_id: str) -> Builder:
         ]
         types = ", ".join(kind.replace("_", " ") for kind in card.types)
         codes = f" ({', '.join(card.codes)}, severity {card.severity:.2f})" if card.codes else ""
-        return [*head, ((f"{types}{codes} · {state}", "quiet"),), BLANK, *card_lines(card, view, width)]
+        return [
+            *head,
+            ((f"{types}{codes} · {state}", "quiet"),),
+            BLANK,
+            *card_lines(card, view, width),
+        ]
 
     return build
 

@@ -37,7 +37,10 @@ def _level(view: ConsoleView, width: int) -> list[Line]:
             for part in wrap(f"{cause.text}: {cause.level}, ends {cause.recovers}", width)
         ]
     lines += [
-        ((fit("yes" if one.allowed else "no", 4), "up" if one.allowed else "warn"), (one.what, "text"))
+        (
+            (fit("yes" if one.allowed else "no", 4), "up" if one.allowed else "warn"),
+            (one.what, "text"),
+        )
         for one in level.permits
     ]
     return [*lines, BLANK]

@@ -54,6 +54,7 @@ class Inbox:
         with self._door:
             self._floor = max(self._floor, after)
             self._frozen = True
+            self._late = [] if self._late is None else self._late
 
     def on_arrival(self, call: Callable[[], None] | None) -> None:
         """Called (on the market's thread) when something arrives after nothing was there."""
