@@ -265,3 +265,25 @@ def test_the_coordinator_survives_a_restart_whole() -> None:
     assert fresh.next_due == keeper.next_due
     assert approve(fresh, card).accepted
     assert keeper.pending() == [card], "the dump shares nothing with the original"
+
+
+def test_a_refusal_holds_the_market_for_five_seconds_and_can_be_taken_back_longer() -> None:
+    keeper, card = opened()
+    assert keeper.awaits_operator(NOW)
+    keeper.reject(card.id, NOW, "operator")
+    assert keeper.awaits_operator(NOW + 4 * SECOND)
+    assert not keeper.awaits_operator(NOW + 5 * SECOND)
+    assert keeper.can_undo(NOW + 119 * SECOND)
+    assert not keeper.can_undo(card.expires)
+    assert [one.id for one in keeper.undo_reject(NOW + 60 * SECOND)] == [card.id]
+    assert keeper.pending()[0].content_hash == card.content_hash
+    assert not keeper.can_undo(NOW + 61 * SECOND)
+
+
+def test_a_deferred_card_waits_without_holding_the_market() -> None:
+    keeper, card = opened()
+    deferred = keeper.defer(card.id)
+    assert deferred is not None
+    assert deferred.deferred
+    assert not keeper.awaits_operator(NOW)
+    assert approve(keeper, card, NOW + SECOND).accepted

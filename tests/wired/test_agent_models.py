@@ -298,8 +298,10 @@ async def test_a_kill_while_a_model_thinks_leaves_the_rules_and_its_cost(tmp_pat
         told = f"{{model: {MODEL}, api_base: '{server.base}', input_price: 1, output_price: 2}}"
         overrides = ("llm.provider=litellm", f"llm.roles.trading_decision={told}", *BRISK)
         sets = [word for one in overrides for word in ("--set", one)]
-        line: tuple[str | Path, ...] = ("run", "--headless", "--feed", "sim", "--symbols", "BTC/USDT", "--until", "1m",
-                "--db", db, "--json", *sets)  # fmt: skip
+        line: tuple[str | Path, ...] = (
+            "run", "--headless", "--feed", "sim", "--symbols", "BTC/USDT", "--until", "1m",
+            "--db", db, "--json", *sets,
+        )  # fmt: skip
         process = await asyncio.create_subprocess_exec(
             *command(*line), env=child_environment(tmp_path), cwd=tmp_path,
             stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,

@@ -9,6 +9,7 @@ from typing import Protocol, Self, runtime_checkable
 from tradeterm.adapters.tape.recorded import RecordedFeed
 from tradeterm.adapters.tape.recording import RecordingFeed
 from tradeterm.adapters.tape.writer import TapeWriter
+from tradeterm.model.instruments import Instrument
 from tradeterm.model.market import Feed, FeedHealth, FeedMark, FeedNotice, MarketEvent
 from tradeterm.settings.recording import RecordingSettings
 
@@ -20,10 +21,10 @@ SHORTENED = "tape_shortened"
 class Source(Feed, Protocol):
     """A market that goes on by itself, as its adapter offers it (``live/feed.py``)."""
 
-    def resume(self, since: int, floor: int) -> None:
+    def resume(self, since: int, floor: int, known: Sequence[Instrument]) -> None:
         """Begin to listen. What was missed after ``since`` is told first, unless that is 0.
 
-        Nothing is stamped before ``floor``.
+        Nothing is stamped before ``floor``; ``known`` are the instruments the run goes by.
         """
         ...
 
@@ -111,7 +112,7 @@ class LiveRecording(RecordingFeed):
             return
         self._resumed = True
         since = 0 if self._past is None else max(self._tape.last_ts, self.start)
-        self._source.resume(since, max(since, self._floor))
+        self._source.resume(since, max(since, self._floor), self.derived())
 
     def reach(self) -> int:
         """While the tape is told, time goes no further than it."""

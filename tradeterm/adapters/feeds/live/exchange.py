@@ -111,7 +111,9 @@ async def load_instruments(
     try:
         known = await exchange.load_markets(reload=True)
     except (ccxt.BaseError, ExchangeError) as error:
-        raise ExchangeError(f"{exchange.id} does not tell its instruments: {reason(error)}") from error
+        raise ExchangeError(
+            f"{exchange.id} does not tell its instruments: {reason(error)}"
+        ) from error
     if not known:
         raise ExchangeError(f"{exchange.id} does not tell its instruments: the list is empty")
     found = {}

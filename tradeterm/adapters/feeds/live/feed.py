@@ -99,11 +99,13 @@ class LiveFeed:
 
     # -- the market ------------------------------------------------------------------------
 
-    def resume(self, since: int, floor: int) -> None:
+    def resume(self, since: int, floor: int, known: Sequence[Instrument]) -> None:
         """Begin to listen. What was missed after ``since`` is told first, unless that is 0.
 
-        Until then time stands at ``floor``; nothing is stamped before it.
+        Until then time stands at ``floor``; nothing is stamped before it. ``known`` are the
+        instruments the run goes by: the exchange may have changed them since.
         """
+        self._instruments = {instrument.symbol: instrument for instrument in known}
         if since:
             self._inbox.freeze(floor)
         self._since.set_result(since)

@@ -139,4 +139,6 @@ def _both(earlier: MarketEvent | None, later: BookDelta) -> BookDelta:
 
 
 def _newest(earlier: Levels, later: Levels) -> Levels:
-    return tuple({**dict(earlier), **dict(later)}.items()) if earlier and later else earlier or later
+    return (
+        tuple({**dict(earlier), **dict(later)}.items()) if earlier and later else earlier or later
+    )

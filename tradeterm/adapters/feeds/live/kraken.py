@@ -108,9 +108,7 @@ class KrakenWire:
         yield self._request("unsubscribe", "book", (symbol,), depth=self._depth)
         yield self._request("subscribe", "book", (symbol,), depth=self._depth, snapshot=True)
 
-    def _request(
-        self, method: str, channel: str, symbols: Sequence[str], **params: object
-    ) -> str:
+    def _request(self, method: str, channel: str, symbols: Sequence[str], **params: object) -> str:
         self._asked += 1
         body = {"channel": channel, "symbol": list(symbols), **params}
         return json.dumps({"method": method, "params": body, "req_id": self._asked})

@@ -81,6 +81,8 @@ class Link:
         self._stream = self._make_stream()
         self._since = 0
         """Receive time after which something may have been missed; 0: nothing was."""
+        self._away = False
+        """An earlier session of the run has ended."""
         self._told_down = False
         self._failures = 0
         self._tries = 0
@@ -101,6 +103,7 @@ class Link:
     async def run(self, since: int, instruments: dict[str, Instrument]) -> None:
         """``since``: receive time of the last thing an earlier session heard; 0 for a new run."""
         self._since, self._instruments = since, instruments
+        self._away = since > 0
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._stay_connected())
@@ -284,17 +287,20 @@ class Link:
             await asyncio.sleep(ASK_TIME)
 
     async def _watch_instruments(self) -> None:
-        """Steps and minimums may change while we run (FAULTS X13)."""
-        while True:
+        """Steps and minimums may change while we run, or were away (FAULTS X13)."""
+        await self._sink.began.wait()
+        if not self._away:  # a new run has just asked for them
             await asyncio.sleep(self._settings.instruments_interval)
+        while True:
             try:
                 now = await load_instruments(self._exchange, self._symbols, self._market)
             except ExchangeError as error:
                 log.warning("%s", error)
-                continue
-            for symbol in self._symbols:
-                self._compare(symbol, self._instruments.get(symbol), now.get(symbol))
-            self._instruments = now
+            else:
+                for symbol in self._symbols:
+                    self._compare(symbol, self._instruments.get(symbol), now.get(symbol))
+                self._instruments = now
+            await asyncio.sleep(self._settings.instruments_interval)
 
     def _compare(self, symbol: str, before: Instrument | None, now: Instrument | None) -> None:
         if before == now:
@@ -310,7 +316,9 @@ class Link:
                 for field in ("tick", "lot", "min_size", "min_notional")
                 if getattr(before, field) != getattr(now, field)
             ]
-            self._sink.notice("instrument", ", ".join(changed), symbol)
+            if changed:
+                text = f"{', '.join(changed)}; this run goes on with the old ones"
+                self._sink.notice("instrument", text, symbol)
 
 
 def _stamped(event: Trade | Candle, ts: int) -> Trade | Candle:

@@ -18,9 +18,7 @@ from tradeterm.settings.live import LiveSettings
 log = logging.getLogger(__name__)
 
 
-async def poll(
-    exchange: Any, symbols: Sequence[str], sink: Sink, settings: LiveSettings
-) -> None:
+async def poll(exchange: Any, symbols: Sequence[str], sink: Sink, settings: LiveSettings) -> None:
     """Ask for every symbol in turn until cancelled; what fails is counted and asked again."""
     while True:
         for symbol in symbols:
@@ -37,9 +35,7 @@ async def _ask(exchange: Any, symbol: str, sink: Sink, settings: LiveSettings) -
             book = await exchange.fetch_order_book(symbol, settings.depth)
             told = Mirror(settings.depth).take(book)
             # Only what is later than the last one is new; before any, old prints are no news.
-            trades = (
-                await exchange.fetch_trades(symbol, since // MILLISECOND) if since else []
-            )
+            trades = await exchange.fetch_trades(symbol, since // MILLISECOND) if since else []
     except (ccxt.BaseError, ExchangeError, ValueError, TimeoutError) as error:
         # The operator knows already that the line is down; this counts how often it was tried.
         sink.health[symbol].rejected += 1

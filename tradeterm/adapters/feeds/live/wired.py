@@ -22,9 +22,7 @@ LOOK: Final = 0.2
 class WiredStream:
     """One connection; ``run`` returns never and raises ExchangeError when it is over."""
 
-    def __init__(
-        self, exchange: Any, wire: KrakenWire, sink: Sink, settings: LiveSettings
-    ) -> None:
+    def __init__(self, exchange: Any, wire: KrakenWire, sink: Sink, settings: LiveSettings) -> None:
         self._exchange = exchange
         self._wire = wire
         self._sink = sink
