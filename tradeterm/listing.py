@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tradeterm.errors import UsageError
-from tradeterm.printing import cell, db_option, json_option, say, table, with_times
+from tradeterm.lab.cells import cell
+from tradeterm.printing import db_option, json_option, say, table, with_times
 
 if TYPE_CHECKING:
     from tradeterm.adapters.store.reader import Reader

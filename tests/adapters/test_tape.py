@@ -107,7 +107,7 @@ class Scripted:
 
     # -- a live one ------------------------------------------------------------------------
 
-    def resume(self, since: int, floor: int) -> None:
+    def resume(self, since: int, floor: int, known: object) -> None:
         self.resumed = (since, floor)
 
     def on_arrival(self, call: object) -> None: ...

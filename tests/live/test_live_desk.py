@@ -59,9 +59,12 @@ def test_a_killed_session_goes_on_and_the_whole_run_replays_to_the_same_state(
         first.kill()
         first.communicate()
         server.remember(BTC, time.time(), "65000.1", "0.25")
+        server.pairs[BTC].order_min = "0.01"
         second = start(server, db)
         wait_for(lambda: priced(db) or second.poll() is not None)
         server.wander(200, 1.0, seed=9)
+        told = Record(db, {})
+        wait_for(lambda: any(body["code"] == "F-instrument" for body in told.bodies("system")))
         code, _, err = end(second)
         assert code == 143, err
     record = Record(db, {}).sound()

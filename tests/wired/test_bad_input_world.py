@@ -106,7 +106,7 @@ def test_a_directory_of_settings_that_is_none(shell: Shell, tmp_path: Path) -> N
         ("--symbols NOPE/USDT", "NOPE/USDT"),
         ("--symbols ,", "not a symbol"),
         ("--symbols BTC/USDT,BTC/USDT --until 1s", ""),
-        ("--feed live", "--feed 'live'"),
+        ("--feed alive", "--feed 'alive'"),
         ("--feed replay:", "--feed 'replay:'"),
     ],
 )

@@ -144,7 +144,7 @@ async def test_a_broken_link_counts_each_look_and_a_market_that_flows_recovers(
     record = (await play(asked)).sound()
     assert levels(record) == [
         (10.5, "REDUCED"), (25.5, "LIMITED"), (40.5, "EMERGENCY"),
-        (55.5, "LIMITED"), (70.5, "REDUCED"), (85.5, "NORMAL"),
+        (50.5, "LIMITED"), (65.5, "REDUCED"), (80.5, "NORMAL"),
     ]  # fmt: skip
 
 
@@ -205,3 +205,10 @@ async def test_the_level_a_condition_holds_is_a_setting(
     )  # fmt: skip
     record = (await play(asked)).sound()
     assert [reached for _, reached in levels(record)] == [level]
+
+
+async def test_links_that_break_and_heal_are_not_failures_in_a_row(tmp_path: Path) -> None:
+    keys: Keys = [(at, "drill", {"drill": "api-errors", "seconds": 20}) for at in range(1, 13)]
+    record = (await play(drilled(tmp_path, keys, until="20m"))).sound()
+    assert len([row for row in record.bodies("system") if row["code"] == "F-link_up"]) == 12
+    assert levels(record) == []

@@ -31,7 +31,8 @@ def settings() -> Iterator[tuple[str, ...]]:
 
 def test_the_doctor_asks_every_role(settings: tuple[str, ...]) -> None:
     arguments = [part for text in settings for part in ("--set", text)]
-    said = CliRunner().invoke(cli, ["doctor", "--llm", "--json", *arguments], standalone_mode=False)
+    words = ["doctor", "--llm", "--json", *arguments]
+    said = CliRunner().invoke(cli, words, standalone_mode=False, catch_exceptions=False)
     checks = [one for one in json.loads(said.output)["checks"] if "model" in one]
     assert [one["what"] for one in checks] == ["arbiter", *AgentName]
     assert all(one["ok"] and one["seconds"] > 0 and Decimal(one["cost"]) > 0 for one in checks)

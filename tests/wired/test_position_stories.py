@@ -98,16 +98,23 @@ async def test_the_fill_can_be_explained_from_signal_to_protection(stage: Stage)
         "agent_output",
         "proposal",
         "verdict",
+        "no_conflict",
         "order",
+        "ghost_opened",
         "fill",
         "entry",
         "position",
         "order",
         "order",
     ]
-    ids = [link.id for link in story]
-    for link, parent in zip(story[1:5], ids, strict=False):
-        assert link.parents == (parent,)
+    beside = {"no_conflict": "proposal", "ghost_opened": "verdict"}
+    for link in story:
+        if link.kind in beside:
+            (cause,) = [one.id for one in story if one.kind == beside[link.kind]]
+            assert link.parents == (cause,)
+    path = [link for link in story if link.kind not in beside]
+    for link, parent in zip(path[1:5], path, strict=False):
+        assert link.parents == (parent.id,)
     assert {link.data["request"]["purpose"] for link in story[-2:]} == {"stop", "target"}
     assert story[0].data["output"]["figures"]["fast"] > story[0].data["output"]["figures"]["slow"]
 

@@ -158,8 +158,10 @@ NOT_REACHED = {
     RiskCode.NOT_JUDGED: "follows only from the figures above being missing",
     RiskCode.RULE_ERROR: "follows only from a bug in a rule",
 }
-ELSEWHERE = {RiskCode.EMERGENCY, RiskCode.UNRECONCILED}
-"""Have stories of their own: below, and with the reconciliation."""
+ELSEWHERE = {
+    RiskCode.EMERGENCY, RiskCode.UNRECONCILED, RiskCode.CLOCK_SKEW, RiskCode.JOURNAL,
+}  # fmt: skip
+"""Have stories of their own: below, with the reconciliation, in test_health and test_drills."""
 
 
 def test_no_code_is_forgotten() -> None:

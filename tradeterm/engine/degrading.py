@@ -74,8 +74,10 @@ class Degrading:
         if notice.code == LINK_DOWN:
             self._link_down = True
             self._link_failed()
-        elif notice.code == LINK_UP:
+        elif notice.code == LINK_UP and self._link_down:
             self._link_down = False
+            self._degradation.succeeded(Source.API)  # it healed: the next is not one more in a row
+            self.show()
 
     def _link_failed(self) -> None:
         self._degradation.failed("exchange link", Source.API)

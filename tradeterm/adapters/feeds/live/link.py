@@ -222,9 +222,10 @@ class Link:
         for event in events:
             put(partial(_stamped, event), event.ts)
             self._sink.remember(event)
+        now = self._clock.now()  # asking took a while; nothing falls due in it any more
         if lost:
-            put(lambda ts: FeedNotice(ts, "", GAP_LOST, lost), until)
-        put(lambda ts: FeedNotice(ts, "", GAP_OVER, ""), until)
+            put(lambda ts: FeedNotice(ts, "", GAP_LOST, lost), now)
+        put(lambda ts: FeedNotice(ts, "", GAP_OVER, ""), now)
 
     async def _thaw_at_last(self) -> None:
         """An exchange that cannot be reached must not stop the operator's clock for ever."""
