@@ -371,8 +371,6 @@ async def _continue(recovered: Recovered, feed: Feed, request: RunRequest, store
         {**session_body(request), "rechecked": rerun.rechecked},
     )
     emergency = absorb(engine, store)
-    if feed.mode == MarketMode.LIVE.value:  # what the books showed then is not true any more
-        engine.core.market.forget_books()
     engine.reconciliation.look("")
     # The snapshot makes what comes next independent of the settings that led here, and a process
     # that never lives long enough to write one still gets ahead.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from decimal import Decimal
 from pathlib import Path
@@ -123,8 +124,19 @@ async def test_before_the_gap_is_told_nothing_is_entered_on_the_books_of_before(
     with KrakenServer() as server:
         async with session(server, db, *ALONE, symbols=SYMBOLS) as live:
             await live.until(lambda: live.verdict() == [])
+        server.replies["v2"] = _refused
         desk = await Desk.open(asked(server, db, *ALONE, symbols=SYMBOLS))
+        running = asyncio.create_task(desk.run())
         try:
+            async with asyncio.timeout(10):
+                while not desk.engine.gap.open:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+            assert desk.engine.core.market.stale(BTC, desk.engine.now)
+            async with asyncio.timeout(10):  # the operator's clock goes on without the exchange
+                while desk.engine.gap.open:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
             assert desk.engine.core.market.stale(BTC, desk.engine.now)
         finally:
+            desk.driver.stop()
+            await running
             await desk.close()

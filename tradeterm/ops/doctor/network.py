@@ -149,12 +149,12 @@ def addresses(live: LiveSettings) -> list[str]:
     own = [each for each in (live.endpoints.rest, live.endpoints.ws) if each]
     if len(own) == 2:
         return own
-    import ccxt.pro  # seconds of CPU: only for hosts nobody configured
+    # half a second of CPU: only for hosts nobody configured
+    from tradeterm.adapters.feeds.live.library import exchange_class, names
 
-    known = getattr(ccxt.pro, live.exchange, None)
-    if known is None:
+    if live.exchange not in names():
         return own
-    exchange = known()
+    exchange = exchange_class(live.exchange)()
     hosts: dict[str, str] = {}
     for address in _public(exchange.urls["api"]):
         parts = urlsplit(address.replace("{hostname}", exchange.hostname or ""))
