@@ -8,9 +8,6 @@ import subprocess
 import time
 from pathlib import Path
 
-#: What the kernel counts for each thread: nanoseconds on a processor, nanoseconds waiting for one.
-TASKS = Path("/proc/self/task")
-
 
 def wait_for(condition: object, timeout: float = 20.0) -> object:
     """Until a callable gives something true."""
@@ -28,13 +25,28 @@ def end(child: subprocess.Popen[bytes], number: int = signal.SIGTERM) -> tuple[i
     return child.returncode, out.decode(), err.decode()
 
 
-def waited() -> float:
-    """Seconds that threads of this process wanted a processor and had none.
-
-    What a busy machine adds to a wall clock; 0 where the kernel does not tell.
+class Stopwatch:
+    """Starts when it is made. What threads wanted a processor and had none for is taken off, so that
+    a limit means the same on a busy machine (where the kernel tells).
     """
-    found = 0
-    for file in TASKS.glob("*/schedstat"):
-        with contextlib.suppress(OSError):  # a thread that has just ended
-            found += int(file.read_text().split()[1])
-    return found / 1e9
+
+    def __init__(self, *pids: int) -> None:
+        """``pids``: processes besides this one in which the work is done."""
+        self._processes = ["self", *map(str, pids)]
+        self._waits = self._starved()
+        self._began = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        passed = time.monotonic() - self._began
+        waits = self._starved()
+        return passed - sum(ns - self._waits.get(task, 0) for task, ns in waits.items()) / 1e9
+
+    def _starved(self) -> dict[Path, int]:
+        """Nanoseconds each thread has waited for a processor in its life."""
+        found = {}
+        for process in self._processes:
+            for file in Path("/proc", process, "task").glob("*/schedstat"):
+                with contextlib.suppress(OSError):  # a thread that has just ended
+                    found[file] = int(file.read_text().split()[1])
+        return found

@@ -167,9 +167,7 @@ for _command in (
     cli.add_command(_command)
 
 
-def _start(
-    *, headless: bool, as_json: bool, log_level: str, or_watch: bool, **options: Any
-) -> int:
+def _start(*, headless: bool, as_json: bool, log_level: str, or_watch: bool, **options: Any) -> int:
     start_logging(log_level)
     if headless:
         return asyncio.run(_headless(_request(headless=True, **options), as_json=as_json))

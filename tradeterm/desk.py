@@ -119,6 +119,7 @@ class Desk:
         tell: Callable[[Sequence[EventView]], None] | None,
     ) -> Desk:
         recovered = None if request.fresh else store.recover()
+        remarks_of_feed = _news_remarks(feed, request)
         if recovered is not None:
             refuse_another(recovered, feed, request)
         if recovered is None:
@@ -149,6 +150,7 @@ class Desk:
         )
         desk = cls(request, feed, store, engine, driver, run_id, until)
         desk._note_derived()
+        desk.notices.extend(remarks_of_feed)
         if request.record:
             desk.notices.append(f"the market is recorded in {store.paths.tape / run_id}")
         desk.notices.extend(watch_only(engine.core))
@@ -300,6 +302,14 @@ async def _prepared(feed: Feed) -> None:
 
         if isinstance(feed, LiveFeed):
             await feed.prepare()
+
+
+def _news_remarks(feed: Feed, request: RunRequest) -> list[str]:
+    if not request.settings.agents.sentiment_analysis.sources:
+        return []
+    from tradeterm.adapters.feeds.news.dated import DatedNews
+
+    return [feed.remark()] if isinstance(feed, DatedNews) else []
 
 
 def _open_feed(request: RunRequest) -> Feed:

@@ -29,7 +29,7 @@ from tests.adapters.model_server import (
     slow,
 )
 from tests.adapters.test_advisors_rules import CHOPPY, ask
-from tests.living import waited
+from tests.living import Stopwatch
 from tradeterm.adapters.advisors.gate import OpenGate
 from tradeterm.adapters.advisors.keys import find_key
 from tradeterm.adapters.advisors.litellm_models import LitellmModels
@@ -100,10 +100,9 @@ async def consult(
         asking = advisor(settings(bases, *more, provider=provider, deadline=deadline))
         await LitellmModels(Path("absent.env")).ready()  # loading is not part of the deadline
         find_key("TEST_LLM_KEY", {}, Path("absent.env"))  # nor is loading the keyring
-        asked, begun, starved = question(), time.monotonic(), waited()
+        asked, watch = question(), Stopwatch()
         answer = await asking.settle(asked)
-        took = time.monotonic() - begun
-        assert took < deadline + GRACE + (waited() - starved)
+        assert watch.seconds < deadline + GRACE
     assert isinstance(answer, ArbiterAnswer)
     assert flaw(answer, asked) == ""
     return answer

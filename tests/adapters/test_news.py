@@ -19,6 +19,7 @@ from tradeterm.adapters.feeds.news.dated import DatedNews
 from tradeterm.adapters.feeds.news.items import MOST_BYTES, Assets, entries, texts
 from tradeterm.adapters.feeds.news.poller import NewsPoller
 from tradeterm.adapters.feeds.opening import open_feed
+from tradeterm.desk import Desk
 from tradeterm.errors import ConfigError, DataError
 from tradeterm.model.market import FeedNotice, MarketEvent, News
 from tradeterm.model.timing import SECOND
@@ -167,6 +168,29 @@ async def test_the_sentiment_of_a_run_follows_from_the_folder(tmp_path: Path, fo
         await play(request(
             "sim", tmp_path / "run.db", quiet, often, source, until="8m", symbols=("BTC/USDT",)
         ))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("ages", "told"),
+    [
+        ((90,), "1 dated 2025-06-02T00:01:30.000Z to 2025-06-02T00:01:30.000Z, each appears"),
+        ((-60, 90), "; 1 earlier or undated: never seen"),
+        ((-60,), "no text is dated after the market's beginning; 1 earlier or undated"),
+    ],
+)
+async def test_a_run_says_which_texts_it_will_see(
+    tmp_path: Path, ages: tuple[int, ...], told: str
+) -> None:
+    folder = tmp_path / "news"
+    folder.mkdir()
+    for age in ages:
+        write(folder / f"{age}.txt", f"Bitcoin {age}", age)
+    source = f"agents.sentiment_analysis.sources=['{folder}']"
+    desk = await Desk.open(request("sim", tmp_path / "run.db", source, symbols=("BTC/USDT",)))
+    await desk.close()
+    (notice,) = desk.notices
+    assert notice.startswith("agents.sentiment_analysis.sources: ")
+    assert told in notice
 
 
 def test_a_source_that_is_not_there_stops_the_start(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ async def test_tables_say_what_the_trade_left(file: Path) -> None:
         assert reader.cards("pending") == []
         found = reader.state()
         assert (found["state"]["value"], found["level"]["value"]) == ("running", "NORMAL")
-        assert reader.last_equity() == (START + 3 * 10**9, Decimal(99999))
+        assert reader.equity()[-1] == (START + 3 * 10**9, Decimal(99999))
         assert reader.counts("orders", "status") == {"filled": 1, "open": 1}
         assert [x["codes"] for x in reader.verdicts()] == [[]]
         assert [x["bias"] for x in reader.agent_outputs()] == ["BUY", "long"]

@@ -17,9 +17,7 @@ from tradeterm.model.stages import STEPS, Stage, step
 from tradeterm.model.vocabulary import PositionSide
 
 D = Decimal
-BTC = Instrument(
-    "BTC/USDT", "BTC", "USDT", D("0.1"), D("0.0001"), D("0.0001"), D(5), D("0.001"), D("0.001")
-)
+BTC = Instrument("BTC/USDT", "BTC", "USDT", D("0.1"), D("0.0001"), D("0.0001"), D(5), D("0.001"))
 SIZE, LEVERAGE, ENTRY = D("0.05"), D(3), D(60_000)
 AMOUNTS = st.none() | st.decimals(
     min_value=D("-100000"), max_value=D("100000"), places=4, allow_nan=False, allow_infinity=False

@@ -56,8 +56,6 @@ def test_every_subscriber_hears_it_in_the_order_they_came(stage: Stage) -> None:
     stage.listen(TA, "second")
     stage.bus.publish(TA, "x", "*", 1, 0)
     assert stage.seen == [("first", 1), ("second", 1)]
-    assert stage.bus.counts[TA].delivered == 2
-    assert stage.bus.counts[TA].published == 1
 
 
 def test_what_a_handler_publishes_is_queued_and_goes_by_priority_then_sequence(
@@ -83,9 +81,11 @@ def test_what_a_handler_publishes_is_queued_and_goes_by_priority_then_sequence(
 def test_a_handler_may_publish_on_its_own_topic_without_recursion(stage: Stage) -> None:
     depth = 0
     deepest = 0
+    heard = 0
 
     def handler(message: Message) -> None:
-        nonlocal depth, deepest
+        nonlocal depth, deepest, heard
+        heard += 1
         depth += 1
         deepest = max(deepest, depth)
         if message.payload < 50:  # type: ignore[operator]
@@ -95,10 +95,10 @@ def test_a_handler_may_publish_on_its_own_topic_without_recursion(stage: Stage) 
     stage.bus.subscribe(TA, "again", handler)
     stage.bus.publish(TA, "x", "*", 0, 0)
     assert deepest == 1
-    assert stage.bus.counts[TA].delivered == 51
+    assert heard == 51
 
 
-def test_a_failing_handler_is_isolated_and_counted(stage: Stage) -> None:
+def test_a_failing_handler_is_isolated_and_told(stage: Stage) -> None:
     def broken(_: Message) -> None:
         raise ValueError("no")
 
@@ -108,7 +108,6 @@ def test_a_failing_handler_is_isolated_and_counted(stage: Stage) -> None:
     stage.bus.publish(TA, "x", "*", 2, 0)
     assert stage.seen == [("well", 1), ("well", 2)]
     assert stage.failures == [("broken", "ta_signals no")] * 2
-    assert (stage.bus.counts[TA].failed, stage.bus.counts[TA].delivered) == (2, 2)
 
 
 def test_a_fatal_error_leaves_the_bus_usable(stage: Stage) -> None:
@@ -125,32 +124,6 @@ def test_a_fatal_error_leaves_the_bus_usable(stage: Stage) -> None:
     stage.listen(TA, "after")
     stage.bus.publish(TA, "x", "*", "go", 0)
     assert stage.seen == [("after", "go")]
-
-
-def test_what_is_too_old_when_published_is_never_delivered(stage: Stage) -> None:
-    stage.listen(TA, "ta")
-    stage.bus.publish(TA, "x", "BTC/USDT", "fresh", 100 * SECOND, age=TTL)
-    stage.bus.publish(TA, "x", "BTC/USDT", "old", 100 * SECOND, age=TTL + 1)
-    assert stage.seen == [("ta", "fresh")]
-    assert stage.bus.counts[TA].expired == 1
-    latest = stage.bus.latest(TA, "BTC/USDT", "x", 100 * SECOND, 10 * TTL)
-    assert latest is not None
-    assert latest.payload == "fresh"
-
-
-def test_what_grows_too_old_in_the_queue_is_not_delivered(stage: Stage) -> None:
-    """A message at the very end of its life, behind a delivery that takes market time."""
-    bus = stage.bus
-    stage.listen(TA, "ta")
-
-    def slow(_: Message) -> None:
-        bus.publish(TA, "x", "*", "dying", 0, age=TTL)
-        bus.publish(TA, "x", "*", "young", 0)
-
-    bus.subscribe(SIGNALS, "slow", slow)
-    bus.publish(SIGNALS, "x", "*", "go", 1)
-    assert stage.seen == [("ta", "young")]
-    assert bus.counts[TA].expired == 1
 
 
 def test_look_ups_never_mix_symbols_sources_or_topics(stage: Stage) -> None:
@@ -200,7 +173,6 @@ def test_live_messages_survive_a_restart(stage: Stage) -> None:
     kept = other.bus.latest(MOOD, "BTC/USDT", "sentiment", TTL, TTL)
     assert kept is not None
     assert (kept.payload, kept.ts, kept.priority) == (view(), 5, Priority.HIGH)
-    assert other.bus.counts == stage.bus.counts
     assert other.bus.dump() == stage.bus.dump()
     other.bus.publish(TA, "x", "*", 1, 6)
     newest = other.bus.latest(TA, "*", "x", 6, TTL)

@@ -9,19 +9,18 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import threading
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import partial
-from typing import Any, Self, TypeVar
+from typing import Any
 
 from aiohttp import WSMsgType, web
 
 from tests.exchanges.kraken_market import Pair, TrueBook, Wander, stamp, trade_text, usual_pairs
+from tests.exchanges.threaded import ThreadedServer
 
-T = TypeVar("T")
 Reply = Callable[[web.Request], Coroutine[Any, Any, web.StreamResponse]]
 
 
@@ -35,13 +34,14 @@ class Caller:
     trades: set[str] = field(default_factory=set)
 
 
-class KrakenServer:
+class KrakenServer(ThreadedServer):
     """``with KrakenServer() as server:`` — addresses in ``rest`` and ``ws``.
 
     Everything that changes it may be called from any thread.
     """
 
     def __init__(self, pairs: list[Pair] | None = None, port: int = 0) -> None:
+        super().__init__(port)
         self.pairs = {pair.symbol: pair for pair in pairs or usual_pairs()}
         self.books = {symbol: TrueBook(pair) for symbol, pair in self.pairs.items()}
         for book in self.books.values():
@@ -64,11 +64,6 @@ class KrakenServer:
         """(pair key, minutes) → OHLC rows; made up around the middle where there are none."""
         self.trade_number = 1000
         self._callers: set[Caller] = set()
-        self._port = port
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._live, name="exchange", daemon=True)
-        self._ready = threading.Event()
-        self._stop: asyncio.Event | None = None
 
     @property
     def rest(self) -> str:
@@ -90,48 +85,15 @@ class KrakenServer:
 
     # -- life ------------------------------------------------------------------------------
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        assert self._ready.wait(10)
-        return self
+    def _routes(self, router: web.UrlDispatcher) -> None:
+        router.add_get("/v2", self._socket)
+        router.add_get("/0/public/{name}", self._public)
 
-    def __exit__(self, *_: object) -> None:
-        assert self._stop is not None
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(10)
-
-    def _live(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        try:
-            self._loop.run_until_complete(self._serve())
-        finally:
-            self._loop.close()
-
-    async def _serve(self) -> None:
-        self._stop = asyncio.Event()
-        app = web.Application()
-        app.router.add_get("/v2", self._socket)
-        app.router.add_get("/0/public/{name}", self._public)
-        runner = web.AppRunner(app, shutdown_timeout=0.1)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", self._port)
-        await site.start()
-        assert site._server is not None
-        self._port = site._server.sockets[0].getsockname()[1]  # type: ignore[attr-defined]
-        beat = asyncio.create_task(self._beat())
-        self._ready.set()
-        await self._stop.wait()
-        beat.cancel()
+    async def _wind_down(self, runner: web.AppRunner) -> None:
         await self._drop()
         for connection in runner.server.connections if runner.server is not None else ():
             if connection.transport is not None:
                 connection.transport.abort()  # nobody may read the rest of a long answer
-        await runner.cleanup()
-        await asyncio.sleep(0.01)
-
-    def call(self, work: Callable[[], Coroutine[Any, Any, T]], seconds: float = 20) -> T:
-        """Run something on the server's loop and wait for it."""
-        return asyncio.run_coroutine_threadsafe(work(), self._loop).result(seconds)
 
     # -- what tests order ------------------------------------------------------------------
 

@@ -5,38 +5,33 @@ Each speaks its venue's own websocket protocol; what ccxt makes of it is what is
 
 from __future__ import annotations
 
-import asyncio
 import json
-import threading
 import time
-from collections.abc import Callable, Coroutine
 from decimal import Decimal
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 from aiohttp import WSMsgType, web
+
+from tests.exchanges.threaded import ThreadedServer
 
 Side = dict[str, str]
 """Price → size, as text."""
 
 
-class MinimalServer:
+class MinimalServer(ThreadedServer):
     """``with BinanceServer() as server:``; one market, ``BTC/USDT`` or what it calls so."""
 
     NAME: ClassVar[str] = ""
     SYMBOL: ClassVar[str] = "BTC/USDT"
 
     def __init__(self) -> None:
+        super().__init__()
         self.bids: Side = {f"{60_000 - n}.5": f"{n + 1}.25" for n in range(30)}
         self.asks: Side = {f"{60_001 + n}.5": f"{n + 1}.75" for n in range(30)}
         self.asked: list[str] = []
         self.heard: list[Any] = []
         self.number = 100
         self._sockets: dict[web.WebSocketResponse, set[str]] = {}
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._live, name="exchange", daemon=True)
-        self._ready = threading.Event()
-        self._stop: asyncio.Event | None = None
-        self._port = 0
 
     @property
     def settings(self) -> tuple[str, ...]:
@@ -87,7 +82,7 @@ class MinimalServer:
             for ws in tuple(self._sockets):
                 await ws.close()
 
-        self._call(work)
+        self.call(work)
 
     def best(self, count: int = 30) -> tuple[list[tuple[float, float]], list[tuple[float, float]]]:
         """Both sides as numbers, best first."""
@@ -99,45 +94,16 @@ class MinimalServer:
                 if topic in topics and not ws.closed:
                     await ws.send_str(json.dumps(message))
 
-        self._call(work)
-
-    def _call(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        asyncio.run_coroutine_threadsafe(work(), self._loop).result(10)
+        self.call(work)
 
     # -- life ------------------------------------------------------------------------------
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        assert self._ready.wait(10)
-        return self
+    def _routes(self, router: web.UrlDispatcher) -> None:
+        router.add_get("/{path:.*}", self._any)
 
-    def __exit__(self, *_: object) -> None:
-        assert self._stop is not None
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(10)
-
-    def _live(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        try:
-            self._loop.run_until_complete(self._serve())
-        finally:
-            self._loop.close()
-
-    async def _serve(self) -> None:
-        self._stop = asyncio.Event()
-        app = web.Application()
-        app.router.add_get("/{path:.*}", self._any)
-        runner = web.AppRunner(app, shutdown_timeout=0.1)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        assert site._server is not None
-        self._port = site._server.sockets[0].getsockname()[1]  # type: ignore[attr-defined]
-        self._ready.set()
-        await self._stop.wait()
+    async def _wind_down(self, runner: web.AppRunner) -> None:
         for ws in tuple(self._sockets):
             await ws.close()
-        await runner.cleanup()
 
     async def _any(self, request: web.Request) -> web.StreamResponse:
         if request.headers.get("Upgrade", "").lower() == "websocket":

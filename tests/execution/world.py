@@ -46,7 +46,7 @@ def instrument(symbol: str, tick: str, min_size: str = "0.00005") -> Instrument:
     return Instrument(
         symbol=symbol, base=base, quote=quote, tick=D(tick), lot=D("0.00000001"),
         min_size=D(min_size), min_notional=D("0.00002") if quote == "BTC" else D("0.5"),
-        maker_fee=D("0.0025"), taker_fee=D("0.0040"),
+        taker_fee=D("0.0040"),
     )  # fmt: skip
 
 

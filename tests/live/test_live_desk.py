@@ -15,7 +15,7 @@ import pytest
 
 from tests.exchanges.kraken import KrakenServer
 from tests.live.session import session
-from tests.living import end, wait_for
+from tests.living import Stopwatch, end, wait_for
 from tests.shell import command, tradeterm
 from tests.terminal.screen import child_environment
 from tests.wired.stage import BTC, Record
@@ -128,9 +128,9 @@ def test_only_the_configured_hosts_are_contacted(tmp_path: Path) -> None:
 async def test_the_book_is_there_soon(tmp_path: Path) -> None:
     """From the opening of the desk; ccxt and aiohttp may be loaded already by other tests."""
     with KrakenServer() as server:
-        began = time.monotonic()
+        watch = Stopwatch()
         async with session(server, tmp_path / "run.db") as live:
-            took = time.monotonic() - began
+            took = watch.seconds
             assert live.counts["snapshot"] >= 1
     assert took < SOON
 

@@ -55,7 +55,7 @@ RULES = (
 )  # fmt: skip
 INSTRUMENT = Instrument(
     BTC, "BTC", "USDT", Decimal("0.1"), Decimal("1e-8"), Decimal("0.00005"), Decimal("0.5"),
-    Decimal("0.0025"), Decimal("0.004"),
+    Decimal("0.004"),
 )  # fmt: skip
 _decode = msgspec.json.decode
 

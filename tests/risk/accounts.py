@@ -43,7 +43,7 @@ def settings(**changes: Any) -> RiskSettings:
 def _instrument(symbol: str, tick: str, lot: str, min_size: str, min_notional: str) -> Instrument:
     base, quote = symbol.split("/")
     return Instrument(
-        symbol, base, quote, D(tick), D(lot), D(min_size), D(min_notional), D("0.0025"), D("0.004")
+        symbol, base, quote, D(tick), D(lot), D(min_size), D(min_notional), D("0.004")
     )
 
 

@@ -72,7 +72,11 @@ def test_lookback_stretches_to_two_intervals() -> None:
     slow = orchestration(
         schedule={
             "technical_analysis": {
-                "interval": 300, "enabled": True, "run_on_start": True, "after": [], "timeout": 20,
+                "interval": 300,
+                "enabled": True,
+                "run_on_start": True,
+                "after": [],
+                "timeout": 20,
             }
         },
         ttl={"ta_signals": 600},

@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from tests.adapters.model_server import Act, ModelServer, hang, http, say, settle
+from tests.living import Stopwatch
 from tests.wired.stage import EVERY, RISE, Record, Stage
 from tradeterm.adapters.feeds.opening import open_feed
 from tradeterm.adapters.store.recovery import recover
@@ -147,10 +148,10 @@ async def test_a_halt_works_while_the_model_thinks(stage: Stage) -> None:
         try:
             running = asyncio.create_task(desk.run())
             await asked(server)
-            before = asyncio.get_running_loop().time()
+            watch = Stopwatch()
             result = await desk.submit(Halt())
             assert result.accepted
-            assert asyncio.get_running_loop().time() - before < 1
+            assert watch.seconds < 1
             assert desk.engine.effects  # the model is still thinking
             await running
         finally:
@@ -218,6 +219,22 @@ async def test_failures_lower_the_level_and_probes_bring_it_back(stage: Stage) -
     gaps = {b["ts"] - a["ts"] for a, b in pairwise(probes)}
     assert gaps == {300 * SECOND}
     assert len(record.bodies("resolution")) == len(record.bodies("question")) - 3
+
+
+async def test_who_rests_was_not_asked_and_has_not_failed_again(stage: Stage) -> None:
+    """After "429, again in an hour" the probes find nobody to ask: the level stays where it was."""
+    waiting(stage, end=60 * 60)
+    with ModelServer.running(http(b"", 429, retry_after="3600")) as server:
+        levels = models(server, "orchestration.degradation.failures=[1, 2, 3]")
+        record = (await stage.play(*levels, approve="none")).sound()
+    assert len(server.asked) == 1
+    failed, *resting = record.bodies("answer")
+    assert failed["unasked"] == ""
+    assert len(resting) >= 3
+    assert {(one["unasked"], len(one["tries"])) for one in resting} == {
+        ("no model can be asked: every model is cooling down", 0)
+    }
+    assert [change["level"] for change in record.summary["degradation"]] == ["REDUCED"]
 
 
 async def test_the_console_sees_who_is_asked_and_what_the_day_cost(

@@ -18,15 +18,6 @@ Handler = Callable[[Message], None]
 FailureSink = Callable[[Message, str, Exception], None]
 
 
-class TopicCounts(msgspec.Struct):
-    """What happened on one topic."""
-
-    published: int = 0
-    delivered: int = 0
-    expired: int = 0
-    failed: int = 0
-
-
 class StoredMessage(msgspec.Struct, frozen=True):
     """A live message as a snapshot keeps it: agent outputs are what look-ups read.
 
@@ -49,7 +40,6 @@ class BusState(msgspec.Struct):
 
     sequence: int
     latest: list[StoredMessage]
-    counts: dict[str, TopicCounts]
 
 
 @dataclass(slots=True)
@@ -66,7 +56,6 @@ class Bus:
 
     def __init__(self, ttl: Mapping[Topic, int], on_failure: FailureSink) -> None:
         """``ttl``: nanoseconds per topic."""
-        self.counts = {topic: TopicCounts() for topic in Topic}
         self._on_failure = on_failure
         self._channels = {topic: _Channel(ttl[topic]) for topic in Topic}
         self._queue: list[tuple[int, int, Message]] = []
@@ -87,21 +76,13 @@ class Bus:
         *,
         priority: Priority = NORMAL,
         correlation: str = "",
-        age: int = 0,
     ) -> None:
-        """Send a message; delivered before this returns unless a delivery is under way.
-
-        ``age`` (ns) is how old the payload already is: one past its TTL is never delivered.
-        """
+        """Send a message; delivered before this returns unless a delivery is under way."""
         self._sequence += 1
-        counts, channel = self.counts[topic], self._channels[topic]
-        counts.published += 1
-        if age > channel.ttl:
-            counts.expired += 1
-            return
+        channel = self._channels[topic]
         message = Message(
             f"msg-{self._sequence}",
-            now - age,
+            now,
             topic,
             source,
             symbol,
@@ -118,28 +99,18 @@ class Bus:
             return
         self._delivering = True
         try:
-            self._hand_over(message, channel, counts)
+            self._hand_over(message, channel)
             while self._queue:
-                self._hand_over_next(now)
+                _, _, message = heapq.heappop(self._queue)  # what a handler published meanwhile
+                self._hand_over(message, self._channels[message.topic])
         finally:
             self._delivering = False
 
-    def _hand_over_next(self, now: int) -> None:
-        """What a handler published meanwhile, unless it grew too old in the queue."""
-        _, _, message = heapq.heappop(self._queue)
-        counts = self.counts[message.topic]
-        if message.alive(now):
-            self._hand_over(message, self._channels[message.topic], counts)
-        else:
-            counts.expired += 1
-
-    def _hand_over(self, message: Message, channel: _Channel, counts: TopicCounts) -> None:
+    def _hand_over(self, message: Message, channel: _Channel) -> None:
         for name, handler in channel.handlers:
             try:
                 handler(message)
-                counts.delivered += 1
             except Exception as error:  # noqa: BLE001 - one bad handler never stops the others
-                counts.failed += 1
                 self._on_failure(message, name, error)
 
     def refresh(self, topic: Topic, symbol: str, source: str, now: int) -> None:
@@ -147,7 +118,6 @@ class Bus:
         latest = self._channels[topic].latest
         old = latest.get((symbol, source))
         if old is not None:
-            self.counts[topic].published += 1
             latest[symbol, source] = msgspec.structs.replace(old, ts=now)
 
     def latest(
@@ -167,13 +137,11 @@ class Bus:
             for m in channel.latest.values()
             if isinstance(m.payload, Published)
         ]
-        counts = {t.value: msgspec.structs.replace(c) for t, c in self.counts.items()}
-        return BusState(self._sequence, live, counts)
+        return BusState(self._sequence, live)
 
     def load(self, state: BusState) -> None:
         """Continue as the dumped bus would."""
         self._sequence = state.sequence
-        self.counts = {Topic(name): counts for name, counts in state.counts.items()}
         for channel in self._channels.values():
             channel.latest.clear()
         for m in state.latest:

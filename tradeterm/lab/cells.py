@@ -7,7 +7,9 @@ from typing import Any
 
 _AMOUNT = re.compile(r"-?\d+(?:\.\d+)?(?:E[+-]?\d+)?")
 #: Columns that hold a market time (ns).
-STAMPS = frozenset("ts opened closed proposed created updated expires decided since next slots".split())
+STAMPS = frozenset(
+    "ts opened closed proposed created updated expires decided since next slots".split()
+)
 
 
 def cell(name: str, value: Any) -> str:

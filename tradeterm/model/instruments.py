@@ -19,7 +19,6 @@ class Instrument(msgspec.Struct, frozen=True, gc=False):
     lot: Decimal
     min_size: Decimal
     min_notional: Decimal
-    maker_fee: Decimal
     taker_fee: Decimal
     derived: bool = False
     """True when steps were read off a data file instead of being configured."""

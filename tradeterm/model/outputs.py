@@ -83,9 +83,7 @@ class RebalanceLeg(msgspec.Struct, frozen=True, gc=False):
     notional: Decimal
 
 
-class AllocationView(
-    msgspec.Struct, frozen=True, gc=False, tag="allocation", omit_defaults=True
-):
+class AllocationView(msgspec.Struct, frozen=True, gc=False, tag="allocation", omit_defaults=True):
     """Weights of the trading balances against their targets, as percentages."""
 
     symbol: str

@@ -120,6 +120,5 @@ class MarketSettings(Section):
             lot=steps.lot,
             min_size=steps.min_size,
             min_notional=steps.min_notional,
-            maker_fee=self.fees.entry.maker / 100,
             taker_fee=self.fees.entry.taker / 100,
         )

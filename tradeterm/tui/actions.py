@@ -211,7 +211,10 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action("show_journal", ("J",), "", "Journal: the newest thousand rows", group="Panes"),
     Action(
-        "show_settings", ("ctrl+o",), "", "Settings in force; / filters, others than default stand out",
+        "show_settings",
+        ("ctrl+o",),
+        "",
+        "Settings in force; / filters, others than default stand out",
         group="Panes",
     ),
     Action(
@@ -290,6 +293,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("hint_quit", ("ctrl+c",), "", "Says how to quit; never kills the engine", group="View"),
 )
 BY_NAME = {action.name: action for action in ACTIONS}
+
+
 def bindings() -> list[Binding]:
     """One priority binding per action, so that a pane or modal can never shadow a key."""
     return [

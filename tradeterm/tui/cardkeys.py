@@ -57,11 +57,10 @@ class CardKeys(OrderKeys):
             self.send(edit, f"editing {number(card.id)}; a approves it afterwards")
 
         tick = self.view.books[card.symbol].tick if card.symbol in self.view.books else None
-        stop = "" if card.stop is None else f", stop {figures.price(card.stop, tick)}"
-        size = "" if card.size is None else f"{figures.size(card.size)}, "
-        self._ask_amount(
-            f"edit {number(card.id)}, {size}x{card.leverage.normalize():f}{stop}: ", done
-        )
+        stop = "" if card.stop is None else f" stop {figures.price(card.stop, tick)}"
+        size = "" if card.size is None else f"{figures.size(card.size)} "
+        now = f"{size}x{card.leverage.normalize():f}{stop}"
+        self._ask_amount(f"edit {number(card.id)}, now {now} (50% x2 stop P): ", done)
 
     def action_defer_card(self) -> None:
         card = self.focus_now().card

@@ -66,7 +66,9 @@ class Tour:
         if self._at is None:
             return ""
         last = self._at == len(STEPS) - 1
-        return f"{self._at + 1}/{len(STEPS)} {STEPS[self._at].text} · n {'ends' if last else 'next'}"
+        return (
+            f"{self._at + 1}/{len(STEPS)} {STEPS[self._at].text} · n {'ends' if last else 'next'}"
+        )
 
     def begin(self) -> None:
         """From the first step."""

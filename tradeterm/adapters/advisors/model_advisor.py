@@ -121,13 +121,14 @@ class ModelAdvisor:
 
     def _unanswered(self, question: ArbiterQuestion, heard: Heard[ArbiterAnswer]) -> ArbiterAnswer:
         """No model gave a valid answer: the rule arbiter's, or none."""
-        if heard.tries and not heard.was_sent:
-            return self._by_rule(question, f"no model can be asked: {heard.fault}")
-        why = f"no model answered: {heard.fault}" if heard.tries else heard.fault
+        what = "no model answered" if heard.was_sent else "no model can be asked"
+        why = f"{what}: {heard.fault}"
         answer = self._rules.answer(question)
         if self._arbiter.otherwise == "rules":
-            return replace(answer, reasoning=f"{answer.reasoning} ({clean(why, 200)})")
-        return unsettled(question, self.name, why, answer.latency)
+            answer = replace(answer, reasoning=f"{answer.reasoning} ({clean(why, 200)})")
+        else:
+            answer = unsettled(question, self.name, why, answer.latency)
+        return answer if heard.was_sent else replace(answer, unasked=why)
 
     # -- agents ----------------------------------------------------------------------------
 

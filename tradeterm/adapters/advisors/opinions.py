@@ -5,10 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, Final, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from tradeterm.adapters.advisors.prompting import Prompt, prompt_of
-from tradeterm.adapters.advisors.settlement import Unusable, checked
+from tradeterm.adapters.advisors.settlement import STRICT, Unusable, checked
 from tradeterm.agents.bounds import flaw
 from tradeterm.agents.briefing import quoted, told
 from tradeterm.model.money import exact
@@ -39,13 +39,7 @@ MOST: Final = 1e12
 class _Said(BaseModel):
     """What every agent says. The schema in the prompt is generated from here."""
 
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        strict=True,
-        allow_inf_nan=False,
-        use_attribute_docstrings=True,
-    )
+    model_config = STRICT
 
     reasoning: str = Field(min_length=1, max_length=REASONING_LIMIT)
     """One or two sentences."""

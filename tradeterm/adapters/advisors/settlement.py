@@ -17,16 +17,16 @@ REASONING_LIMIT: Final = 1200
 _FENCED: Final = re.compile(r"\s*```(?:json)?\s*\n(.*?)\n?\s*```\s*", re.DOTALL)
 
 
+#: How every answer of a model is read: nothing coerced, nothing besides, docstrings to the prompt.
+STRICT: Final = ConfigDict(
+    extra="forbid", frozen=True, strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+)
+
+
 class Settlement(BaseModel):
     """What the arbiter may say. The schema in the prompt is generated from here."""
 
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        strict=True,
-        allow_inf_nan=False,
-        use_attribute_docstrings=True,
-    )
+    model_config = STRICT
 
     action: Literal["proceed", "wait", "abort", "modify"]
     confidence: float = Field(ge=0, le=1)

@@ -150,8 +150,7 @@ class ReplayFeed:
                 found.append(
                     Instrument(
                         symbol, base, quote, tick=steps.tick, lot=steps.lot, min_size=steps.lot,
-                        min_notional=Decimal(0), maker_fee=fees.maker / 100,
-                        taker_fee=fees.taker / 100, derived=True,
+                        min_notional=Decimal(0), taker_fee=fees.taker / 100, derived=True,
                     )
                 )  # fmt: skip
         return tuple(found)

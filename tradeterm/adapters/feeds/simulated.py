@@ -237,7 +237,7 @@ class SimulatedFeed:
         lot = Decimal("0.00000001")
         return Instrument(
             symbol, base, quote, tick=tick, lot=lot, min_size=lot, min_notional=Decimal(0),
-            maker_fee=fees.maker / 100, taker_fee=fees.taker / 100, derived=True,
+            taker_fee=fees.taker / 100, derived=True,
         )  # fmt: skip
 
 

@@ -84,11 +84,6 @@ class Store:
         return self._tail.seq
 
     @property
-    def last_hash(self) -> bytes:
-        """Hash of the last confirmed row."""
-        return self._tail.hash
-
-    @property
     def run(self) -> int:
         """The current run; a ``run_started`` row begins the next one. 0 before the first."""
         return self._tail.run

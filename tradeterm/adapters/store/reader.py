@@ -261,14 +261,6 @@ class Reader:
             for ts, account, amount, price in rows
         ]
 
-    def last_equity(self) -> tuple[int, Decimal] | None:
-        """The newest equity mark."""
-        newest = self.journal(kind="equity", limit=1)
-        if not newest:
-            return None
-        ts, equity = newest[0].data["marks"][-1]
-        return ts, Decimal(equity)
-
     def counts(self, table: str, column: str) -> dict[str, int]:
         """How many rows of a projected table have each value, e.g. ``("orders", "status")``."""
         if column not in COLUMNS[table]:

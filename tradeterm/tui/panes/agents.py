@@ -38,6 +38,11 @@ _SAYS = {
 }
 
 
+def _asked(by: str) -> str:
+    """The model's own name; who really answered in its place is on the agent's page."""
+    return by.partition(" as ")[0].rpartition("/")[2]
+
+
 class AgentsPane(ListPane):
     """One row per agent."""
 
@@ -84,7 +89,7 @@ class AgentsPane(ListPane):
             (agent.state, _STATES.get(agent.state, "text")),
             (says.replace("_", " "), _SAYS.get(says.lower(), "text")),
             ("–" if confidence is None else f"{confidence:.2f}", "text"),
-            (agent.by.rpartition("/")[2], "text" if agent.model else "quiet"),
+            (_asked(agent.by), "text" if agent.model else "quiet"),
             (str(agent.runs), "quiet"),
             (str(agent.errors), "error" if agent.errors else "quiet"),
             (self._since(agent.last_run), "quiet"),

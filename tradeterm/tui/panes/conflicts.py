@@ -32,7 +32,6 @@ class ConflictsPane(ListPane):
         super().__init__(choice, ink)
         self.question: Question | None = None
         self.question_left = 0.0
-        self._chosen_by_hand = False
 
     def part_of(self, view: ConsoleView) -> object:
         second = view.status.market_time // 10**9

@@ -135,7 +135,6 @@ def _instrument(row: dict[str, Any], mode: int, market: MarketSettings) -> Instr
         lot=lot,
         min_size=max(lot, _least(limits, "amount")),
         min_notional=_least(limits, "cost"),
-        maker_fee=fees.maker / 100,
         taker_fee=fees.taker / 100,
     )
 

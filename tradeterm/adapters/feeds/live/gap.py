@@ -119,8 +119,11 @@ async def _trades(
     try:
         async with asyncio.timeout(seconds):
             await _pages(exchange, symbol, since, until, found)
-    except Exception:  # noqa: BLE001 - the bars tell of the rest, less finely
-        log.info("trades of %s for a gap: %d came", symbol, len(found))
+    except Exception as error:  # noqa: BLE001 - the bars tell of the rest, less finely
+        log.warning(
+            "trades of %s for a gap: %d came, then %s; its bars settle the rest",
+            symbol, len(found), _words(error),
+        )  # fmt: skip
     return sorted(found.values(), key=lambda trade: trade.ts)
 
 

@@ -19,6 +19,7 @@ from tradeterm.adapters.feeds.news.items import Assets, Item, once, read_path
 from tradeterm.errors import EngineFault
 from tradeterm.model.instruments import Instrument
 from tradeterm.model.market import Candle, Feed, FeedMark, MarketEvent
+from tradeterm.model.timing import iso
 
 #: Batches for which a mark can be given; the market's own feed keeps no more.
 KEPT: Final = 8
@@ -48,13 +49,25 @@ class DatedNews:
         """Reads everything; raises DataError for a path that holds no news."""
         self.inner = inner
         self.mode, self.symbols, self.start = inner.mode, inner.symbols, inner.start
-        found = sorted(item for path in paths for item in read_path(path))
-        self._items = [item for item in once(found) if item.ts >= self.start]
+        found = list(once(sorted(item for path in paths for item in read_path(path))))
+        self._items = [item for item in found if item.ts >= self.start]
+        self.never = len(found) - len(self._items)
+        """Texts without a date, or of a time before the market begins."""
         self._assets = Assets(inner.symbols)
         self._next = 0
         self._position = 0
         self._market = 0
         self._batches: deque[_Batch] = deque(maxlen=KEPT)
+
+    def remark(self) -> str:
+        """What a reader may wait for in vain: when the texts appear, and how many never do."""
+        if self._items:
+            first, last = (iso(self._items[at].ts) for at in (0, -1))
+            told = f"{len(self._items)} dated {first} to {last}, each appears at that market time"
+        else:
+            told = "no text is dated after the market's beginning"
+        never = f"; {self.never} earlier or undated: never seen" if self.never else ""
+        return f"agents.sentiment_analysis.sources: {told}{never}"
 
     def identity(self) -> dict[str, str]:
         """The market's, and what was written beside it."""
