@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 
-def wait_for(condition: object, timeout: float = 20.0) -> object:
+def wait_for(condition: object, timeout: float = 60.0) -> object:
     """Until a callable gives something true."""
     give_up = time.monotonic() + timeout
     assert callable(condition)
@@ -21,7 +21,7 @@ def wait_for(condition: object, timeout: float = 20.0) -> object:
 
 def end(child: subprocess.Popen[bytes], number: int = signal.SIGTERM) -> tuple[int, str, str]:
     child.send_signal(number)
-    out, err = child.communicate(timeout=20)
+    out, err = child.communicate(timeout=60)
     return child.returncode, out.decode(), err.decode()
 
 

@@ -15,8 +15,10 @@ from keyring.errors import KeyringError
 
 from tradeterm.adapters.advisors import keys
 from tradeterm.adapters.advisors.keys import find_key
+from tradeterm.adapters.advisors.opening import remarks
 from tradeterm.errors import ConfigError
 from tradeterm.logs import RedactingFormatter, Redactor
+from tradeterm.settings.loading import load_settings
 
 NAME = "TEST_PROVIDER_KEY"
 
@@ -109,3 +111,17 @@ def test_a_key_from_the_file_never_reaches_the_log(tmp_path: Path) -> None:
     find_key(NAME, {}, written(tmp_path, f"{NAME}=plain-words-as-key"))
     record = logging.LogRecord("x", logging.INFO, "", 0, "sent plain-words-as-key", (), None)
     assert "plain-words" not in RedactingFormatter(Redactor({})).format(record)
+
+
+def test_members_that_the_one_model_for_every_role_silences_are_named() -> None:
+    local = "model: openai/x, api_base: 'http://127.0.0.1:8000/v1'"
+    every = f"llm.every_role={{{local}}}"
+    members = f"llm.roles.trading_decision.members=[{{{local}}}, {{{local}}}]"
+
+    def told(*more: str) -> str:
+        return "\n".join(remarks(load_settings(None, ["llm.provider=litellm", *more]).settings.llm))
+
+    silenced = "the 2 of llm.roles.trading_decision.members are not asked"
+    assert silenced in told(every, members)
+    assert silenced not in told(every)
+    assert silenced not in told(members)

@@ -101,7 +101,7 @@ class Session:
         core.bus.publish(Topic.TRADING_SIGNALS, said.agent.value, symbol, said, core.now)
         self.desk.driver.submit(Reconcile())  # any input makes the engine look at its timers
 
-    async def until(self, condition: Callable[[], object], seconds: float = 15.0) -> None:
+    async def until(self, condition: Callable[[], object], seconds: float = 60.0) -> None:
         """Wait for something to be true; the desk must not end meanwhile."""
         async with asyncio.timeout(seconds):
             while not condition():

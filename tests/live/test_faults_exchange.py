@@ -22,6 +22,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
 from tests.exchanges.kraken import KrakenServer
 from tests.exchanges.kraken_market import stamp
@@ -179,3 +180,9 @@ async def test_x13_what_changes_about_an_instrument_is_told(tmp_path: Path) -> N
             await live.until(lambda: len(live.said("F-instrument")) == 2, seconds=30)
             assert any("min_size 0.00005 → 0.5" in text for text in live.said("F-instrument"))
             await live.until(lambda: "stale_data" in live.verdict(XRP))
+            server.replies["AssetPairs"] = _refused
+            await live.until(lambda: live.said("F-instruments_unknown"), seconds=30)
+
+
+async def _refused(_: web.Request) -> web.StreamResponse:
+    return web.json_response({"error": ["EGeneral:Internal error"]})

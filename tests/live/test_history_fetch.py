@@ -213,6 +213,8 @@ async def test_a_live_run_warms_up_from_history_first(
     last = now // MINUTE * MINUTE
     market = load_settings(None, ("market.timeframes=[60]", "market.window=200")).settings.market
 
+    told: list[str] = []
+
     async def warm(newest: int) -> tuple[Exchange, list[Candle]]:
         bars = [
             Candle(newest - n * MINUTE, BTC, 60, 9.0, 9.5, 8.5, 9.0, 1.0)
@@ -222,7 +224,9 @@ async def test_a_live_run_warms_up_from_history_first(
         with catalogue.writing():
             catalogue.add(catalogue.shelf("made-up", BTC, 60), Series.of(bars))
         exchange = Exchange(0)
-        return exchange, list((await fetch_past(exchange, BTC, market, now))(now).candles)
+        return exchange, list(
+            (await fetch_past(exchange, BTC, market, now, told.append))(now).candles
+        )
 
     exchange, candles = await warm(last - 5 * MINUTE)
     assert exchange.asked == [(last - 6 * MINUTE) // 1_000_000]
@@ -233,3 +237,14 @@ async def test_a_live_run_warms_up_from_history_first(
     exchange, candles = await warm(last)
     assert exchange.asked == []
     assert len(candles) == 200
+
+    assert told == []
+    damaged = [file for file in (tmp_path / "h").rglob("*.parquet") if file.write_bytes(b"junk")]
+    exchange = Exchange(0)
+    make = await fetch_past(exchange, BTC, market, now, told.append)
+    assert damaged
+    assert exchange.asked
+    assert [c.open for c in make(now).candles][:3] == [1.0] * 3
+    (line,) = told
+    assert line.startswith("stored history is left out: ")
+    assert "tradeterm data check" in line

@@ -66,7 +66,7 @@ def event(number: int, severity: str = "error", text: str = "stop failed") -> Ev
 
 def until(true: object, what: str) -> None:
     assert callable(true)
-    for _ in range(500):
+    for _ in range(3000):
         if true():
             return
         time.sleep(0.02)  # another thread or process is at work
@@ -163,7 +163,7 @@ def test_a_halted_run_is_told_and_measured(tmp_path: Path, channel: Channel) -> 
         assert 'tradeterm_mark{symbol="BTC/USDT"}' in text
     finally:
         child.terminate()
-        child.wait(20)
+        child.wait(60)
     with pytest.raises(URLError):
         urlopen(f"http://127.0.0.1:{port}/metrics")
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tradeterm.settings.loading import packaged_dir
 from tradeterm.settings.parsing import Branch, Leaf, Problem, interpret, parse
 
 
@@ -50,3 +52,12 @@ def test_numbers_survive_exactly(values: dict[str, Decimal]) -> None:
     assert not problems
     read = node.items if isinstance(node, Branch) else {}
     assert {n: leaf.value for n, leaf in read.items() if isinstance(leaf, Leaf)} == values
+
+
+@pytest.mark.parametrize("file", sorted(packaged_dir().glob("*.yaml")), ids=lambda file: file.stem)
+def test_both_readers_of_yaml_say_the_same(file: Path) -> None:
+    """A byte order mark leaves a text to the slower one, which decides what is a mistake."""
+    text, told = file.read_text(encoding="utf-8"), list[Problem]()
+    quick, slow = (parse(each, str, told.append, file.stem) for each in (text, f"\ufeff{text}"))
+    assert isinstance(quick, Branch)
+    assert (quick, told) == (slow, [])

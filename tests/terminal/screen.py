@@ -100,7 +100,7 @@ class Terminal:
         self._stream.feed(data)
         return True
 
-    def until(self, condition: Callable[[], Any] | str, timeout: float = 20.0) -> Any:
+    def until(self, condition: Callable[[], Any] | str, timeout: float = 60.0) -> Any:
         """Read until a text is on the screen or a condition gives something true; returns it."""
 
         def shown() -> bool:
@@ -130,7 +130,7 @@ class Terminal:
     def signal(self, number: int) -> None:
         os.kill(self.pid, number)
 
-    def exit_code(self, timeout: float = 20.0) -> int:
+    def exit_code(self, timeout: float = 60.0) -> int:
         """Read to the end; the exit code (a signal's number below zero)."""
         give_up = time.monotonic() + timeout
         while self.read(0.1):

@@ -31,7 +31,7 @@ READABLE = 0.5
 
 def trading(terminal: Terminal) -> None:
     """Until it holds a position."""
-    terminal.until(lambda: terminal.rows("position"), 30)
+    terminal.until(lambda: terminal.rows("position"))
 
 
 def test_halt_resume_and_quit(start: Start) -> None:
@@ -71,7 +71,7 @@ def test_a_card_is_approved_and_another_refused(start: Start) -> None:
         newest = {row.id: row.data["state"] for row in terminal.rows("card")}
         return next((name for name, found in newest.items() if found == state), None)
 
-    approved = terminal.until(lambda: card("pending"), 40)
+    approved = terminal.until(lambda: card("pending"))
     terminal.until("1× until it is decided")
     terminal.watch(READABLE)
     terminal.press("a")
@@ -82,7 +82,7 @@ def test_a_card_is_approved_and_another_refused(start: Start) -> None:
     terminal.until(lambda: card("approved") == approved)
     terminal.until(lambda: {"order", "fill"} <= terminal.what_followed(approved))
 
-    refused = terminal.until(lambda: card("pending"), 60)
+    refused = terminal.until(lambda: card("pending"))
     terminal.until("1× until it is decided")
     terminal.watch(READABLE)
     terminal.press("r")
@@ -248,7 +248,7 @@ def test_a_full_disk_holds_the_market_and_the_screen_says_so(start: Start) -> No
     terminal = start("--speed", "600", "--seed", "7")
     trading(terminal)
     with no_room(terminal.pid):
-        terminal.until("JOURNAL CANNOT BE WRITTEN", 30)
+        terminal.until("JOURNAL CANNOT BE WRITTEN")
         held = market_time(terminal)
         rows = len(terminal.rows("fill", "order", "agent_output"))
         terminal.watch(1.0)
@@ -266,7 +266,7 @@ def test_on_a_full_disk_it_can_still_be_ended(start: Start) -> None:
     terminal = start("--speed", "600", "--seed", "7")
     trading(terminal)
     with no_room(terminal.pid):
-        terminal.until("JOURNAL CANNOT BE WRITTEN", 30)
+        terminal.until("JOURNAL CANNOT BE WRITTEN")
         terminal.signal(signal.SIGTERM)
         assert terminal.exit_code() == 143
     terminal.assert_sane()

@@ -247,6 +247,10 @@ async def test_keys_held_into_a_typed_question_do_nothing(console: Open) -> None
         await desk.press("F")
         await desk.press(*"FLATTEN", apart=0.1)
         assert desk.session.commands == []
+        assert "typed too early, not counted: again" in screen_text(desk.app)
+        await desk.press("F", apart=1.1)
+        assert "typed too early" not in screen_text(desk.app)
+        assert "anything else, esc and enter: Cancel" in screen_text(desk.app)
 
 
 async def test_pause_acts_at_once(console: Open) -> None:

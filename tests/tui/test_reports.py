@@ -28,7 +28,7 @@ def traded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 async def read(desk: Console) -> str:
     """The page once its thread has read the file."""
-    for _ in range(200):
+    for _ in range(2000):
         await desk.settle()
         if "reading the book" not in desk.text:
             return desk.text
@@ -65,6 +65,21 @@ async def test_a_store_that_cannot_be_read_is_said_on_the_page(
         desk.session.store = tmp_path / "gone.db"
         await desk.press("0")
         assert "no store at" in await read(desk)
+
+
+async def test_a_page_that_fails_leaves_the_console_alive(
+    console: Open, traded: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(reader: Reader) -> None:
+        raise LookupError("nobody foresaw this")
+
+    monkeypatch.setattr("tradeterm.tui.screens.scores.read", broken)
+    async with console() as desk:
+        desk.session.store = traded
+        await desk.press("W")
+        assert "this page failed (LookupError)" in await read(desk)
+        assert "Who was right" not in await desk.press("escape")
+    assert "nobody foresaw this" in caplog.text
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])

@@ -221,6 +221,26 @@ async def test_what_is_said_of_the_whole_portfolio_is_shown_on_every_symbol(cons
         assert "BTC is 6 points above its weight" in page
 
 
+@pytest.mark.parametrize(
+    ("by", "shown"),
+    [
+        ("openai/gpt-4o as gpt-4o-2024-08-06", "gpt-4o"),
+        ("openai/a as b, openai/c", "2 LLM"),
+        ("RULES", "RULES"),
+    ],
+)
+async def test_who_speaks_is_named_short_in_the_pane_and_whole_on_the_page(
+    console: Open, by: str, shown: str
+) -> None:
+    view = busy()
+    one = replace(view.agents[0], by=by, model=by)
+    async with console(200, 60, replace(view, agents=(one,))) as desk:
+        (row,) = [line for line in desk.text.splitlines() if "│ TA " in line]
+        assert f" {shown} " in row
+        assert " as " not in row
+        assert by in await desk.press("6", "enter")
+
+
 async def test_a_bar_only_feed_says_there_is_no_depth(console: Open) -> None:
     view = busy()
     books = {name: replace(each, bids=(), asks=()) for name, each in view.books.items()}

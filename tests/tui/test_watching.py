@@ -39,7 +39,7 @@ def driven(tmp_path: Path) -> Iterator[tuple[Path, subprocess.Popen[bytes]]]:
 
 
 async def until(true: Callable[[], bool], what: str) -> None:
-    for _ in range(600):
+    for _ in range(3000):
         if true():
             return
         await asyncio.sleep(0.02)  # another process is at work

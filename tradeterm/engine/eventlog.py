@@ -14,12 +14,11 @@ from tradeterm.model.money import decimals, on_grid, plain
 from tradeterm.model.orders import Fill, Order
 from tradeterm.model.ports import AgentAnswer, ArbiterAnswer
 from tradeterm.model.proposals import CardRow, Conflict, Resolution, Verdict
-from tradeterm.model.reconciling import Difference
+from tradeterm.model.reconciling import Difference, DifferenceState
 from tradeterm.model.timing import SECOND
 from tradeterm.model.vocabulary import (
     AgentName,
     CardState,
-    DifferenceState,
     OrderStatus,
     TryOutcome,
 )

@@ -28,13 +28,13 @@ from tradeterm.model.ghosts import HORIZONS, Ghost, GhostEnd, GhostMark
 from tradeterm.model.money import ONE, ZERO, exact
 from tradeterm.model.orders import OrderRequest, Position
 from tradeterm.model.proposals import Proposal, TradeIntent
+from tradeterm.model.stages import ProposalEnd
 from tradeterm.model.timing import HOUR, SECOND
 from tradeterm.model.vocabulary import (
     AccountBook,
     ExitReason,
     Liquidity,
     OrderType,
-    ProposalEnd,
     Purpose,
 )
 

@@ -22,11 +22,15 @@ from tradeterm.execution.positions import resized
 from tradeterm.model.commands import AdoptDifference, CommandResult, Reconcile
 from tradeterm.model.money import ZERO, plain
 from tradeterm.model.orders import Order, OrderEnded, OrderFilled
-from tradeterm.model.reconciling import Difference, VenueOrder, VenueSnapshot
-from tradeterm.model.timing import SECOND
-from tradeterm.model.vocabulary import (
+from tradeterm.model.reconciling import (
+    Difference,
     DifferenceKind,
     DifferenceState,
+    VenueOrder,
+    VenueSnapshot,
+)
+from tradeterm.model.timing import SECOND
+from tradeterm.model.vocabulary import (
     Evidence,
     Liquidity,
     OrderStatus,

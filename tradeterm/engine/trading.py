@@ -36,7 +36,7 @@ from tradeterm.model.proposals import (
     Verdict,
 )
 from tradeterm.model.settling import Settle
-from tradeterm.model.stages import CARD_STAGES, Stage
+from tradeterm.model.stages import CARD_ENDS, CARD_STAGES, ProposalEnd, Stage
 from tradeterm.model.timing import SECOND
 from tradeterm.model.vocabulary import (
     Action,
@@ -44,7 +44,6 @@ from tradeterm.model.vocabulary import (
     CardState,
     ConflictType,
     ExitReason,
-    ProposalEnd,
     Purpose,
     ResolutionAction,
     RunState,
@@ -62,13 +61,6 @@ _AGAINST: Final = {
 }
 
 LOOKED_FOR: Final = tuple(ConflictType)
-#: How a card that was not approved ends its proposal.
-_ENDS: Final = {
-    CardState.REJECTED: ProposalEnd.REJECTED,
-    CardState.EXPIRED: ProposalEnd.EXPIRED,
-    CardState.DRIFTED: ProposalEnd.DRIFTED,
-    CardState.VOID: ProposalEnd.VOIDED,
-}
 
 
 class TradingState(msgspec.Struct):
@@ -348,7 +340,7 @@ class Trading:
         core.count(core.counters.cards, card.state.value)
         self.watching = bool(self.coordinator.pending())
         if card.state is not CardState.APPROVED:
-            self.ghosts.ended(card.proposal, _ENDS[card.state], card.id, card.intent)
+            self.ghosts.ended(card.proposal, CARD_ENDS[card.state], card.id, card.intent)
 
     # -- risk and the venue ----------------------------------------------------------------
 

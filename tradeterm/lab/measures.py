@@ -18,7 +18,7 @@ from math import sqrt
 from statistics import fmean
 from typing import Final
 
-#: Below so many cases a rate is not worth a judgement (issue 5).
+#: Below so many cases a rate is not worth a judgement.
 ENOUGH: Final = 50
 #: The normal quantile of a 95 % interval.
 _Z: Final = 1.959964

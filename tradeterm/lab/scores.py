@@ -19,8 +19,8 @@ from tradeterm.lab.measures import ENOUGH, calibration, rate, reliability
 from tradeterm.lab.outcomes import ZERO, Body, Outcome, mean, outcomes, summary
 from tradeterm.lab.performance import run_report
 from tradeterm.model.ghosts import HORIZONS, POLICY, POLICY_TEXT
+from tradeterm.model.stages import ProposalEnd
 from tradeterm.model.timing import SECOND, iso
-from tradeterm.model.vocabulary import ProposalEnd
 
 CAVEATS: Final = (
     """A ghost moved no market and took no other order's money: nobody traded ahead of it, and many

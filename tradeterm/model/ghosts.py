@@ -12,7 +12,8 @@ from typing import Final
 
 import msgspec
 
-from tradeterm.model.vocabulary import PositionSide, ProposalEnd
+from tradeterm.model.stages import ProposalEnd
+from tradeterm.model.vocabulary import PositionSide
 
 #: The exit policy of every ghost; another one gets another name, and the two are never mixed.
 POLICY: Final = "stop-target-time/1"

@@ -4,10 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from enum import StrEnum
 
 import msgspec
 
-from tradeterm.model.vocabulary import DifferenceKind, DifferenceState
+
+class DifferenceKind(StrEnum):
+    """How the venue's books can differ from ours."""
+
+    ORDER_MISSING = "order_missing"
+    """Works here, unknown there."""
+    ORDER_UNKNOWN = "order_unknown"
+    """Works there, unknown (or ended) here."""
+    ORDER_FILLED = "order_filled"
+    POSITION_SIZE = "position_size"
+    BALANCE = "balance"
+
+
+class DifferenceState(StrEnum):
+    """Life of a difference."""
+
+    OPEN = "open"
+    ADOPTED = "adopted"
+    GONE = "gone"
+    """A later look no longer found it."""
 
 
 class VenueOrder(msgspec.Struct, frozen=True, gc=False):

@@ -37,12 +37,39 @@ class Stage(StrEnum):
     CLOSED = "closed"
 
 
+class ProposalEnd(StrEnum):
+    """What became of a proposed entry."""
+
+    SENT = "sent"
+    CUT = "cut"
+    """Sent smaller than it was asked for."""
+    VETOED = "vetoed"
+    """Risk refused it."""
+    ABORTED = "aborted"
+    """The arbiter refused it."""
+    WAITED = "waited"
+    """Its time ran out while it waited for an analyst."""
+    REJECTED = "rejected"
+    """The operator refused it; in the next two nobody answered, or the price moved away."""
+    EXPIRED = "expired"
+    DRIFTED = "drifted"
+    VOIDED = "voided"
+    """A halt, or figures that no longer fitted, ended it."""
+
+
 _S = Stage
 CARD_STAGES: Final = {
     CardState.PENDING: _S.AWAITING, CardState.APPROVED: _S.APPROVED,
     CardState.REJECTED: _S.REJECTED, CardState.EXPIRED: _S.EXPIRED,
     CardState.DRIFTED: _S.DRIFTED, CardState.VOID: _S.VOID,
 }  # fmt: skip
+#: How a card that was not approved ends its proposal.
+CARD_ENDS: Final = {
+    CardState.REJECTED: ProposalEnd.REJECTED,
+    CardState.EXPIRED: ProposalEnd.EXPIRED,
+    CardState.DRIFTED: ProposalEnd.DRIFTED,
+    CardState.VOID: ProposalEnd.VOIDED,
+}
 _DECIDED: Final = {_S.APPROVED, _S.REJECTED, _S.EXPIRED, _S.DRIFTED, _S.VOID}
 #: Stage → those that may follow. An edit leaves a card waiting; a refusal can be taken back.
 STEPS: Final[dict[Stage, frozenset[Stage]]] = {

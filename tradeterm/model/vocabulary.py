@@ -168,26 +168,6 @@ class ExitReason(StrEnum):
     LIQUIDATION = "liquidation"
 
 
-class ProposalEnd(StrEnum):
-    """What became of a proposed entry."""
-
-    SENT = "sent"
-    CUT = "cut"
-    """Sent smaller than it was asked for."""
-    VETOED = "vetoed"
-    """Risk refused it."""
-    ABORTED = "aborted"
-    """The arbiter refused it."""
-    WAITED = "waited"
-    """Its time ran out while it waited for an analyst."""
-    REJECTED = "rejected"
-    """The operator refused it; in the next two nobody answered, or the price moved away."""
-    EXPIRED = "expired"
-    DRIFTED = "drifted"
-    VOIDED = "voided"
-    """A halt, or figures that no longer fitted, ended it."""
-
-
 class Liquidity(StrEnum):
     """Which fee a fill pays."""
 
@@ -204,27 +184,6 @@ class Evidence(StrEnum):
     BAR_ESTIMATE = "bar_estimate"
     VENUE_REPORT = "venue_report"
     """The venue's word, taken after the fact: adopted by the operator, or kept in an emergency."""
-
-
-class DifferenceKind(StrEnum):
-    """How the venue's books can differ from ours."""
-
-    ORDER_MISSING = "order_missing"
-    """Works here, unknown there."""
-    ORDER_UNKNOWN = "order_unknown"
-    """Works there, unknown (or ended) here."""
-    ORDER_FILLED = "order_filled"
-    POSITION_SIZE = "position_size"
-    BALANCE = "balance"
-
-
-class DifferenceState(StrEnum):
-    """Life of a difference."""
-
-    OPEN = "open"
-    ADOPTED = "adopted"
-    GONE = "gone"
-    """A later look no longer found it."""
 
 
 class Topic(StrEnum):

@@ -81,6 +81,12 @@ def remarks(settings: LlmSettings) -> Iterator[str]:
                 f"{endpoint.model} has no key: put {name} into the environment, .env (chmod 600) "
                 "or the keyring; until then it is not asked"
             )
+    alone, panel = settings.every_role.model, settings.roles.trading_decision.members
+    if alone and panel:
+        yield (
+            f"llm.every_role stands alone: the {len(panel)} of llm.roles.trading_decision.members "
+            "are not asked; for a panel name the models by role"
+        )
     if endpoints:
         yield (
             "models are asked through litellm, which takes some seconds to load: it does so beside "

@@ -18,7 +18,7 @@ from tradeterm.adapters.store.rows import Snapshot, StoredRow
 from tradeterm.adapters.store.schema import APPLICATION_ID, COLUMNS
 from tradeterm.errors import StoreAbsent, StoreError
 from tradeterm.model.money import ZERO
-from tradeterm.model.vocabulary import DifferenceState
+from tradeterm.model.reconciling import DifferenceState
 
 Record = dict[str, Any]
 

@@ -39,7 +39,10 @@ _SAYS = {
 
 
 def _asked(by: str) -> str:
-    """The model's own name; who really answered in its place is on the agent's page."""
+    """The model's own name, or how many: who really answered is on the agent's page."""
+    models = by.split(", ")
+    if len(models) > 1:
+        return f"{len(models)} LLM"
     return by.partition(" as ")[0].rpartition("/")[2]
 
 

@@ -8,10 +8,11 @@ from tradeterm.engine.view import ConsoleView, PositionView
 from tradeterm.tui import figures
 from tradeterm.tui.ink import Line, Part
 from tradeterm.tui.panes.base import ListPane
-from tradeterm.tui.panes.columns import Column, heads, row
+from tradeterm.tui.panes.columns import Column, fitting, heads, row
 from tradeterm.tui.plan import NORMAL
 
 STOP_WIDTH = 10
+BY = Column("BY", 5, "<", 7)
 COLUMNS = (
     Column("SYMBOL", 9, "<", 0),
     Column("SIDE", 7, "<", 0),
@@ -21,7 +22,7 @@ COLUMNS = (
     Column("NET", 8, ">", 2),
     Column("%EQ", 5, ">", 8),
     Column("STOP", STOP_WIDTH, ">", 4),
-    Column("BY", 5, "<", 7),
+    BY,
     Column("TARGET", 10, ">", 9),
     Column("LEV", 4, ">", 10),
     Column("PRICE", 8, ">", 11),
@@ -83,8 +84,10 @@ class PositionsPane(ListPane):
 
     def row(self, row_id: str, width: int) -> Line:
         position = next(each for each in self.view.positions if each.id == row_id)
-        cells = self._cells(position)
-        return row(self._columns(), cells if self._named else cells[1:], width, self.sideways)
+        columns = self._columns()
+        kind_shown = bool(self.sideways) or columns.index(BY) in fitting(columns, width)
+        cells = self._cells(position, kind_shown)
+        return row(columns, cells if self._named else cells[1:], width, self.sideways)
 
     @property
     def _named(self) -> bool:
@@ -93,7 +96,7 @@ class PositionsPane(ListPane):
     def _columns(self) -> tuple[Column, ...]:
         return (ID, *COLUMNS) if self._named else COLUMNS
 
-    def _cells(self, position: PositionView) -> list[Part]:
+    def _cells(self, position: PositionView, kind_shown: bool) -> list[Part]:
         book = self.view.books.get(position.symbol)
         tick = book.tick if book else None
         net = position.net
@@ -101,7 +104,7 @@ class PositionsPane(ListPane):
         kind = STOP_KINDS.get(position.stop_kind, position.stop_kind)
         long = position.side == "long"
         stop = figures.price(position.stop, tick)
-        if kind != "stop":
+        if kind != "stop" and not kind_shown:
             stop = _marked(stop, kind)
         held = max(0, self.view.status.market_time - position.opened) / 10**9
         return [

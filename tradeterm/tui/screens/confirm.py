@@ -28,6 +28,7 @@ class QuestionPane(Pane):
         self._title = title
         self._facts = facts
         self.answer_line: Line = BLANK
+        self.hurried = False
 
     def heading(self) -> str:
         return self._title
@@ -43,11 +44,19 @@ class QuestionPane(Pane):
             BLANK,
             self.answer_line,
             (
-                ("anything else, esc and enter: ", "quiet"),
+                ("typed too early, not counted: again · esc ", "warn")
+                if self.hurried
+                else ("anything else, esc and enter: ", "quiet"),
                 ("Cancel", "text+bold"),
                 (" · H halts", "quiet"),
             ),
         ]
+
+    def hurry(self, hurried: bool) -> None:
+        """Say, or say no longer, that a key came before the question could be read."""
+        if hurried != self.hurried:
+            self.hurried = hurried
+            self.rebuild()
 
     def inside(self, width: int, height: int) -> list[Line]:
         lines = self.lines(width)
@@ -95,7 +104,10 @@ class QuestionScreen(ModalScreen[bool]):
         if event.key in {"escape", "enter"}:
             self.dismiss(False)
         elif self._shown is not None and self._clock() - self._shown >= self._delay:
+            self.pane.hurry(False)
             self.typed(event)
+        elif event.is_printable:
+            self.pane.hurry(True)
 
     def typed(self, event: events.Key) -> None:
         """A key that counts."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -15,6 +16,8 @@ from tradeterm.tui.screens.text import PagePane, PageScreen
 
 if TYPE_CHECKING:
     from tradeterm.adapters.store.reader import Reader
+
+log = logging.getLogger(__name__)
 
 FILTER_LIMIT = 40
 #: What a report needs from the book of record; runs in a thread.
@@ -107,6 +110,9 @@ class ReportScreen(PageScreen):
                 found, told = self._read(reader), ""
         except TradetermError as error:
             found, told = None, str(error)
+        except Exception as error:  # a page that fails must not take the console with it
+            log.exception("the page %s", self.pane.heading())
+            found, told = None, f"this page failed ({type(error).__name__}); the log file says more"
         if self.is_attached:
             self.app.call_from_thread(self._take, found, told)
 

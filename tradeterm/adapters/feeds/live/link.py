@@ -83,7 +83,7 @@ class Link:
         """Receive time after which something may have been missed; 0: nothing was."""
         self._away = False
         """An earlier session of the run has ended."""
-        self._told_down = False
+        self._told_down = self._told_instruments = False
         self._failures = 0
         self._tries = 0
         self._up = 0.0
@@ -243,7 +243,13 @@ class Link:
         for symbol in self._symbols:
             try:
                 past = await asyncio.wait_for(
-                    fetch_past(self._exchange, symbol, self._market, self._clock.now()),
+                    fetch_past(
+                        self._exchange,
+                        symbol,
+                        self._market,
+                        self._clock.now(),
+                        partial(self._sink.notice, "history_unread", symbol=symbol),
+                    ),
                     PAST_SECONDS,
                 )
             except (ExchangeError, TimeoutError) as error:
@@ -298,8 +304,11 @@ class Link:
             try:
                 now = await load_instruments(self._exchange, self._symbols, self._market)
             except ExchangeError as error:
-                log.warning("%s", error)
+                if not self._told_instruments:
+                    self._sink.notice("instruments_unknown", f"{error}; asked again")
+                self._told_instruments = True
             else:
+                self._told_instruments = False
                 for symbol in self._symbols:
                     self._compare(symbol, self._instruments.get(symbol), now.get(symbol))
                 self._instruments = now

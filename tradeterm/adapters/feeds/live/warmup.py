@@ -6,7 +6,6 @@ What `tradeterm data` has stored is not asked for again; the exchange tells the 
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -17,33 +16,34 @@ from tradeterm.model.market import Candle, Past
 from tradeterm.model.timing import MILLISECOND, SECOND, timeframe_text
 from tradeterm.settings.market import MarketSettings
 
-log = logging.getLogger(__name__)
-
 
 async def fetch_past(
-    exchange: Any, symbol: str, market: MarketSettings, now: int
+    exchange: Any, symbol: str, market: MarketSettings, now: int, tell: Callable[[str], None]
 ) -> Callable[[int], Past]:
-    """What makes the event once its stamp is known; raises ExchangeError when there is nothing."""
+    """What makes the event once its stamp is known; raises ExchangeError when there is nothing.
+
+    ``tell`` hears, once, that the stored history cannot be read.
+    """
     candles: list[Candle] = []
+    unread: list[str] = []
     for timeframe in market.timeframes:
         name = timeframe_text(timeframe)
         if name not in (exchange.timeframes or {}):
             continue
-        kept = await asyncio.to_thread(_stored, exchange.id, symbol, timeframe, market.window, now)
+        try:
+            kept = await asyncio.to_thread(
+                stored_candles, exchange.id, symbol, timeframe, market.window, now
+            )
+        except (DataError, StoreUnwritable) as error:
+            kept = []
+            unread.append(str(error))
         fresh = await _asked(exchange, symbol, timeframe, market.window, kept, now)
         candles += _joined(kept, fresh, timeframe)[-market.window :]
+    if unread:
+        tell(f"stored history is left out: {unread[0]}; see `tradeterm data check`")
     if not candles:
         raise ExchangeError("the exchange has none")
     return lambda ts: Past(ts, symbol, tuple(candles))
-
-
-def _stored(exchange: str, symbol: str, timeframe: int, count: int, now: int) -> list[Candle]:
-    """Nothing where the history cannot be read: `tradeterm data check` says why."""
-    try:
-        return stored_candles(exchange, symbol, timeframe, count, now)
-    except (DataError, StoreUnwritable) as error:
-        log.warning("stored history is left out: %s", error)
-        return []
 
 
 async def _asked(
