@@ -247,10 +247,20 @@ async def test_keys_held_into_a_typed_question_do_nothing(console: Open) -> None
         await desk.press("F")
         await desk.press(*"FLATTEN", apart=0.1)
         assert desk.session.commands == []
-        assert "typed too early, not counted: again" in screen_text(desk.app)
+        assert "typed too early, not counted: again" in desk.text
         await desk.press("F", apart=1.1)
-        assert "typed too early" not in screen_text(desk.app)
-        assert "anything else, esc and enter: Cancel" in screen_text(desk.app)
+        assert "typed too early" not in desk.text
+        assert "anything else, esc and enter: Cancel" in desk.text
+
+
+async def test_a_small_stop_price_is_whole_and_its_kind_named(console: Open) -> None:
+    view = busy()
+    trailed = replace(
+        view.positions[-1], stop=Decimal("0.00000831"), stop_kind="trailing", trailing=True
+    )
+    picture = replace(view, positions=(*view.positions[:-1], trailed))
+    async with console(80, 24, picture) as desk:
+        assert "0.00000831 trail" in desk.text
 
 
 async def test_pause_acts_at_once(console: Open) -> None:

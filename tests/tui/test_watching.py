@@ -58,9 +58,8 @@ async def test_who_watches_sees_everything_and_can_only_halt(
         await until(lambda: len(session.view.positions) == 2, "no positions were shown")
         clock.wait(2.0)
         app.poll()
-        await desk.settle()
+        await until(lambda: "pos-1" in desk.text, "no positions were drawn")
         assert "PAPER WATCHING SIM" in desk.text
-        assert "pos-1" in desk.text
         for key in ORDERS:
             assert "only watching" in await desk.press(key), key
         assert "Approve" not in desk.text.splitlines()[-1]
