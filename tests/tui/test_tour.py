@@ -67,3 +67,12 @@ async def test_a_message_comes_before_the_tour(console: Open) -> None:
         await desk.press("ctrl+t")
         assert "1/6" not in await desk.press("t")
         assert "1/6" in await desk.look(after=10.0)
+
+
+async def test_a_halt_is_not_covered_by_the_tour(console: Open) -> None:
+    async with console() as desk:
+        await desk.press("ctrl+t")
+        text = await desk.look(standing("halted", 60), after=10.0)
+        assert "1/6" not in text
+        assert "HALTED" in text.splitlines()[-2]
+        assert "1/6" in await desk.look(standing("running", 61), after=10.0)

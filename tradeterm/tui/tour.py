@@ -62,8 +62,10 @@ class Tour:
 
     @property
     def text(self) -> str:
-        """The line, or nothing."""
+        """The line, or nothing; a halt is not covered by a line about something else."""
         if self._at is None:
+            return ""
+        if _halted(self._view) and STEPS[self._at].done is not _running:
             return ""
         last = self._at == len(STEPS) - 1
         return (
