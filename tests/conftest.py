@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.living import wait_for
 from tests.shell import Said, command
@@ -18,6 +19,10 @@ from tradeterm import cli
 from tradeterm.control import ask
 
 Shell = Callable[..., Said]
+
+# How long an example takes says more about what else the machine does than about us.
+settings.register_profile("tradeterm", deadline=None)
+settings.load_profile("tradeterm")
 
 
 @pytest.fixture
