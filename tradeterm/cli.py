@@ -16,20 +16,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tradeterm import __version__
-from tradeterm.diagnosing import diagnosing_commands
+from tradeterm.commands import Commands
 from tradeterm.errors import TradetermError, UsageError
-from tradeterm.gathering import gathering_commands
-from tradeterm.inspecting import inspecting_commands
-from tradeterm.listing import listing_commands
 from tradeterm.logs import start_logging
 from tradeterm.model.text import visible
-from tradeterm.ordering import ordering_commands
-from tradeterm.replaying import replaying_commands
-from tradeterm.reporting import reporting_commands
-from tradeterm.scoring import scoring_commands
-from tradeterm.showing import open_console, showing_commands
-from tradeterm.tracing import tracing_commands
-from tradeterm.vetting import vetting_commands
 
 if TYPE_CHECKING:
     from tradeterm.sessions import RunRequest
@@ -132,7 +122,11 @@ def _run_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Commands,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(__version__, prog_name="tradeterm")
 @_run_options
 @click.pass_context
@@ -151,28 +145,14 @@ def run(**options: Any) -> int:
     return _start(**options)
 
 
-for _command in (
-    *diagnosing_commands(),
-    *gathering_commands(),
-    *inspecting_commands(),
-    *listing_commands(),
-    *ordering_commands(),
-    *replaying_commands(),
-    *reporting_commands(),
-    *scoring_commands(),
-    *showing_commands(),
-    *tracing_commands(),
-    *vetting_commands(),
-):
-    cli.add_command(_command)
-
-
 def _start(*, headless: bool, as_json: bool, log_level: str, or_watch: bool, **options: Any) -> int:
     start_logging(log_level)
     if headless:
         return asyncio.run(_headless(_request(headless=True, **options), as_json=as_json))
     if as_json or options["approve"] != "none":
         raise UsageError("--json and --approve need --headless: the console's keys approve")
+    from tradeterm.showing import open_console
+
     return open_console(
         lambda: _request(headless=False, **options), options["db"], or_watch=or_watch
     )

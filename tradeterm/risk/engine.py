@@ -37,6 +37,8 @@ class RiskEngine:
         self._correlations = Correlations(settings.correlation)
         self._sums = Sums()
         self._allowances = lru_cache(maxsize=256)(partial(Allowances, settings))
+        self._hashed: tuple[TradeIntent | None, str] = (None, "")
+        """The intent hashed last: a card, its approval and its order are judged one after another."""
 
     # -- verdicts --------------------------------------------------------------------------
 
@@ -68,7 +70,8 @@ class RiskEngine:
             intent, found, foreseen = case.intent, judge(case), case.foreseen
         except Exception as error:  # noqa: BLE001 - fail closed: our own bug is never a pass
             found = (broken("evaluation", error),)
-        return _verdict(intent, found, verdict_id, parent, now, state, foreseen)
+        hashed = self._hash(intent)
+        return _verdict(intent, hashed, found, verdict_id, parent, now, state, foreseen)
 
     def spot(
         self,
@@ -89,7 +92,12 @@ class RiskEngine:
             )
         except Exception as error:  # noqa: BLE001 - fail closed
             found = (broken("evaluation", error),)
-        return _verdict(intent, found, verdict_id, parent, now, state)
+        return _verdict(intent, self._hash(intent), found, verdict_id, parent, now, state)
+
+    def _hash(self, intent: TradeIntent) -> str:
+        if self._hashed[0] is not intent:
+            self._hashed = (intent, intent.content_hash())
+        return self._hashed[1]
 
     # -- permits ---------------------------------------------------------------------------
 
@@ -123,6 +131,7 @@ class RiskEngine:
 
 def _verdict(
     intent: TradeIntent,
+    content_hash: str,
     found: tuple[RuleOutcome, ...],
     verdict_id: str,
     parent: str,
@@ -146,7 +155,7 @@ def _verdict(
         codes=tuple(dict.fromkeys(failed or reduced)) if told else (),
         rules=found,
         intent=None if failed else intent,
-        content_hash=intent.content_hash(),
+        content_hash=content_hash,
         state=state,
         foreseen=foreseen,
     )

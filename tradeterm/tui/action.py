@@ -6,8 +6,9 @@ message. RAISES risk: a question on the card, default No, answer ``y``. GLOBAL: 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
+
+import msgspec
 
 from tradeterm.engine.view import ConsoleView
 from tradeterm.tui import moments
@@ -28,8 +29,7 @@ class Tier(IntEnum):
     GLOBAL = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
+class Action(msgspec.Struct, frozen=True):
     """One thing the operator can do."""
 
     name: str

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import msgspec
+
 from tradeterm.engine.cardview import CardView
 from tradeterm.engine.view import (
     ConsoleView,
@@ -46,8 +48,7 @@ class Choice:
             self.timeframe = frames[min(len(frames) - 1, max(0, at + by))]
 
 
-@dataclass(frozen=True, slots=True)
-class Focus:
+class Focus(msgspec.Struct, frozen=True):
     """What a key would act on right now."""
 
     pane: str = ""

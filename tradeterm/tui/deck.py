@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
 from textual.app import ComposeResult
 from textual.geometry import NULL_OFFSET, Region, Size, Spacing
 from textual.layout import ArrangeResult, Layout, WidgetPlacement
@@ -109,7 +109,7 @@ class Deck(Widget):
 
     def wants(self, **changes: object) -> None:
         """Change what is wanted; lays out anew only when it differs."""
-        wish = replace(self.wish, **changes)  # type: ignore[arg-type]
+        wish = replace(self.wish, **changes)
         if wish != self.wish:
             self.wish = wish
             self._arrange_anew()

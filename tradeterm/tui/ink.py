@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+import msgspec
 from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
@@ -19,8 +19,7 @@ Line = tuple[Part, ...]
 BLANK: Line = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Palette:
+class Palette(msgspec.Struct, frozen=True):
     """The colours of one theme by what they mean; every text colour ≥ 4.5:1 on its ground."""
 
     name: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import msgspec
 
 
 def _seconds() -> dict[str, float]:
@@ -18,13 +18,12 @@ def _seconds() -> dict[str, float]:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class ConsoleOptions:
+class ConsoleOptions(msgspec.Struct, frozen=True):
     """Everything config/console.yaml says; durations in seconds."""
 
     poll: float = 0.1
     """How often the picture is looked at."""
-    refresh: dict[str, float] = field(default_factory=_seconds)
+    refresh: dict[str, float] = msgspec.field(default_factory=_seconds)
     """Pane → shortest time between two repaints."""
     theme: str = "dusk"
     bell: bool = True

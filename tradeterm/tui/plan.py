@@ -6,8 +6,9 @@ then orders, chart and book; a pane that has no place of its own takes the first
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
+
+import msgspec
 
 #: The order of keys 1–9 and of tab.
 ORDER = (
@@ -31,8 +32,7 @@ class Box(NamedTuple):
     height: int
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(msgspec.Struct, frozen=True):
     """What the operator wants to see."""
 
     chosen: str = "positions"

@@ -6,7 +6,8 @@ Nothing waits for it and it changes nothing; ``n`` goes on, ``N`` ends it, ``ctr
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from tradeterm.engine.view import ConsoleView
 
@@ -28,8 +29,7 @@ def _never(view: ConsoleView) -> bool:
     return False
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(msgspec.Struct, frozen=True):
     """One line, short enough for 80 columns, and what ends it besides ``n``."""
 
     text: str

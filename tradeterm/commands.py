@@ -1,0 +1,47 @@
+"""Every command that is not the console itself, loaded when somebody asks for one."""
+
+from __future__ import annotations
+
+import click
+
+
+class Commands(click.Group):
+    """The console's start waits for none of the other commands' modules."""
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """What is here already first: ``run`` needs no other module."""
+        return self.commands.get(cmd_name) or self._all().get(cmd_name)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order of the alphabet."""
+        return sorted(self._all())
+
+    def _all(self) -> dict[str, click.Command]:
+        from tradeterm.diagnosing import diagnosing_commands
+        from tradeterm.gathering import gathering_commands
+        from tradeterm.inspecting import inspecting_commands
+        from tradeterm.listing import listing_commands
+        from tradeterm.ordering import ordering_commands
+        from tradeterm.replaying import replaying_commands
+        from tradeterm.reporting import reporting_commands
+        from tradeterm.scoring import scoring_commands
+        from tradeterm.showing import showing_commands
+        from tradeterm.tracing import tracing_commands
+        from tradeterm.vetting import vetting_commands
+
+        for command in (
+            *diagnosing_commands(),
+            *gathering_commands(),
+            *inspecting_commands(),
+            *listing_commands(),
+            *ordering_commands(),
+            *replaying_commands(),
+            *reporting_commands(),
+            *scoring_commands(),
+            *showing_commands(),
+            *tracing_commands(),
+            *vetting_commands(),
+        ):
+            if command.name not in self.commands:
+                self.add_command(command)
+        return dict(self.commands)
