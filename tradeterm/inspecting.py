@@ -199,9 +199,10 @@ def _config_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def config_show(config_dir: Path | None, overrides: tuple[str, ...], as_json: bool) -> int:
     """Every effective value and where it came from."""
     from tradeterm.settings.loading import load_settings
+    from tradeterm.settings.settings import leaves
 
     loaded = load_settings(config_dir, overrides, os.environ)
-    values = dict(_leaves(loaded.settings.effective(), ""))
+    values = dict(leaves(loaded.settings.effective()))
     data = {
         key: {"value": value, "origin": _origin(loaded.origins, key)}
         for key, value in values.items()
@@ -232,14 +233,6 @@ def config_reference() -> None:
     from tradeterm.settings.reference import reference
 
     click.echo(reference(), nl=False)
-
-
-def _leaves(value: Any, key: str) -> Iterable[tuple[str, Any]]:
-    if isinstance(value, dict) and value:
-        for name, inner in value.items():
-            yield from _leaves(inner, f"{key}.{name}" if key else str(name))
-    else:
-        yield key, value
 
 
 def _origin(origins: dict[str, str], key: str) -> str:

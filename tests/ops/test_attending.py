@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,6 +15,7 @@ from urllib.request import urlopen
 
 import pytest
 
+from tests.living import wait_for
 from tests.shell import command, tradeterm
 from tests.terminal.screen import child_environment
 from tradeterm.control import ask, send
@@ -64,15 +64,6 @@ def event(number: int, severity: str = "error", text: str = "stop failed") -> Ev
     return EventView(number, 0, "ERROR", severity, f"{text} {number}")
 
 
-def until(true: object, what: str) -> None:
-    assert callable(true)
-    for _ in range(3000):
-        if true():
-            return
-        time.sleep(0.02)  # another thread or process is at work
-    raise AssertionError(what)
-
-
 def test_mild_events_are_not_told(channel: Channel) -> None:
     notifier = Notifier(settings(), channels(channel.url), "run")
     notifier.start()
@@ -88,7 +79,7 @@ def test_beyond_the_burst_there_is_one_digest(channel: Channel) -> None:
     notifier.start()
     for number in (1, 2):
         notifier.take([event(number)])
-        until(lambda wanted=number: notifier.sent == wanted, "the burst was held back")
+        wait_for(lambda wanted=number: notifier.sent == wanted)
     for number in range(3, 28):
         notifier.take([event(number)])
     notifier.close()  # the end does not wait for the rate
@@ -103,10 +94,10 @@ def test_a_digest_leaves_once_the_rate_allows_it(channel: Channel) -> None:
     notifier = Notifier(settings(burst=1, per=1), channels(channel.url), "run")
     notifier.start()
     notifier.take([event(1)])
-    until(lambda: notifier.sent == 1, "the first was held back")
+    wait_for(lambda: notifier.sent == 1)
     notifier.take([event(2)])
     notifier.take([event(3)])
-    until(lambda: notifier.sent == 2, "the digest never left")
+    wait_for(lambda: notifier.sent == 2)
     notifier.close()
     assert channel.told[1]["message"].splitlines() == ["ERROR stop failed 2", "ERROR stop failed 3"]
 
@@ -126,7 +117,7 @@ def test_a_dead_channel_is_counted_and_holds_nobody() -> None:
     notifier = Notifier(settings(), channels("json://127.0.0.1:1/"), "run")
     notifier.start()
     notifier.take([event(1)])
-    until(lambda: notifier.failed == 1, "the failure was not counted")
+    wait_for(lambda: notifier.failed == 1)
     notifier.close()
     assert notifier.sent == 0
 
@@ -152,9 +143,9 @@ def test_a_halted_run_is_told_and_measured(tmp_path: Path, channel: Channel) -> 
         stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        until(lambda: db.exists() and ask(db, "status") is not None, "the run never began")
+        wait_for(lambda: db.exists() and ask(db, "status") is not None)
         send(db, Halt(reason="metrics test"))
-        until(lambda: any("metrics test" in one["message"] for one in channel.told), "not told")
+        wait_for(lambda: any("metrics test" in one["message"] for one in channel.told))
         with urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
             text = answer.read().decode()
         assert "tradeterm_up 1.0" in text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic import model_validator
@@ -55,3 +55,12 @@ class Settings(Section):
     def from_effective(cls, data: Mapping[str, Any]) -> Settings:
         """The settings a run was recorded with."""
         return cls.model_validate(data)
+
+
+def leaves(values: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    """(Dotted key, value) of everything in effective settings; an empty mapping is a value."""
+    if isinstance(values, Mapping) and values:
+        for name, inner in values.items():
+            yield from leaves(inner, f"{key}.{name}" if key else str(name))
+    else:
+        yield key, values

@@ -55,32 +55,23 @@ def journal_lines(rows: list[Any], width: int) -> Sequence[Line]:
     return found
 
 
-def read_settings(reader: Reader) -> dict[str, Any]:
-    """What this session of the run was started with."""
-    return dict(reader.run_info()["session"]["settings"])
-
-
-def settings_lines(settings: dict[str, Any], width: int) -> Sequence[Line]:
-    """Every key with its value; those that are not the default say what that is."""
+def read_settings(reader: Reader) -> list[tuple[str, Any, Any]]:
+    """(Key, value, default) of what this session of the run was started with."""
     from tradeterm.settings.loading import load_settings
+    from tradeterm.settings.settings import leaves
 
-    default = dict(_leaves(load_settings().settings.effective(), ""))
+    default = dict(leaves(load_settings().settings.effective()))
+    used = leaves(reader.run_info()["session"]["settings"])
+    return [(key, value, default.get(key)) for key, value in used]
+
+
+def settings_lines(settings: list[tuple[str, Any, Any]], width: int) -> Sequence[Line]:
+    """Every key with its value; those that are not the default say what that is."""
     found: list[Line] = []
-    for key, value in _leaves(settings, ""):
-        was = default.get(key)
+    for key, value, was in settings:
         text = clip(printable(f"{key} = {value}"), width)
         if value == was:
             found.append(((text, "text"),))
         else:
             found.append(((text, "warn"), (clip(printable(f"   default {was}"), 60), "quiet")))
     return found
-
-
-def _leaves(value: Any, key: str) -> list[tuple[str, Any]]:
-    if isinstance(value, dict) and value:
-        return [
-            leaf
-            for name, inner in value.items()
-            for leaf in _leaves(inner, f"{key}.{name}" if key else str(name))
-        ]
-    return [(key, value)]
