@@ -103,6 +103,13 @@ def _run_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--or-watch", is_flag=True, help="Look on when another process has the file already."
         ),
+        click.option(
+            "--ascii",
+            "only_ascii",
+            is_flag=True,
+            help="Draw with ASCII only (as console.glyphs=ascii); noticed by itself where TERM or "
+            "the locale says so.",
+        ),
         click.option("--headless", is_flag=True, help="Run without a screen."),
         click.option(
             "--approve",
@@ -145,7 +152,15 @@ def run(**options: Any) -> int:
     return _start(**options)
 
 
-def _start(*, headless: bool, as_json: bool, log_level: str, or_watch: bool, **options: Any) -> int:
+def _start(
+    *,
+    headless: bool,
+    as_json: bool,
+    log_level: str,
+    or_watch: bool,
+    only_ascii: bool,
+    **options: Any,
+) -> int:
     start_logging(log_level)
     if headless:
         return asyncio.run(_headless(_request(headless=True, **options), as_json=as_json))
@@ -153,8 +168,13 @@ def _start(*, headless: bool, as_json: bool, log_level: str, or_watch: bool, **o
         raise UsageError("--json and --approve need --headless: the console's keys approve")
     from tradeterm.showing import open_console
 
+    if only_ascii:
+        options["overrides"] = (*options["overrides"], "console.glyphs=ascii")
     return open_console(
-        lambda: _request(headless=False, **options), options["db"], or_watch=or_watch
+        lambda: _request(headless=False, **options),
+        options["db"],
+        or_watch=or_watch,
+        only_ascii=only_ascii,
     )
 
 

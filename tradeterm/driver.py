@@ -23,7 +23,7 @@ from tradeterm.adapters.tape.live_recording import LiveRecording
 from tradeterm.adapters.tape.recording import RecordingFeed
 from tradeterm.awaiting import Background, answered
 from tradeterm.engine.engine import Engine
-from tradeterm.engine.picture import PacingFacts, build_view
+from tradeterm.engine.picture import build_view
 from tradeterm.engine.view import ConsoleView, EventView
 from tradeterm.haltfile import remove_first
 from tradeterm.health import HealthWatch
@@ -33,6 +33,7 @@ from tradeterm.model.market import Feed
 from tradeterm.model.messages import Row
 from tradeterm.model.ports import Advisor, Answer
 from tradeterm.model.vocabulary import RunState
+from tradeterm.model.walking import Goal
 from tradeterm.pacing import Pacer
 from tradeterm.persistence import Persistence
 
@@ -161,11 +162,21 @@ class Driver:
     def set_speed(self, speed: float) -> None:
         """Market seconds per second, or infinity."""
         self._pacer.set_speed(speed, self.engine.now)
-        self._wake.set()
+        self._repaced()
 
     def set_stopped(self, stopped: bool) -> None:
         """Stop or start the market."""
         self._pacer.set_stopped(stopped, self.engine.now)
+        self._repaced()
+
+    def _repaced(self) -> None:
+        self.inflow.stop_walking()
+        self._dirty = True
+        self._wake.set()
+
+    def walk(self, goal: Goal, span: int) -> None:
+        """Sim and replay: at full speed to a moment, then stand; ``span``: of a bar (ns)."""
+        self.inflow.walk(goal, span)
         self._wake.set()
 
     def stop(self) -> None:
@@ -405,15 +416,10 @@ class Driver:
         waiting_since = self._outstanding[0].since if self._outstanding else now
         return build_view(
             self.engine,
-            PacingFacts(
-                speed=self._pacer.speed if self.inflow.waits else 1.0,
-                waiting=self._pacer.waiting and self.inflow.waits,
-                market_time=self.inflow.market_time(),
+            self.inflow.facts(
                 uptime=now - self._started,
                 store_lag=now - waiting_since,
                 day=time.strftime("%Y-%m-%d", time.gmtime()),
-                feed=self.inflow.lines(),
-                lag=self.inflow.lag(),
             ),
             self._version,
         )

@@ -9,10 +9,13 @@ from time import perf_counter
 from typing import Protocol
 
 from tradeterm.engine.engine import Engine
+from tradeterm.engine.picture import PacingFacts
 from tradeterm.engine.view import FeedLine
 from tradeterm.model.market import Feed, LiveMarket, MarketEvent
 from tradeterm.model.timing import SECOND
-from tradeterm.pacing import Pacer
+from tradeterm.model.walking import Goal
+from tradeterm.pacing import MAX, Pacer
+from tradeterm.walking import Walk
 
 #: Events the engine takes between two looks at the clock.
 CHUNK = 256
@@ -54,12 +57,16 @@ class Inflow(Protocol):
         """Whether something came that nobody has been woken for."""
         ...
 
-    def lag(self) -> float:
-        """Seconds the newest message was on its way to us."""
+    def walk(self, goal: Goal, span: int) -> None:
+        """Go on at full speed to a moment and stand there; ``span``: how long a bar is (ns)."""
         ...
 
-    def lines(self) -> tuple[FeedLine, ...]:
-        """How each symbol's connection fares; empty where there is none."""
+    def stop_walking(self) -> None:
+        """Another pace was chosen meanwhile."""
+        ...
+
+    def facts(self, *, uptime: float, store_lag: float, day: str) -> PacingFacts:
+        """What the screen is told about the pace."""
         ...
 
 
@@ -77,6 +84,9 @@ class PacedInflow:
         self._batch: Sequence[MarketEvent] = []
         self._index = 0
         self._ended = False
+        self._walk: Walk | None = None
+        self._arrived = ""
+        """Why the last walk ended, until the pace is changed."""
 
     def begin(self) -> None:
         self._pacer.anchor(self._engine.now or self._feed.start)
@@ -84,11 +94,17 @@ class PacedInflow:
     def arrived(self) -> bool:
         return False
 
-    def lag(self) -> float:
-        return 0.0
-
-    def lines(self) -> tuple[FeedLine, ...]:
-        return ()
+    def facts(self, *, uptime: float, store_lag: float, day: str) -> PacingFacts:
+        return PacingFacts(
+            speed=MAX if self._walk else self._pacer.speed,
+            waiting=self._pacer.waiting,
+            market_time=self.market_time(),
+            uptime=uptime,
+            store_lag=store_lag,
+            day=day,
+            walking=self._walk.goal.value if self._walk else "",
+            arrived=self._arrived,
+        )
 
     def moment(self) -> int:
         """Just before the next event: a command may not pass it."""
@@ -115,6 +131,8 @@ class PacedInflow:
 
     def advance(self, deadline: float) -> bool:
         """Run the engine up to the pacer's time; False when there is nothing to do now."""
+        if self._walk is not None:
+            return self._walk_on(self._walk, deadline)
         engine = self._engine
         reached = self._pacer.now()
         busy = False
@@ -129,6 +147,47 @@ class PacedInflow:
             self._index = engine.run(self._batch, self._index, stop)
             busy = True
         return self._run_idle_timers(reached) or busy
+
+    def walk(self, goal: Goal, span: int) -> None:
+        self._pacer.set_stopped(True, self._engine.now)
+        self._walk = Walk(goal, self._engine, self.market_time(), span)
+
+    def stop_walking(self) -> None:
+        self._walk, self._arrived = None, ""
+
+    def _walk_on(self, walk: Walk, deadline: float) -> bool:
+        """One event or moment after the other, so that it ends at the very one."""
+        engine = self._engine
+        while not (engine.effects or engine.slice_full):
+            if told := walk.over():
+                self._arrive(told, engine.now)
+                break
+            if perf_counter() >= deadline or not self._stride(walk):
+                break
+        return True
+
+    def _stride(self, walk: Walk) -> bool:
+        """The next event, or the timers due before it; False at the end of the way."""
+        engine = self._engine
+        if self._index >= len(self._batch) and not self._refill():
+            self._finish()
+            return False
+        ts, bounds = self._batch[self._index].ts, (walk.bound, self.until)
+        bound = min((each for each in bounds if each is not None), default=None)
+        if bound is not None and min(ts, engine.next_due) > bound:
+            if bound == self.until:
+                self._finish()
+            self._arrive(f"{walk.goal} on", bound)
+            return False
+        if engine.next_due < ts:
+            engine.advance(engine.next_due)
+        else:
+            self._index = engine.run(self._batch, self._index, self._index + 1)
+        return True
+
+    def _arrive(self, told: str, market: int) -> None:
+        self._walk, self._arrived = None, told
+        self._pacer.anchor(market)
 
     def _run_idle_timers(self, reached: int | None) -> bool:
         """Timers that are due although no event has come since."""
@@ -178,7 +237,7 @@ class PacedInflow:
     def seconds_until_next(self) -> float:
         next_time = self._next_event_time()
         if next_time is None:
-            return float("inf")
+            return MAX
         due = min(next_time, self._engine.next_due)
         return max(self._pacer.seconds_until(due), 0.001)
 
@@ -248,10 +307,25 @@ class LiveInflow:
     def seconds_until_next(self) -> float:
         return max((self._engine.next_due - self._feed.now()) / SECOND, 0.001)
 
-    def lag(self) -> float:
-        return self._feed.lag()
+    def walk(self, goal: Goal, span: int) -> None:
+        """It goes at its own pace."""
 
-    def lines(self) -> tuple[FeedLine, ...]:
+    def stop_walking(self) -> None:
+        """It never does."""
+
+    def facts(self, *, uptime: float, store_lag: float, day: str) -> PacingFacts:
+        return PacingFacts(
+            speed=1.0,
+            waiting=False,
+            market_time=self.market_time(),
+            uptime=uptime,
+            store_lag=store_lag,
+            day=day,
+            feed=self._lines(),
+            lag=self._feed.lag(),
+        )
+
+    def _lines(self) -> tuple[FeedLine, ...]:
         now, lag = self._feed.now(), self._feed.lag()
         return tuple(
             FeedLine(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tradeterm.errors import StoreAbsent, TradetermError, UsageError
-from tradeterm.logs import start_logging
+from tradeterm.logs import log_dir, start_logging
 from tradeterm.model.text import visible
 from tradeterm.printing import db_option
 
@@ -28,7 +28,9 @@ def showing_commands() -> list[click.Command]:
     return [watch, serve]
 
 
-def open_console(prepare: Callable[[], RunRequest], db: Path | None, *, or_watch: bool) -> int:
+def open_console(
+    prepare: Callable[[], RunRequest], db: Path | None, *, or_watch: bool, only_ascii: bool
+) -> int:
     """The console with an engine of its own; the exit code.
 
     ``or_watch``: look on instead while another process drives the one in ``db``.
@@ -37,13 +39,14 @@ def open_console(prepare: Callable[[], RunRequest], db: Path | None, *, or_watch
     from tradeterm.tui.engine_thread import EngineThread
 
     if or_watch and (path := _driven(db)) is not None:
-        return _watched(path)
-    return _shown(EngineThread(prepare, _own_options))
+        return _watched(path, only_ascii)
+    return _shown(EngineThread(prepare, _own_options), only_ascii)
 
 
 @click.command()
 @db_option
-def watch(db: Path | None) -> int:
+@click.option("--ascii", "only_ascii", is_flag=True, help="Draw with ASCII only.")
+def watch(db: Path | None, only_ascii: bool) -> int:
     """Look on at a run that another process drives: the same screen; only H (halt) does anything."""
     start_logging("info")
     _require_terminal()
@@ -51,7 +54,7 @@ def watch(db: Path | None) -> int:
     if path is None:
         where = "" if db is None else f" --db {db}"
         raise StoreAbsent(f"nobody runs that file; `tradeterm{where}` starts it")
-    return _watched(path)
+    return _watched(path, only_ascii)
 
 
 def _driven(db: Path | None) -> Path | None:
@@ -63,10 +66,10 @@ def _driven(db: Path | None) -> Path | None:
     return None if ask(path, "status") is None else path
 
 
-def _watched(path: Path) -> int:
+def _watched(path: Path, only_ascii: bool) -> int:
     from tradeterm.tui.onlooker import Onlooker
 
-    return _shown(Onlooker(path, _read_options))
+    return _shown(Onlooker(path, lambda: _read_options(only_ascii)), only_ascii)
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
@@ -97,10 +100,13 @@ def _require_terminal() -> None:
         raise UsageError("the console needs a terminal; use `tradeterm run --headless`")
 
 
-def _shown(session: EngineSession) -> int:
+def _shown(session: EngineSession, only_ascii: bool) -> int:
     from tradeterm.tui.app import TradetermApp
 
-    code = TradetermApp(session).run()
+    app = TradetermApp(session)
+    if only_ascii:
+        app.begin_in_ascii()
+    code = app.run()
     if isinstance(session.failure, TradetermError):
         raise session.failure
     if session.failure is not None:
@@ -110,11 +116,12 @@ def _shown(session: EngineSession) -> int:
     return code
 
 
-def _read_options() -> ConsoleOptions:
+def _read_options(only_ascii: bool) -> ConsoleOptions:
     """The settings' own, for who watches: read on the session's thread, after the first paint."""
     from tradeterm.settings.loading import load_settings
 
-    return _options(load_settings(None, (), os.environ).settings.console)
+    overrides = ("console.glyphs=ascii",) if only_ascii else ()
+    return _options(load_settings(None, overrides, os.environ).settings.console)
 
 
 def _own_options(request: RunRequest) -> ConsoleOptions:
@@ -127,12 +134,15 @@ def _own_options(request: RunRequest) -> ConsoleOptions:
 
 
 def _options(console: ConsoleSettings, *, tour: bool = False) -> ConsoleOptions:
+    from tradeterm.tui.layout import FILE_NAME as LAYOUT
     from tradeterm.tui.options import ConsoleOptions
 
     return ConsoleOptions(
         poll=console.poll,
         refresh=console.refresh.model_dump(),
         theme=console.theme,
+        glyphs=console.glyphs,
+        layout=log_dir() / LAYOUT if console.remember_layout else None,
         bell=console.bell,
         question_timeout=console.question_timeout,
         stale_after=console.stale_after,

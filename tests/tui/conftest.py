@@ -64,6 +64,15 @@ class Console:
         await self.settle()
         return self.text
 
+    async def until(self, shown: Callable[[], bool]) -> None:
+        """Let threads and tasks of the screen finish what they were asked."""
+        for _ in range(2000):
+            await self.settle()
+            if shown():
+                return
+            await asyncio.sleep(0.01)  # they are not of this loop
+        raise AssertionError(self.text)
+
     async def press(self, *keys: str, apart: float = 1.0) -> str:
         """Keys with time between them; the text after the last."""
         for key in keys:

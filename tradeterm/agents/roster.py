@@ -62,6 +62,10 @@ class Roster:
         """One run; None while the agent is not warm or has nothing to say."""
         return self._runs[name](ctx)
 
+    def rule(self, name: AgentName) -> Callable[[AgentContext], AgentOutput | None]:
+        """What ``run`` calls."""
+        return self._runs[name]
+
     def spoken(self, name: AgentName, ctx: AgentContext, said: Opinion) -> AgentOutput | None:
         """What a model's opinion (inside its bounds) comes to at this moment."""
         return self._spoken[name](ctx, said)

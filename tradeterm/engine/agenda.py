@@ -81,11 +81,15 @@ class Agenda:
         """All tasks run by the clock, but a decision rule that runs on every bar needs none."""
         return not (self.on_bar and name is TRADING)
 
+    def interval(self, task: Task) -> int:
+        """From one run of a task to the next (ns)."""
+        if task.by_bar:  # nothing can change between two bars
+            return max(task.interval, self._core.market.bar_interval)
+        return task.interval
+
     def next_on_grid(self, task: Task, now: int) -> int:
         """When a task runs that ran at ``now``."""
-        interval = task.interval
-        if task.by_bar:  # nothing can change between two bars
-            interval = max(interval, self._core.market.bar_interval)
+        interval = self.interval(task)
         return (now // interval + 1) * interval
 
     def plan_next(self, task: Task) -> None:

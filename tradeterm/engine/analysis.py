@@ -17,13 +17,13 @@ from tradeterm.engine.agenda import BAR_AGENTS, SENTIMENT, TRADING, Agenda, Task
 from tradeterm.engine.books import Books
 from tradeterm.engine.consulting import NOTHING_TO_ASK, Consulting, ConsultingState
 from tradeterm.engine.core import Core
+from tradeterm.engine.talking import RULES, Voice
 from tradeterm.engine.trading import Trading
 from tradeterm.model.market import Candle, News
 from tradeterm.model.outputs import AgentOutput, AllocationView, Published
 from tradeterm.model.ports import AgentAnswer, AgentQuestion
 from tradeterm.model.vocabulary import AgentName
 
-RULES = "RULES"
 TRADING_NAME = TRADING.value
 #: Agents who only speak: what follows is others' to decide.
 ANALYSTS = (*BAR_AGENTS, SENTIMENT)
@@ -135,26 +135,38 @@ class Analysis:
     # -- analysts on the bars of a replay (``engine/quiet.py``) -------------------------------
 
     def talkers(self) -> tuple[str, ...]:
-        """Timers of the analysts, while rules speak for them.
+        """Timers of the analysts, while rules speak for them and only the coordinator listens.
 
         None beside a decision rule that runs on every bar itself.
         """
         if self._on_bar or self._consulting.possible:
             return ()
-        return tuple(self._tasks[name].timer for name in ANALYSTS if self._enabled[name])
+        tasks = [self._tasks[name] for name in ANALYSTS if self._enabled[name]]
+        if not all(self._core.bus.hears_alone(task.topic, "coordinator") for task in tasks):
+            return ()
+        return tuple(task.timer for task in tasks)
 
-    def until(self, timer: str, due: int, last: int) -> tuple[int, str, int] | None:
-        """A task that is due at ``due``, and on, before ``last``: its last run, and its next."""
-        ran, task = 0, self.agenda.by_timer[timer]
-        while due < last:
-            ran, due = due, self.agenda.next_on_grid(task, due)
-        return (ran, timer, due) if ran else None
+    def interval(self, timer: str) -> int:
+        """From one run of a task to the next (ns)."""
+        return self.agenda.interval(self.agenda.by_timer[timer])
 
-    def talk(self, timer: str) -> int:
-        """Run a task now that its time has come; when it is due next."""
+    def voice(self, timer: str) -> Voice | None:
+        """The analyst behind a timer for a stretch of bars; None when it does not look at bars."""
         task = self.agenda.by_timer[timer]
-        self._run_task(task)
-        return self.agenda.next_on_grid(task, self._core.stamp.now)
+        if not task.by_bar:
+            return None
+        return Voice(
+            self._core, task, self._roster.rule(task.name), self._seen[task.key],
+            self._spoken[task.key], self._failing, self._raised,
+        )  # fmt: skip
+
+    def bar_context(self, symbol: str) -> AgentContext:
+        """What the analysts of closed bars look at."""
+        return self._context(self._tasks[BAR_AGENTS[0]], symbol)
+
+    def talk(self, timer: str) -> None:
+        """Run a task now that its time has come."""
+        self._run_task(self.agenda.by_timer[timer])
 
     # -- runs ------------------------------------------------------------------------------
 
@@ -208,16 +220,18 @@ class Analysis:
         self, task: Task, symbol: str, run: Callable[[], AgentOutput | None]
     ) -> AgentOutput | None:
         """What a run brings; one that raises is counted, and never stops the others."""
-        core = self._core
         try:
             output = run()
         except Exception as error:  # noqa: BLE001 - one failing agent never stops the others
-            core.counters.agents[task.key].errors += 1
-            self._failing.add(task.key)
-            core.failed(f"{task.key} {symbol}", error)
+            self._raised(task, symbol, error)
             return None
         self._failing.discard(task.key)
         return output
+
+    def _raised(self, task: Task, symbol: str, error: Exception) -> None:
+        self._core.counters.agents[task.key].errors += 1
+        self._failing.add(task.key)
+        self._core.failed(f"{task.key} {symbol}", error)
 
     # -- models ----------------------------------------------------------------------------
 

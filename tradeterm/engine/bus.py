@@ -106,6 +106,18 @@ class Bus:
         finally:
             self._delivering = False
 
+    def hears_alone(self, topic: Topic, name: str) -> bool:
+        """Whether nobody but ``name`` listens to a topic."""
+        return [listener for listener, _ in self._channels[topic].handlers] == [name]
+
+    def note(self, topic: Topic, source: str, symbol: str, payload: object, now: int) -> None:
+        """``publish`` while whoever listens has nothing to do with it: nobody is called."""
+        self._sequence += 1
+        channel = self._channels[topic]
+        channel.latest[symbol, source] = Message(
+            f"msg-{self._sequence}", now, topic, source, symbol, NORMAL, payload, "", channel.ttl
+        )
+
     def _hand_over(self, message: Message, channel: _Channel) -> None:
         for name, handler in channel.handlers:
             try:

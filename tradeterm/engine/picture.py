@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from tradeterm.engine.analysis import RULES
+from tradeterm.engine.talking import RULES
 from tradeterm.engine.cardpicture import cards_view
 from tradeterm.engine.engine import Engine
 from tradeterm.engine.holdings import portfolio_view
@@ -55,6 +55,8 @@ class PacingFacts:
     day: str = ""
     """The wall clock's UTC day: what models may cost is counted by it."""
     feed: tuple[FeedLine, ...] = ()
+    walking: str = ""
+    arrived: str = ""
     lag: float = 0.0
     """Seconds the newest live message was on its way: what is shown is older by that."""
 
@@ -101,6 +103,8 @@ def _status(engine: Engine, account: AccountView, pacing: PacingFacts) -> Status
         exposure=percent(exposure(account), account.equity),
         exposure_limit=float(risk.max_exposure),
         speed=pacing.speed,
+        walking=pacing.walking,
+        arrived=pacing.arrived,
         waiting_for_operator=pacing.waiting,
         data_age=_age(last, pacing),
         advisor=_advisor(engine),

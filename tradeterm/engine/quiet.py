@@ -24,7 +24,7 @@ from tradeterm.engine.analysis import TRADING_NAME, Analysis
 from tradeterm.engine.books import Books
 from tradeterm.engine.breaking import Breaking
 from tradeterm.engine.core import Core
-from tradeterm.engine.outlook import LEAST, Outlook, Prospect
+from tradeterm.engine.outlook import LEAST, Moved, Outlook, Prospect
 from tradeterm.engine.reconciliation import Reconciliation
 from tradeterm.engine.timers import NEVER
 from tradeterm.engine.trading import Trading
@@ -122,7 +122,7 @@ class Quiet:
         if core.timers.next_due <= self._m.ts or self._trading.next_due != NEVER:
             return 0
         dues = {timer: core.timers.due(timer) or 0 for timer in talkers}
-        if any(due <= self._m.ts or (due - self._m.ts) % outlook.span for due in dues.values()):
+        if not all(self._on_bars(timer, due) for timer, due in dues.items()):
             return 0
         prospect = outlook.prospect(outlook.hour_turns(), talkers)
         if prospect is None:
@@ -137,28 +137,51 @@ class Quiet:
         if prospect.look < last and not outlook.agrees():
             return 0
         inputs = core.stamp.input
-        moved = [self._analysis.until(timer, due, last) for timer, due in dues.items()]
-        outlook.move_time(
-            prospect, last, bars.columns.closes[start : end + self.leads_on],
-            [one for one in moved if one is not None],
-        )  # fmt: skip
+        moved = [
+            _moved_on(timer, due, last, self._analysis.interval(timer))
+            for timer, due in dues.items()
+            if due < last
+        ]
+        outlook.move_time(prospect, last, bars.columns.closes[start : end + self.leads_on], moved)
         self._talk(bars, start, end, dues, inputs)
         self._moved()
         return end - start
 
+    def _on_bars(self, timer: str, due: int) -> bool:
+        """Whether a task runs on stamps of bars to come, and on no others."""
+        interval, span = self._analysis.interval(timer), self._outlook.span
+        in_step = not ((due - self._m.ts) % span or interval % span or due % interval)
+        return in_step and due > self._m.ts
+
     def _talk(self, bars: Bars, start: int, end: int, dues: dict[str, int], inputs: int) -> None:
         """Close one bar after the other; its timers run when the next one has come."""
-        stamp, market, analysis = self._core.stamp, self._core.market, self._analysis
-        last, reached = stamp.now, stamp.input
+        stamp, analysis, market = self._core.stamp, self._analysis, self._core.market
+        last, reached, symbol = stamp.now, stamp.input, self._m.symbol
+        talks = [(timer, analysis.voice(timer), analysis.interval(timer)) for timer in dues]
         for number, index in enumerate(range(start, end), inputs + 1):
             bar = bars[index]
-            stamp.now, stamp.input = bar.ts, number
+            now = bar.ts
+            stamp.now, stamp.input = now, number
             market.on_candle(bar)
-            if bar.ts < last:
-                for timer, due in dues.items():
-                    if due == bar.ts:
-                        dues[timer] = analysis.talk(timer)
+            if now == last:
+                break  # whoever looks at this bar does so when the next one comes
+            context = None
+            for timer, voice, interval in talks:
+                if dues[timer] != now:
+                    continue
+                dues[timer] = now + interval
+                if voice is None:
+                    analysis.talk(timer)
+                else:
+                    context = context or analysis.bar_context(symbol)
+                    voice.speak(context)
         stamp.now, stamp.input = last, reached
+
+
+def _moved_on(timer: str, due: int, last: int, interval: int) -> Moved:
+    """A task that is due at ``due``, and on, before ``last``: its last run, and its next."""
+    ran = due + (last - 1 - due) // interval * interval
+    return ran, timer, ran + interval
 
 
 def _calm(

@@ -20,6 +20,7 @@ from tradeterm.engine.hearing import ANALYSTS, Hearing
 from tradeterm.engine.hodling import Hodling, HodlingState
 from tradeterm.engine.judging import Judged, Judging
 from tradeterm.engine.rebalancing import Rebalancing, RebalancingState
+from tradeterm.engine.refused import Refusal, Refused
 from tradeterm.engine.spotting import Spotting
 from tradeterm.model.commands import CommandResult
 from tradeterm.model.messages import Message
@@ -74,6 +75,7 @@ class TradingState(msgspec.Struct):
     judged: list[Judged]
     ghosts: GhostsState
     degrading: DegradingState
+    refused: dict[str, Refusal] = msgspec.field(default_factory=dict)
 
 
 class Trading:
@@ -95,6 +97,7 @@ class Trading:
         self.degrading = Degrading(core, self.coordinator.degradation)
         self.asking = Asking(core, books.portfolio, self.coordinator, self.degrading)
         self.ghosts = Ghosts(core, books)
+        self._refused = Refused(core, books)
         self.watching = False
         """Whether a card is pending: prices are compared with it then."""
         self._reopen: dict[str, str] = {}
@@ -156,7 +159,9 @@ class Trading:
         self._core.counters.signals += 1
         self._books.withdraw(signal.symbol, _AGAINST[signal.action], f"against {published.id}")
         # Under a breaker the proposal is made and vetoed, so that the refusal can be explained.
-        if self._core.state is RunState.RUNNING or self._core.tripped:
+        if self._core.state is RunState.RUNNING or (
+            self._core.tripped and not self._refused.again(signal.symbol, signal.action)
+        ):
             self._consider(published, signal.symbol)
 
     def _consider(self, published: Published, symbol: str, closed: str = "") -> None:
@@ -190,6 +195,7 @@ class Trading:
             considered = self.coordinator.weigh(considered, verdict, core.now)
             if not verdict.allows:
                 self._moves(proposal, Stage.VETOED)
+                self._refused.note(proposal.intent)
                 self.ghosts.ended(proposal, ProposalEnd.VETOED, verdict.id)
                 return
         if considered.conflict is not None:
@@ -424,6 +430,7 @@ class Trading:
             list(self.judging.recent),
             self.ghosts.dump(),
             self.degrading.dump(),
+            self._refused.dump(),
         )
 
     def load(self, state: TradingState) -> None:
@@ -438,3 +445,4 @@ class Trading:
         self.ghosts.load(state.ghosts)
         self.watching = bool(self.coordinator.pending())
         self.degrading.load(state.degrading)
+        self._refused.load(state.refused)

@@ -65,6 +65,10 @@ class StatusView(msgspec.Struct, frozen=True):
     """Market seconds per second; 0 when stopped, inf at max."""
     waiting_for_operator: bool = False
     """A card waits, so sim and replay run at 1×."""
+    walking: str = ""
+    """What the market goes on to at full speed, to stand there; empty while it does not."""
+    arrived: str = ""
+    """Why it stands since the last such walk."""
     data_age: float | None = None
     """Seconds since the last market event; None before the first."""
     advisor: str = "RULES"

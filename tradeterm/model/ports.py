@@ -79,6 +79,8 @@ class ArbiterAnswer(msgspec.Struct, frozen=True, gc=False, tag="arbiter"):
     """Every request to a model, in order."""
     prompt: str = ""
     """Id and hash of what the models were asked."""
+    left_out: tuple[str, ...] = ()
+    """Facts that its short form had no room for."""
     day: str = ""
     """Wall-clock UTC day on which the cost was incurred."""
     unasked: str = ""
@@ -192,6 +194,8 @@ class AgentAnswer(msgspec.Struct, frozen=True, gc=False, tag="agent"):
     votes: tuple[MemberVote, ...] = ()
     prompt: str = ""
     """Id and hash of what the models were asked."""
+    left_out: tuple[str, ...] = ()
+    """Facts that its short form had no room for."""
     day: str = ""
     """Wall-clock UTC day on which the cost was incurred."""
     unasked: str = ""

@@ -47,9 +47,14 @@ class MetricsSettings(Section):
 class ConsoleSettings(Section):
     """How the console looks and how careful its keys are; durations in seconds."""
 
-    theme: Literal["dusk", "paper", "contrast"]
+    theme: Literal["dusk", "paper", "tide", "contrast"]
+    """``t`` shows them all."""
+    glyphs: Literal["auto", "unicode", "ascii"]
+    """Frames, bars and candles: ``auto`` is ASCII where TERM or the locale lacks more."""
     tour: bool
     """Begin a first run of the simulated market with the guided start."""
+    remember_layout: bool
+    """Begin as ``^s`` kept it: pane, zoom, symbol, timeframe, theme, filters."""
     bell: bool
     """Ring when a card appears while the terminal is not focused."""
     poll: float = Seconds

@@ -20,6 +20,7 @@ HOMES = {
     "openrouter": "https://openrouter.ai/api/v1",
     "ollama": "http://127.0.0.1:11434/v1",
 }
+PromptForm = Literal["full", "short"]
 _LOOPBACK = ("127.0.0.1", "::1")
 
 
@@ -77,10 +78,13 @@ class EndpointSettings(Section):
 
 
 class OptionalEndpoint(EndpointSettings):
-    """One model at one address, or none."""
+    """One model at one address, or none, and how it is asked."""
 
     model: str = Field(default="", max_length=80, pattern=r"^$|^[a-z_]+/[A-Za-z0-9._:/@-]+$")
     """Provider/model, as litellm spells it; empty: nobody."""
+    prompt: PromptForm = "full"
+    """``short``: at most 300 tokens a request, for models that read slowly; what had no room is
+    named in the journal."""
 
 
 class RoleSettings(OptionalEndpoint):

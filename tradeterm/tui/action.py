@@ -13,9 +13,10 @@ import msgspec
 from tradeterm.engine.view import ConsoleView
 from tradeterm.tui import moments
 from tradeterm.tui.choice import Focus
+from tradeterm.tui.plan import ORDER
 
 #: Keys that work whatever is open: modal screens, filters, questions, a terminal too small.
-ALWAYS = frozenset({"halt"})
+ALWAYS = frozenset({"halt", "redraw"})
 #: Groups whose actions are carried out by the engine, though they add no risk.
 _ORDERING = frozenset({"Decide", "Trade", "Market"})
 
@@ -39,17 +40,32 @@ class Action(msgspec.Struct, frozen=True):
     """For the footer: one or two words; empty = not there."""
     help: str
     tier: Tier = Tier.VIEW
-    when: moments.Possible = moments.always
+    when: moments.Moment = moments.always
     group: str = "View"
     rank: int = 99
     """Place in the footer; those that do not fit are left out from the end."""
+    panes: tuple[str, ...] = ()
+    """Where its keys mean this; empty: everywhere. Elsewhere they may mean something else."""
 
     def possible(self, view: ConsoleView, focus: Focus) -> bool:
         """Whether it makes sense now; who only watches looks, and may halt."""
-        if focus.watching and self.name not in ALWAYS:
-            looks = self.tier is Tier.VIEW and self.group not in _ORDERING
-            return looks and self.when(view, focus)
-        return self.when(view, focus)
+        if self.panes and focus.pane not in self.panes:
+            return False
+        allowed = self.looks or self.name in ALWAYS or not focus.watching
+        return allowed and self.when(view, focus)
+
+    @property
+    def looks(self) -> bool:
+        """Whether it is for those, too, who only watch: it looks, and orders nothing."""
+        return self.tier is Tier.VIEW and self.group not in _ORDERING
+
+    def why_not(self, view: ConsoleView, focus: Focus) -> str:
+        """What stands in the way while it is not possible."""
+        if focus.watching and not self.looks:
+            return "only watching: another process runs this, H halts"
+        if self.panes and focus.pane not in self.panes:
+            return f"only in pane {' or '.join(str(ORDER.index(p) + 1) for p in self.panes)}"
+        return f"not possible now: {self.when.why_not(view, focus)}"
 
     @property
     def shown(self) -> str:
@@ -62,6 +78,12 @@ _WRITTEN = {
     "question_mark": "?",
     "exclamation_mark": "!",
     "slash": "/",
+    "apostrophe": "'",
+    "right_parenthesis": ")",
+    "right_curly_bracket": "}",
+    "number_sign": "#",
+    "dollar_sign": "$",
+    "asterisk": "*",
     "left_square_bracket": "[",
     "right_square_bracket": "]",
     "plus": "+",
@@ -69,6 +91,12 @@ _WRITTEN = {
     "comma": ",",
     "full_stop": ".",
     "equals_sign": "=",
+    "less_than_sign": "<",
+    "greater_than_sign": ">",
+    "left": "←",
+    "right": "→",
+    "home": "Home",
+    "end": "End",
     "colon": ":",
     "down": "↓",
     "up": "↑",

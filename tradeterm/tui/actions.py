@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from textual.binding import Binding
 
 from tradeterm.engine.view import ConsoleView
 from tradeterm.tui import moments
-from tradeterm.tui.action import Action, Tier
+from tradeterm.tui.action import Action, Tier, key_text
 from tradeterm.tui.cardactions import DECIDE, WATCH
 from tradeterm.tui.choice import Focus
+from tradeterm.tui.marketactions import MARKET
+from tradeterm.tui.viewactions import LISTS, PANES, VIEW
 
 _T = Tier
 ACTIONS: tuple[Action, ...] = (
@@ -111,7 +115,7 @@ ACTIONS: tuple[Action, ...] = (
         ("V",),
         "",
         "Compare orders, positions and balances with the venue now",
-        _T.VIEW,
+        _T.LOWERS,
         moments.known,
         "Trade",
     ),
@@ -165,132 +169,10 @@ ACTIONS: tuple[Action, ...] = (
         "Safety",
         10,
     ),
-    Action(
-        "market",
-        ("space",),
-        "Market",
-        "Stop or start the market (SIM and REPLAY); LIVE: freeze the picture, the market goes on",
-        _T.VIEW,
-        moments.stoppable,
-        "Market",
-        5,
-    ),
-    Action(
-        "faster",
-        ("plus", "equals_sign"),
-        "",
-        "Market faster: 1, 2, 5, 10, 30, 60 … 1800, max",
-        _T.VIEW,
-        moments.paced,
-        "Market",
-    ),
-    Action("slower", ("minus",), "", "Market slower", _T.VIEW, moments.paced, "Market"),
-    Action("show_positions", ("1",), "", "Positions", group="Panes"),
-    Action("show_conflicts", ("2",), "", "Conflicts: the cards waiting for you", group="Panes"),
-    Action("show_book", ("3",), "", "Order book", group="Panes"),
-    Action("show_chart", ("4",), "", "Chart", group="Panes"),
-    Action("show_events", ("5",), "", "Events", group="Panes"),
-    Action("show_agents", ("6",), "", "Agents", group="Panes"),
-    Action("show_orders", ("7",), "", "Orders", group="Panes"),
-    Action("show_safety", ("8",), "", "Safety: levels and limits", group="Panes"),
-    Action("show_portfolio", ("9",), "", "Portfolio: allocation, plans, earnings", group="Panes"),
-    Action(
-        "show_performance",
-        ("0",),
-        "",
-        "Performance: equity, drawdown, months, ratios, trades by group",
-        group="Panes",
-    ),
-    Action(
-        "explain",
-        ("v",),
-        "",
-        "Why: everything that led to the selected row, and what followed",
-        when=moments.explainable,
-        group="Lists",
-    ),
-    Action("show_journal", ("J",), "", "Journal: the newest thousand rows", group="Panes"),
-    Action(
-        "show_settings",
-        ("ctrl+o",),
-        "",
-        "Settings in force; / filters, others than default stand out",
-        group="Panes",
-    ),
-    Action(
-        "show_scores",
-        ("W",),
-        "",
-        "Who was right: agents, models, resolvers, you, risk rules, plain holding",
-        group="Panes",
-    ),
-    Action("next_pane", ("tab",), "", "Next pane", group="Panes"),
-    Action("previous_pane", ("shift+tab",), "", "Previous pane", group="Panes"),
-    Action(
-        "zoom", ("z",), "Zoom", "Give the pane the whole screen, and back", group="Panes", rank=14
-    ),
-    Action("left", ("h", "left"), "", "Wide tables: columns to the left", group="Lists"),
-    Action(
-        "right",
-        ("l", "right"),
-        "",
-        "Wide tables: columns to the right",
-        when=moments.sideways,
-        group="Lists",
-    ),
-    Action("down", ("j", "down"), "", "Down", group="Lists"),
-    Action("up", ("k", "up"), "", "Up", group="Lists"),
-    Action("page_down", ("ctrl+d", "pagedown"), "", "Half a page down", group="Lists"),
-    Action("page_up", ("ctrl+u", "pageup"), "", "Half a page up", group="Lists"),
-    Action("top", ("g", "home"), "", "First row", group="Lists"),
-    Action("bottom", ("G", "end"), "", "Last row; in events also: follow", group="Lists"),
-    Action(
-        "detail",
-        ("enter",),
-        "Detail",
-        "Everything about the selected row; never executes anything",
-        when=moments.listed,
-        group="Lists",
-        rank=9,
-    ),
-    Action(
-        "filter",
-        ("slash",),
-        "Filter",
-        "Show only rows that contain a text (!text: only those that do not)",
-        when=moments.filterable,
-        group="Lists",
-        rank=11,
-    ),
-    Action("errors_only", ("e",), "", "Events: warnings and errors only", group="Lists"),
-    Action("finer", ("left_square_bracket",), "", "Chart: finer timeframe", group="View"),
-    Action("coarser", ("right_square_bracket",), "", "Chart: coarser timeframe", group="View"),
-    Action(
-        "next_symbol",
-        ("s", "full_stop"),
-        "Symbol",
-        "Next symbol for book and chart (they also follow the cursor)",
-        group="View",
-        rank=13,
-    ),
-    Action("previous_symbol", ("comma",), "", "Previous symbol", group="View"),
-    Action("next_theme", ("t",), "", "Next theme: dusk, paper, contrast", group="View"),
-    Action("take_screenshot", ("S",), "", "Screenshot as SVG, beside the log", group="View"),
-    Action("tour", ("ctrl+t",), "", "Guided start in six lines: from the beginning", group="View"),
-    Action("tour_next", ("n",), "", "Guided start: next line", when=moments.touring, group="View"),
-    Action("tour_end", ("N",), "", "Guided start: end it", when=moments.touring, group="View"),
-    Action("back", ("escape",), "", "One step back: question, filter, zoom", group="View"),
-    Action("command_palette", ("ctrl+p", "colon"), "", "Every command by name", group="View"),
-    Action("show_help", ("question_mark", "f1"), "Help", "This page", group="View", rank=7),
-    Action(
-        "quit",
-        ("q", "ctrl+q"),
-        "Quit",
-        "Quit; asks first when positions, orders or cards are open",
-        group="View",
-        rank=8,
-    ),
-    Action("hint_quit", ("ctrl+c",), "", "Says how to quit; never kills the engine", group="View"),
+    *MARKET,
+    *PANES,
+    *LISTS,
+    *VIEW,
 )
 BY_NAME = {action.name: action for action in ACTIONS}
 
@@ -307,6 +189,17 @@ def bindings() -> list[Binding]:
         )
         for action in ACTIONS
     ]
+
+
+def meant(key: str, pane: str) -> Action | None:
+    """What a key would do: in this pane, if it means something of its own there."""
+    found = [action for action in ACTIONS if key in action.keys]
+    return next((each for each in found if pane in each.panes), found[0] if found else None)
+
+
+def first_keys(names: Iterable[str]) -> str:
+    """``j k`` for down and up, as people write them."""
+    return " ".join(key_text(BY_NAME[name].keys[0]) for name in names)
 
 
 def possible(name: str, view: ConsoleView, focus: Focus) -> bool:

@@ -1,12 +1,12 @@
 """What the keys do: one ``action_…`` per row of the action table, grouped by danger.
 
 The machinery (picture, timers, signals, questions) is in console.py, what positions and orders
-can be told in orderkeys.py, what cards can in cardkeys.py, agents and the level in carekeys.py.
+can be told in orderkeys.py, what cards can in cardkeys.py, agents and the level in carekeys.py,
+the market's pace in marketkeys.py.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -24,19 +24,21 @@ from tradeterm.model.timing import iso
 from tradeterm.tui import actions, figures
 from tradeterm.tui.carekeys import CareKeys
 from tradeterm.tui.guards import number
-from tradeterm.tui.ink import PALETTES
+from tradeterm.tui.marketkeys import MarketKeys
 from tradeterm.tui.moments import WORKING
 from tradeterm.tui.plan import ORDER
 from tradeterm.tui.reportkeys import ReportKeys
 from tradeterm.tui.typed import FilterLine
+from tradeterm.tui.viewkeys import ViewKeys
 
 if TYPE_CHECKING:
     pass
 
-SPEEDS = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, math.inf)
+#: More bars than any chart has.
+EVERYTHING = 10**6
 
 
-class TradetermApp(CareKeys, ReportKeys):
+class TradetermApp(CareKeys, ReportKeys, MarketKeys, ViewKeys):
     """The console with its keys."""
 
     # -- safety --------------------------------------------------------------------------------
@@ -76,32 +78,6 @@ class TradetermApp(CareKeys, ReportKeys):
         self.push_screen(
             TypedScreen(word, title, facts, self.ink, self.clock, self.options.typed_delay), done
         )
-
-    # -- market --------------------------------------------------------------------------------
-
-    def action_market(self) -> None:
-        if self.view.status.mode == "LIVE":
-            self.freeze(not self.deck.notice.frozen)
-            return
-        self.market_stopped = not self.market_stopped
-        self.session.set_paused(self.market_stopped)
-        self.say("the market stands still" if self.market_stopped else "the market runs again")
-
-    def action_faster(self) -> None:
-        self.change_speed(1)
-
-    def action_slower(self) -> None:
-        self.change_speed(-1)
-
-    def change_speed(self, by: int) -> None:
-        """One step along the speeds."""
-        if by > 0:
-            self.speed = next((each for each in SPEEDS if each > self.speed), math.inf)
-        else:
-            self.speed = next((each for each in reversed(SPEEDS) if each < self.speed), 1.0)
-        self.session.set_speed(self.speed)
-        held = " once the card is decided" if self.view.status.waiting_for_operator else ""
-        self.say(f"market speed {figures.speed(self.speed)}{held}")
 
     # -- panes and lists -----------------------------------------------------------------------
 
@@ -154,23 +130,16 @@ class TradetermApp(CareKeys, ReportKeys):
         self.move(lambda pane: pane.move(-pane.page))
 
     def action_top(self) -> None:
-        self.move(lambda pane: pane.move_end(False))
+        self._end(last=False)
 
     def action_bottom(self) -> None:
-        self.move(lambda pane: pane.move_end(True))
+        self._end(last=True)
 
-    def action_left(self) -> None:
-        self.scroll_sideways(-1)
-
-    def action_right(self) -> None:
-        self.scroll_sideways(1)
-
-    def scroll_sideways(self, by: int) -> None:
-        """Other columns of the focused table; the first one stays."""
-        pane = self.deck.list_pane(self.pane)
-        if pane is not None:
-            pane.sideways = max(0, pane.sideways + by)
-            pane.rebuild()
+    def _end(self, last: bool) -> None:
+        if self.pane == "chart":
+            self.deck.chart.scroll(EVERYTHING if last else -EVERYTHING)
+        else:
+            self.move(lambda pane: pane.move_end(last))
 
     def action_filter(self) -> None:
         pane = self.deck.list_pane(self.pane) or self.deck.events
@@ -210,22 +179,6 @@ class TradetermApp(CareKeys, ReportKeys):
 
     # -- view ----------------------------------------------------------------------------------
 
-    def action_finer(self) -> None:
-        self.choice.step_timeframe(self.view, -1)
-        self.deck.rebuild("chart")
-
-    def action_coarser(self) -> None:
-        self.choice.step_timeframe(self.view, 1)
-        self.deck.rebuild("chart")
-
-    def action_next_symbol(self) -> None:
-        self.choice.step_symbol(self.view, 1)
-        self.deck.rebuild("chart", "book", "agents")
-
-    def action_previous_symbol(self) -> None:
-        self.choice.step_symbol(self.view, -1)
-        self.deck.rebuild("chart", "book", "agents")
-
     def action_tour(self) -> None:
         self.tour.begin()
         self._show_tour()
@@ -242,11 +195,6 @@ class TradetermApp(CareKeys, ReportKeys):
         self.deck.notice.tour = self.tour.text
         self.say("")
 
-    def action_next_theme(self) -> None:
-        names = [each.name for each in PALETTES]
-        self.use_theme(names[(names.index(self.ink.palette.name) + 1) % len(names)])
-        self.say(f"theme {self.ink.palette.name}")
-
     def action_take_screenshot(self) -> None:
         from tradeterm.logs import log_dir
 
@@ -259,12 +207,17 @@ class TradetermApp(CareKeys, ReportKeys):
             self.say(f"screenshot in {path}")
 
     async def action_back(self) -> None:
-        """Zoom first, then the filter of the pane."""
+        """Zoom first, then the filter of the pane, then what it searched for."""
         pane = self.deck.list_pane(self.pane)
-        if self.deck.wish.zoomed:
+        if self.view.status.walking:
+            self.stop_walking()
+        elif self.deck.wish.zoomed:
             self.deck.wants(zoomed=False)
         elif pane and pane.filter:
             pane.set_filter("")
+            self.say("every row again; n and N go to those with the text")
+        elif pane:
+            pane.search = ""
 
     def action_show_help(self) -> None:
         from tradeterm.tui.screens.pages import help_lines

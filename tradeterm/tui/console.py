@@ -7,14 +7,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.filter import LineFilter
 from textual.screen import ModalScreen
 from textual.timer import Timer
 
@@ -22,14 +21,12 @@ from tradeterm.engine.view import ConsoleView, EventView
 from tradeterm.model.commands import ApproveCard, Halt, OperatorCommand
 from tradeterm.tui import actions, figures
 from tradeterm.tui.action import ALWAYS, key_text
-from tradeterm.tui.choice import Choice, Focus
-from tradeterm.tui.deck import Deck
+from tradeterm.tui.choice import Focus
 from tradeterm.tui.guards import Question, RepeatGuard, number
-from tradeterm.tui.ink import PALETTES, Ink, palette, textual_theme
-from tradeterm.tui.lifecycle import Lifecycle
+from tradeterm.tui.looks import Looks
 from tradeterm.tui.options import ConsoleOptions
 from tradeterm.tui.panes.base import ListPane
-from tradeterm.tui.printable import ControlFilter, PlainFilter, printable
+from tradeterm.tui.printable import printable
 from tradeterm.tui.screens.text import Builder, PageScreen
 from tradeterm.tui.session import EngineSession
 from tradeterm.tui.tour import Tour
@@ -44,7 +41,7 @@ _UNFOCUSED = 2.0
 _SPEED_MEMORY = 2.0
 
 
-class Console(Lifecycle):
+class Console(Looks):
     """The screen of one engine session; what each key does is in app.py."""
 
     CSS_PATH = Path(__file__).with_name("app.tcss")
@@ -63,9 +60,6 @@ class Console(Lifecycle):
         self._options_given = options is not None
         self.clock = clock
         self.view = ConsoleView()
-        self.choice = Choice()
-        self.ink = Ink(palette(self.options.theme))
-        self.deck = Deck(self.choice, self.ink)
         self.pane = "positions"
         """Name of the pane the keys act on."""
         self.question: Question | None = None
@@ -82,11 +76,8 @@ class Console(Lifecycle):
         self._poller: Timer | None = None
         self._card_came = -self.options.arm_delay
         """When a card last appeared that had not been there before."""
-        self._last_line: list[LineFilter] = [ControlFilter()]
-        super().__init__(session)
-        for colours in PALETTES:
-            self.register_theme(textual_theme(colours))
-        self.theme = self.ink.palette.name
+        super().__init__(session, self.options)
+        self.choice.focus = self.focus_now
 
     # -- start ---------------------------------------------------------------------------------
 
@@ -146,12 +137,14 @@ class Console(Lifecycle):
         )
 
     def _take(self, view: ConsoleView, now: float) -> None:
-        self.view = view
+        was, self.view = self.view.status, view
         self.choice.settle(view)
         status = view.status
+        if status.arrived and was.walking:
+            self.say(f"stopped: {status.arrived}")
         if now - self._speed_asked > _SPEED_MEMORY:
             self.market_stopped = status.speed == 0
-            if status.speed > 0 and not status.waiting_for_operator:
+            if status.speed > 0 and not (status.waiting_for_operator or status.walking):
                 self.speed = status.speed
         self._announce(view)
 
@@ -195,7 +188,8 @@ class Console(Lifecycle):
         if given.tour:
             self.tour.begin()
         self._guard.window = given.repeat_guard
-        self.use_theme(given.theme)
+        self.use_looks(given)
+        self.settled_in()
         if self._poller is not None:
             self._poller.stop()
             self._poller = self.set_interval(given.poll, self.poll)
@@ -212,6 +206,8 @@ class Console(Lifecycle):
             deck.conflicts.current(),
             deck.orders.current(),
             rows.selected if rows else "",
+            search=rows.search if rows else "",
+            remembers=self.options.layout is not None,
             touring=self.tour.on,
             watching=self.session.watching,
         )
@@ -242,8 +238,15 @@ class Console(Lifecycle):
         if pane is not None:
             step(pane)
             self._note_card(self.clock(), by_hand=True)
-            self.choice.settle(self.view)
-            self.deck.rebuild("book", "chart", "agents")
+            self.moved()
+
+    def moved(self) -> None:
+        """Another row is under the cursor: what follows it goes along."""
+        self.choice.settle(self.view)
+        self.deck.rebuild("book", "chart", "agents")
+
+    def settled_in(self) -> None:
+        """The settings came."""
 
     def show_pane(self, name: str) -> None:
         """Focus a pane, giving it room when it has none."""
@@ -336,14 +339,6 @@ class Console(Lifecycle):
         self.session.submit(command)
         self.say(text)
 
-    def use_theme(self, name: str) -> None:
-        """Other colours, at once."""
-        self.ink = Ink(palette(name))
-        for pane in self.deck.panes.values():
-            pane.ink = self.ink
-        self.theme = self.ink.palette.name
-        self.deck.repaint()
-
     # -- Textual's doors -----------------------------------------------------------------------
 
     async def on_event(self, event: events.Event) -> None:
@@ -385,10 +380,10 @@ class Console(Lifecycle):
         elif self.typing:
             self._typed(self.typing, event)
         else:
-            action = next((each for each in actions.ACTIONS if event.key in each.keys), None)
+            action = actions.meant(event.key, self.pane)
             if action and not self.deck.too_small:
-                why = "only watching" if self.session.watching else "not possible now"
-                self.say(f"{key_text(event.key)}: {why} ({action.help})")
+                why = action.why_not(self.view, self.focus_now())
+                self.say(f"{key_text(event.key)}: {why}")
             elif event.is_printable:
                 self.say(f"{event.character} does nothing here · ? shows every key")
 
@@ -398,12 +393,6 @@ class Console(Lifecycle):
         elif key != "a":  # the trigger itself, perhaps held down, is no answer
             self.ask(None)
             self.say("No: nothing was sent, the card still waits")
-
-    def get_line_filters(self) -> Sequence[LineFilter]:
-        """Textual's own filters (NO_COLOR replaced by ours), then the last line."""
-        if self.no_color:
-            return [PlainFilter(), *self._last_line]
-        return [*super().get_line_filters(), *self._last_line]
 
 
 def _log_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

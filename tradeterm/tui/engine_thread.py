@@ -19,6 +19,7 @@ from msgspec.structs import replace
 
 from tradeterm.engine.view import ConsoleView
 from tradeterm.model.commands import Command
+from tradeterm.model.walking import Goal
 from tradeterm.tui.options import ConsoleOptions
 
 if TYPE_CHECKING:
@@ -98,6 +99,10 @@ class EngineThread:
     def set_paused(self, paused: bool) -> None:
         """Stop or start the market."""
         self._call(lambda desk: desk.driver.set_stopped(paused))
+
+    def walk(self, goal: Goal, span: int) -> None:
+        """At full speed to a moment, then stand."""
+        self._call(lambda desk: desk.driver.walk(goal, span))
 
     def what_if(self, asked: str) -> Future[dict[str, Any]]:
         """The verdict an order would get; answered between two slices."""

@@ -17,13 +17,18 @@ Part = tuple[str, str]
 Line = tuple[Part, ...]
 
 BLANK: Line = ()
+_HATCHED = str.maketrans(dict.fromkeys("█▀▄", "▒"))
 
 
 class Palette(msgspec.Struct, frozen=True):
     """The colours of one theme by what they mean; every text colour ≥ 4.5:1 on its ground."""
 
     name: str
+    about: str
+    """For who chooses one."""
     dark: bool
+    safe: bool
+    """Up and down, too, are told apart by eyes that confuse red and green, or blue and yellow."""
     ground: str
     text: str
     quiet: str
@@ -47,7 +52,9 @@ class Palette(msgspec.Struct, frozen=True):
 PALETTES = (
     Palette(
         "dusk",
+        "dark, quiet",
         True,
+        False,
         "#12151b",
         "#d5dae3",
         "#929cae",
@@ -64,6 +71,8 @@ PALETTES = (
     ),
     Palette(
         "paper",
+        "light",
+        False,
         False,
         "#f7f5f0",
         "#262a31",
@@ -80,7 +89,28 @@ PALETTES = (
         "#c5e3d6",
     ),
     Palette(
+        "tide",
+        "dark, blue up and orange down: colour-blind safe",
+        True,
+        True,
+        "#10151f",
+        "#d8dee9",
+        "#97a3b6",
+        "#3a465a",
+        "#6cb4f5",
+        "#f0a04b",
+        "#f2d45c",
+        "#ff9a76",
+        "#8fe3dc",
+        "#233247",
+        "#8c1d24",
+        "#553a17",
+        "#1d3f63",
+    ),
+    Palette(
         "contrast",
+        "black, every word at 7:1 or more; colour-blind safe",
+        True,
         True,
         "#000000",
         "#ffffff",
@@ -91,7 +121,7 @@ PALETTES = (
         "#ffe066",
         "#ff9e9e",
         "#7fe0ff",
-        "#24354f",
+        "#1a2a44",
         "#a30d16",
         "#5a3a10",
         "#173a66",
@@ -125,8 +155,10 @@ def textual_theme(colours: Palette) -> Theme:
 class Ink:
     """Turns lines into strips in the colours of one palette."""
 
-    def __init__(self, colours: Palette) -> None:
+    def __init__(self, colours: Palette, shapes: bool = False) -> None:
         self.palette = colours
+        self.shapes = shapes
+        """Whether signs must say by their shape what colours say elsewhere."""
         self._styles: dict[str, Style] = {}
 
     def style(self, role: str) -> Style:
@@ -151,8 +183,16 @@ class Ink:
 
     def strip(self, line: Line, width: int) -> Strip:
         """``line`` as exactly ``width`` cells."""
-        segments = [Segment(printable(text), self.style(role)) for text, role in line if text]
+        segments = [
+            Segment(printable(self._shaped(text, role)), self.style(role))
+            for text, role in line
+            if text
+        ]
         return Strip(segments).adjust_cell_length(width, self.style(""))
+
+    def _shaped(self, text: str, role: str) -> str:
+        """Without colours a candle that fell is hatched."""
+        return text.translate(_HATCHED) if self.shapes and role.startswith("down") else text
 
 
 def grounded(line: Iterable[Part], ground: str, width: int) -> Line:

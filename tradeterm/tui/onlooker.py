@@ -20,6 +20,7 @@ from tradeterm.control import ask, send
 from tradeterm.engine.view import ConsoleView
 from tradeterm.errors import StoreAbsent, TradetermError
 from tradeterm.model.commands import Halt, OperatorCommand
+from tradeterm.model.walking import Goal
 from tradeterm.tui.options import ConsoleOptions
 
 log = logging.getLogger(__name__)
@@ -71,6 +72,9 @@ class Onlooker:
         """The market's pace is its owner's."""
 
     def set_paused(self, paused: bool) -> None:
+        """The market's pace is its owner's."""
+
+    def walk(self, goal: Goal, span: int) -> None:
         """The market's pace is its owner's."""
 
     def what_if(self, asked: str) -> Future[dict[str, Any]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import msgspec
 
 
@@ -26,6 +28,8 @@ class ConsoleOptions(msgspec.Struct, frozen=True):
     refresh: dict[str, float] = msgspec.field(default_factory=_seconds)
     """Pane → shortest time between two repaints."""
     theme: str = "dusk"
+    glyphs: str = "auto"
+    """``unicode``, ``ascii``, or what TERM and the locale say."""
     bell: bool = True
     """Ring when a card appears while the terminal is not focused."""
     question_timeout: float = 10.0
@@ -42,5 +46,7 @@ class ConsoleOptions(msgspec.Struct, frozen=True):
     """How long a message stays."""
     stop_deadline: float = 5.0
     """How long quitting waits for the engine."""
+    layout: Path | None = None
+    """Where the operator's layout is kept; None: nowhere."""
     tour: bool = False
     """Begin the guided start: the first run of a simulated market in this file."""

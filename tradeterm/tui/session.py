@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from tradeterm.engine.view import ConsoleView
 from tradeterm.model.commands import OperatorCommand
+from tradeterm.model.walking import Goal
 from tradeterm.tui.options import ConsoleOptions
 
 
@@ -57,6 +58,10 @@ class EngineSession(Protocol):
 
     def set_paused(self, paused: bool) -> None:
         """Stop or start the market (not the trading)."""
+        ...
+
+    def walk(self, goal: Goal, span: int) -> None:
+        """Let the market go on at full speed to a moment and stand there; ``span``: of a bar (ns)."""
         ...
 
     def what_if(self, asked: str) -> Future[dict[str, Any]]:

@@ -75,7 +75,7 @@ class Topic(Generic[T]):
         """The question; once more with what was ``said`` when that is to be repaired."""
         messages = self.prompt.messages
         if repair:
-            messages = repairing(messages, said, repair)
+            messages = repairing(self.prompt, said, repair)
         return ModelCall(
             role=self.name,
             prompt=self.prompt.id,

@@ -100,15 +100,16 @@ class ModelAdvisor:
         else:
             found = replace(found, model=heard.model)
         return replace(
-            found, latency=latency, tries=heard.tries, prompt=topic.prompt.name, day=opening.day
-        )
+            found, latency=latency, tries=heard.tries, prompt=topic.prompt.name,
+            left_out=topic.prompt.left_out, day=opening.day,
+        )  # fmt: skip
 
     def _settlement(self, question: ArbiterQuestion) -> Topic[ArbiterAnswer]:
         return Topic(
             question.id,
             ARBITER,
             self._role,
-            arbiter_prompt(question),
+            arbiter_prompt(question, self._role.prompt),
             lambda text: arbiter_answer(text, question),
             single=question.route is Route.PROBE,
         )
@@ -164,7 +165,7 @@ class ModelAdvisor:
             question.id,
             question.agent,
             role,
-            agent_prompt(question),
+            agent_prompt(question, role.prompt),
             lambda text: opinion(text, question),
             single=question.route is Route.PROBE,
         )
@@ -192,5 +193,6 @@ def _answer(
         latency=max(vote.latency for vote in votes),
         votes=votes,
         prompt=topic.prompt.name,
+        left_out=topic.prompt.left_out,
         day=day,
     )

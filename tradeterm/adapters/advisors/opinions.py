@@ -7,10 +7,11 @@ from typing import Any, Final, Literal, NamedTuple
 
 from pydantic import BaseModel, Field
 
-from tradeterm.adapters.advisors.prompting import Prompt, prompt_of
+from tradeterm.adapters.advisors.prompting import Prompt, prompt_of, short_prompt_of
 from tradeterm.adapters.advisors.settlement import STRICT, Unusable, checked
 from tradeterm.agents.bounds import flaw
 from tradeterm.agents.briefing import quoted, told
+from tradeterm.agents.digest import digest
 from tradeterm.model.money import exact
 from tradeterm.model.opinions import (
     DecisionOpinion,
@@ -30,6 +31,7 @@ from tradeterm.model.vocabulary import (
     Timing,
     VolatilityClass,
 )
+from tradeterm.settings.llm import PromptForm
 
 REASONING_LIMIT: Final = 400
 #: No price or size in any market is larger; what is, is nonsense.
@@ -122,25 +124,28 @@ class Schedule(_Said):
 
 
 class Speech(NamedTuple):
-    """An agent's prompt and the type its answer must fit."""
+    """An agent's prompts and the type its answer must fit."""
 
     prompt: str
+    short: str
     answer: type[ChartReading | RegimeReading | Mood | Decision | Schedule]
 
 
 #: Id and version of each prompt: a changed text is a new version.
 SPEECHES: Final = {
-    AgentName.TECHNICAL: Speech("technical_analysis-1", ChartReading),
-    AgentName.REGIME: Speech("regime_detection-1", RegimeReading),
-    AgentName.SENTIMENT: Speech("sentiment_analysis-1", Mood),
-    AgentName.TRADING: Speech("trading_decision-1", Decision),
-    AgentName.PORTFOLIO: Speech("portfolio_rebalance-1", Schedule),
+    AgentName.TECHNICAL: Speech("technical_analysis-1", "technical_analysis-short-1", ChartReading),
+    AgentName.REGIME: Speech("regime_detection-1", "regime_detection-short-1", RegimeReading),
+    AgentName.SENTIMENT: Speech("sentiment_analysis-1", "sentiment_analysis-short-1", Mood),
+    AgentName.TRADING: Speech("trading_decision-1", "trading_decision-short-1", Decision),
+    AgentName.PORTFOLIO: Speech("portfolio_rebalance-1", "portfolio_rebalance-short-1", Schedule),
 }
 
 
-def agent_prompt(question: AgentQuestion) -> Prompt:
+def agent_prompt(question: AgentQuestion, form: PromptForm = "full") -> Prompt:
     """What an agent's models are asked: its facts, and apart from them what others wrote."""
     speech = SPEECHES[question.agent]
+    if form == "short":
+        return short_prompt_of(speech.short, speech.answer, question.symbol, digest(question))
     facts: dict[str, Any] = told(question)
     if question.texts:
         facts["quoted"] = quoted(question)

@@ -11,7 +11,7 @@ from tradeterm.tui.panes.base import ListPane
 from tradeterm.tui.panes.columns import Column, heads, row
 
 COLUMNS = (
-    Column("AGENT", 9, "<", 0),
+    Column("AGENT", 9, "<", 0, pinned=True),
     Column("STATE", 7, "<", 1),
     Column("SAYS", 13, "<", 0),
     Column("CONF", 4, ">", 2),
@@ -52,6 +52,11 @@ class AgentsPane(ListPane):
     NAME: ClassVar[str] = "agents"
     KEY: ClassVar[str] = "6"
     TITLE: ClassVar[str] = "Agents"
+    HINTS = (
+        ("detail", "reasoning"),
+        ("pause_agent", "pause"),
+        ("show_votes", "all words"),
+    )
 
     def part_of(self, view: ConsoleView) -> object:
         second = view.status.market_time // 10**9
@@ -62,9 +67,6 @@ class AgentsPane(ListPane):
 
     def age(self) -> str:
         return f"age {figures.age(self.view.status.data_age)}"
-
-    def hint(self) -> str:
-        return "enter reasoning · p pause · A all words"
 
     def ids(self) -> list[str]:
         return [each.name for each in self.view.agents if self.passes(each.name, each.state)]
@@ -78,6 +80,9 @@ class AgentsPane(ListPane):
 
     def header(self, width: int) -> list[Line]:
         return [heads(COLUMNS, width, self.sideways)]
+
+    def columns(self) -> tuple[Column, ...]:
+        return COLUMNS
 
     def row(self, row_id: str, width: int) -> Line:
         agent = next(each for each in self.view.agents if each.name == row_id)

@@ -191,6 +191,8 @@ class NoticeBar(Bar):
             len(view.positions),
             status.state,
             status.speed,
+            status.walking,
+            status.arrived,
             status.waiting_for_operator,
         )
 
@@ -209,9 +211,12 @@ class NoticeBar(Bar):
             return [((clip(told, width), "warn+bold"),)]
         if self.tour:
             return [((clip(" " + self.tour, width), "accent+bold"),)]
-        if width < 100:
+        if width < 100 and not self.view.status.walking:
             return [self._tabs()]
-        return [((clip(" " + market_words(self.view, width - 1), width), "quiet"),)]
+        told = market_words(self.view, width - 1)
+        if self.view.status.watched:
+            told = told.partition(" · ")[0]  # the keys behind it are its owner's
+        return [((clip(" " + told, width), "quiet"),)]
 
     def _tabs(self) -> Line:
         waiting = sum(card.state == "pending" for card in self.view.cards)
@@ -255,8 +260,11 @@ def market_words(view: ConsoleView, width: int) -> str:
         return "a card waits for you: the market runs at 1× until it is decided"
     if status.mode == "LIVE":
         return "live market, paper orders"
+    if status.walking:
+        return f"{status.mode} goes on to {status.walking} at full speed · esc stops it"
     if status.speed == 0:
-        return "the market stands still · space starts it"
+        then = " · space starts it · ' ) } step · # $ * jump"
+        return clip(status.arrived or "the market stands still", max(9, width - len(then))) + then
     pace = "as fast as it can" if math.isinf(status.speed) else f"at {figures.speed(status.speed)}"
     return f"{status.mode} runs {pace} · space stops it, + and - change the speed"
 

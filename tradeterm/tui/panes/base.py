@@ -16,6 +16,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tradeterm.engine.view import ConsoleView
+from tradeterm.tui import actions
 from tradeterm.tui.choice import Choice
 from tradeterm.tui.ink import (
     BLANK,
@@ -27,11 +28,15 @@ from tradeterm.tui.ink import (
     fit,
     grounded,
     trim,
+    width_of,
     wrap,
 )
+from tradeterm.tui.panes.columns import Column, hidden
 
 log = logging.getLogger("tradeterm.tui")
 
+#: Cells that have room for every column.
+_ALL_COLUMNS = 240
 #: Not focused, focused: corners, then horizontal and vertical.
 _CORNERS = {False: tuple("╭╮╰╯─│"), True: tuple("┏┓┗┛━┃")}
 
@@ -44,12 +49,16 @@ class Pane(Widget):
     KEY: ClassVar[str] = ""
     TITLE: ClassVar[str] = ""
     FRAMED: ClassVar[bool] = True
+    HINTS: ClassVar[tuple[tuple[str, str], ...]] = ()
+    """Names of actions and what the frame calls them: keys worth knowing while focused."""
 
     def __init__(self, choice: Choice, ink: Ink) -> None:
         super().__init__(id=self.NAME)
         self.choice = choice
         self.ink = ink
         self.view = ConsoleView()
+        self.badge = ""
+        """The letter that jumps here, while letters are shown."""
         self.placed = False
         """Whether the plan has room for it now."""
         self._shown: list[Line] = []
@@ -73,8 +82,14 @@ class Pane(Widget):
         return ""
 
     def hint(self) -> str:
-        """Keys worth knowing while focused."""
-        return ""
+        """Keys worth knowing while focused, as far as they mean something now."""
+        focus = self.choice.focus()
+        found = [
+            (names.split(), word)
+            for names, word in self.HINTS
+            if all(actions.possible(name, self.view, focus) for name in names.split())
+        ]
+        return " · ".join(f"{actions.first_keys(names)} {word}" for names, word in found)
 
     def inside(self, width: int, height: int) -> Sequence[Line]:
         """The lines inside the frame."""
@@ -159,15 +174,18 @@ class Pane(Widget):
         body = _exactly(list(self.inside(inner, height - 2)), height - 2)
         age = self.age()
         name = f"{self.KEY} {self.heading()}" if self.KEY else self.heading()
-        title: list[Part] = [
-            (top_left + flat, pen),
-            (clip(f" {name} ", width - 8), "accent+bold" if focused else "text+bold"),
-        ]
         right: list[Part] = [(f" {age} ", "quiet")] if age else []
+        room = max(4, width - 4 - cells(right))
+        badge: Line = ((f"[{self.badge}]", "accent+bold|cursor"),) if self.badge else ()
+        title: Line = (
+            (top_left + flat, pen),
+            *badge,
+            (clip(f" {name} ", room - cells(badge)), "accent+bold" if focused else "text+bold"),
+        )
         gap = width - cells(title) - cells(right) - 2
         top: Line = (*title, (flat * max(0, gap), pen), *right, (flat + top_right, pen))
         rows = [self._row(line, width, side, pen) for line in body]
-        hint = clip(f" {self.hint()} ", width - 6) if focused and self.hint() else ""
+        hint = _whole(self.hint(), width - 8) if focused else ""
         foot = width - 3 - cells([(hint, "")])
         bottom: Line = (
             (low_left + flat * max(0, foot), pen),
@@ -192,6 +210,13 @@ class Pane(Widget):
         ]
         rows.append(((fit("the rest lives on; details are in the log", width), "quiet"),))
         return _exactly(rows, height)
+
+
+def _whole(hint: str, width: int) -> str:
+    """As many keys as fit with their words."""
+    while width_of(hint) > width and " · " in hint:
+        hint = hint.rpartition(" · ")[0]
+    return clip(f" {hint} ", width + 2) if hint else ""
 
 
 def _exactly(lines: list[Line], height: int) -> list[Line]:
@@ -231,6 +256,8 @@ class ListPane(Pane):
         self.selected = ""
         """Id of the row under the cursor."""
         self.filter = ""
+        self.search = ""
+        """The last filter: what n and N look for when every row is shown again."""
         self.sideways = 0
         """Columns scrolled out to the left."""
         self._offset = 0
@@ -328,6 +355,42 @@ class ListPane(Pane):
     def set_filter(self, text: str) -> None:
         """Show only rows that contain ``text`` (``!text``: that do not)."""
         self.filter = text
+        self.search = text or self.search
+        self.rebuild()
+
+    def seek(self, by: int) -> tuple[int, int]:
+        """To the next row (previous: -1) with the text, round and round; its place among how many."""
+        shown, self.filter = self.filter, self.search
+        hits = set(self.ids())
+        self.filter = shown
+        ids = self.ids()
+        self._settle(ids)
+        found = [row_id for row_id in ids if row_id in hits]
+        if not found:
+            return 0, 0
+        here = self._place
+        after = [row_id for row_id in found if (ids.index(row_id) - here) * by > 0]
+        wanted = (after or found)[0 if by > 0 else -1]
+        self.move_to(wanted)
+        return found.index(wanted) + 1, len(found)
+
+    def copied(self, whole: bool) -> str:
+        """The id of the row under the cursor, or all its columns."""
+        if not whole:
+            return self.selected
+        aside, self.sideways = self.sideways, 0
+        line = self.row(self.selected, _ALL_COLUMNS)
+        self.sideways = aside
+        return " ".join("".join(text for text, _ in line).split())
+
+    def columns(self) -> tuple[Column, ...]:
+        """The columns of its rows; none when a row is a sentence."""
+        return ()
+
+    def scroll_sideways(self, by: int) -> None:
+        """Other columns, until the last one is seen; the pinned ones stay."""
+        furthest = hidden(self.columns(), self.size.width - 4)
+        self.sideways = max(0, min(self.sideways + by, furthest))
         self.rebuild()
 
     def passes(self, *texts: str) -> bool:

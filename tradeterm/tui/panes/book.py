@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 from itertools import accumulate
 from typing import ClassVar, NamedTuple
 
 from tradeterm.engine.view import BookView, ConsoleView
+from tradeterm.model.money import plain
 from tradeterm.tui import figures
 from tradeterm.tui.ink import BLANK, Line, fit
 from tradeterm.tui.panes.base import Pane, placeholder
 
+#: Ticks in one line of the book, as the keys step through them.
+GROUPS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _SIZE = 10
 #: From this many lines on, column heads cost no level worth seeing.
@@ -25,25 +29,32 @@ class BookPane(Pane):
     NAME: ClassVar[str] = "book"
     KEY: ClassVar[str] = "3"
     TITLE: ClassVar[str] = "Book"
+    HINTS = (
+        ("finer_book coarser_book", "grouping"),
+        ("previous_symbol next_symbol", "symbol"),
+        ("follow_cursor", "follow"),
+        ("zoom", "zoom"),
+    )
 
     def part_of(self, view: ConsoleView) -> object:
         book = view.books.get(self.choice.symbol)
         if book is None:
             return self.choice.symbol, view.status.state
-        return self.choice.symbol, book.version, figures.age(book.age)
+        return self.choice.symbol, self.choice.grouping, book.version, figures.age(book.age)
 
     def _book(self) -> BookView | None:
         return self.view.books.get(self.choice.symbol)
 
     def heading(self) -> str:
-        return f"Book {self.choice.symbol}" if self.choice.symbol else "Book"
+        choice, book = self.choice, self._book()
+        words = ["Book", choice.symbol] if choice.symbol else ["Book"]
+        if book is not None and choice.grouping > 1:
+            words.append(f"by {plain((book.tick * choice.grouping).normalize())}")
+        return " ".join(words) + ("" if choice.follows else " · stays")
 
     def age(self) -> str:
         book = self._book()
         return f"age {figures.age(book.age)}" if book else ""
-
-    def hint(self) -> str:
-        return "s , next symbol · z zoom"
 
     def inside(self, width: int, height: int) -> list[Line]:
         book = self._book()
@@ -62,7 +73,8 @@ class BookPane(Pane):
         room_below = height - 1 - headed
         above = max(0, room_below // 2)
         below = max(0, room_below - above)
-        asks, bids = book.asks[:above], book.bids[:below]
+        asks = grouped(book.asks, book.tick, self.choice.grouping, up=True)[:above]
+        bids = grouped(book.bids, book.tick, self.choice.grouping, up=False)[:below]
         deepest = max((size for _, size in (*asks, *bids)), default=1.0) or 1.0
         wide = (
             max(
@@ -93,6 +105,25 @@ class BookPane(Pane):
         words = f" spread {figures.price(spread, book.tick)}  imb {imbalance:+.2f}"
         last = fit(figures.price(book.last, book.tick), wide, ">")
         return ((last, side + "+bold"), (" " + arrow, side), (words, "quiet"))
+
+
+Levels = tuple[tuple[float, float], ...]
+
+
+def grouped(levels: Levels, tick: Decimal, ticks: int, up: bool) -> Levels:
+    """Sizes added up in steps of so many ticks, away from the spread (``up``: asks).
+
+    The deepest step may go on below the depth we see, so it is left out unless it is the only one.
+    """
+    if ticks == 1:
+        return levels
+    sums: dict[int, float] = {}
+    for price, size in levels:
+        place = round(price / float(tick))
+        step = -(-place // ticks) if up else place // ticks
+        sums[step] = sums.get(step, 0.0) + size
+    found = tuple((float(tick * ticks * step), size) for step, size in sums.items())
+    return found[:-1] or found
 
 
 class _Scale(NamedTuple):

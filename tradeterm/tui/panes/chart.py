@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import ClassVar, NamedTuple
+
+from textual import events
 
 from tradeterm.engine.view import ChartView, ConsoleView
 from tradeterm.model.timing import DAY, SECOND, timeframe_text
 from tradeterm.tui import figures
 from tradeterm.tui.ink import Line, Part, fit
 from tradeterm.tui.panes.base import Pane, placeholder
+from tradeterm.tui.panes.overlays import AVERAGES, Level, Mark, across, ema, levels, within_reach
+
+#: Bars one key or one turn of the wheel goes.
+STEP = 8
 
 Candle = tuple[int, float, float, float, float, float]
 
@@ -38,83 +46,193 @@ class ChartPane(Pane):
     NAME: ClassVar[str] = "chart"
     KEY: ClassVar[str] = "4"
     TITLE: ClassVar[str] = "Chart"
+    HINTS = (
+        ("finer coarser", "timeframe"),
+        ("left right", "time"),
+        ("candles", "candles/line"),
+        ("indicators", "averages"),
+        ("previous_symbol next_symbol", "symbol"),
+    )
+
+    until = 0
+    """Close time of the last bar shown while reading the past; 0: the present."""
 
     def part_of(self, view: ConsoleView) -> object:
-        chart = view.charts.get((self.choice.symbol, self.choice.timeframe))
+        choice = self.choice
+        key = choice.symbol, choice.timeframe
+        chart = view.charts.get(key)
         if chart is None:
-            return self.choice.symbol, self.choice.timeframe, view.status.state
+            return key, view.status.state
         last = chart.candles[-1] if chart.candles else None
         age = figures.age(view.status.data_age)
-        return self.choice.symbol, self.choice.timeframe, last, chart.forming, age
+        return key, last, chart.forming, age, levels(view.positions, choice.symbol)
 
     def _chart(self) -> ChartView | None:
         return self.view.charts.get((self.choice.symbol, self.choice.timeframe))
 
     def heading(self) -> str:
-        if not self.choice.symbol:
+        choice = self.choice
+        if not choice.symbol:
             return "Chart"
-        return f"Chart {self.choice.symbol} {timeframe_text(self.choice.timeframe)}"
+        words = [choice.symbol, timeframe_text(choice.timeframe)]
+        words += ["· line" if choice.closes else "· candles"]
+        if choice.indicators:
+            words += ["· EMA", *(f"{glyph}{bars}" for bars, glyph, _ in AVERAGES)]
+        if not choice.follows:
+            words += ["· stays"]
+        return "Chart " + " ".join(words)
 
     def age(self) -> str:
+        if self.until:
+            return f"{self._back(self._candles())} bars back"
         book = self.view.books.get(self.choice.symbol)
         return f"age {figures.age(book.age if book else self.view.status.data_age)}"
 
-    def hint(self) -> str:
-        return "[ ] timeframe · s symbol"
-
-    def inside(self, width: int, height: int) -> list[Line]:
+    def _candles(self) -> list[Candle]:
         chart = self._chart()
         candles = list(chart.candles) if chart else []
         if chart and chart.forming:
             candles.append(chart.forming)
-        candles = [each for each in candles if all(map(math.isfinite, each[1:5]))]
+        return [each for each in candles if all(map(math.isfinite, each[1:5]))]
+
+    def inside(self, width: int, height: int) -> list[Line]:
+        chart, candles = self._chart(), self._candles()
         if chart is None or not candles:
             return placeholder("candles appear when the first bar has closed", width=width)
-        return draw(chart, candles, self._tick(), width, height)
-
-    def _tick(self) -> object:
         book = self.view.books.get(self.choice.symbol)
-        return book.tick if book else None
+        drawing = Drawing(
+            candles,
+            chart.timeframe,
+            book.tick if book else None,
+            self._back(candles),
+            self.choice.closes,
+            levels(self.view.positions, self.choice.symbol) if self.choice.indicators else None,
+        )
+        return draw(drawing, width, height)
+
+    def _back(self, candles: list[Candle]) -> int:
+        """Bars between the last one shown and the present; never past the oldest full screen."""
+        if not self.until:
+            return 0
+        newer = len(candles) - bisect_right(candles, self.until, key=lambda each: each[0])
+        return max(0, min(newer, len(candles) - self.page))
+
+    @property
+    def page(self) -> int:
+        """About as many bars as are on screen."""
+        return max(1, self.size.width - 16)
+
+    def scroll(self, bars: int) -> None:
+        """Towards the past (negative) or the present."""
+        candles = self._candles()
+        back = max(0, min(self._back(candles) - bars, len(candles) - self.page))
+        self.until = candles[-1 - back][0] if back else 0
+        self.rebuild()
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        event.stop()
+        self.scroll(STEP)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        event.stop()
+        self.scroll(-STEP)
 
 
-def draw(
-    chart: ChartView, candles: list[Candle], tick: object, width: int, height: int
-) -> list[Line]:
-    """Price axis, candles, last price, volume where there is room, time axis."""
-    label = _label(candles[-1][4], tick)
+class Drawing(NamedTuple):
+    """What one picture of a chart is made of."""
+
+    candles: list[Candle]
+    timeframe: int
+    tick: Decimal | None
+    back: int = 0
+    """Bars left out at the present's end."""
+    closes: bool = False
+    """A line of closes instead of candles."""
+    levels: list[Level] | None = None
+    """Prices worth a line; None: neither these nor averages."""
+
+
+def draw(drawing: Drawing, width: int, height: int) -> list[Line]:
+    """Price axis, candles, averages, levels, last price, volume where there is room, time axis."""
+    candles = drawing.candles[: len(drawing.candles) - drawing.back]
+    tick = drawing.tick
+    label = figures.price(candles[-1][4], tick)
     axis = max(8, len(label) + 1)
     columns = max(1, width - axis - 2)
     volume = 3 if height >= 16 else 0
     rows = max(2, height - 1 - volume)
-    shown = candles[-columns:]
-    low, high = min(each[3] for each in shown), max(each[2] for each in shown)
-    if high <= low:
-        low, high = low * 0.999, high * 1.001 or 1.0
-    scale = Scale(low, high, rows * 2)
+    shown = (_line(candles) if drawing.closes else candles)[-columns:]
+    scale, reached = _scale(shown, drawing.levels or [], rows)
     left = columns - len(shown)
-    columns_drawn = [_column(each, scale) for each in shown]
+    bars = [_column(each, scale) for each in shown]
+    lifted = [] if drawing.levels is None else _averages(candles, len(shown), scale)
     last_row = rows - 1 - scale.at(shown[-1][4]) // 2
     lines: list[Line] = []
     for row in range(rows):
+        line = rows - 1 - row
         parts: list[Part] = [*_axis(row, rows, scale, axis, tick)]
         if row == last_row:
             mark = "up+bold" if shown[-1][4] >= shown[-1][1] else "down+bold"
             parts = [(fit(label, axis - 1, ">") + " ▸", mark)]
-        lines.append((*parts, (" " * left, "text"), *_joined(columns_drawn, rows - 1 - row)))
-    lines += _volume(shown, volume, axis, left)
-    lines.append(_times(shown, chart.timeframe, axis, left, columns))
+        here = next((each for each in reached if scale.at(each.price) // 2 == line), None)
+        ground = across(here, figures.price(here.price, tick), columns) if here else []
+        cells = _blank(ground, left) + [
+            _cell(bar, lifted[at] if lifted else {}, ground[left + at : left + at + 1], line)
+            for at, bar in enumerate(bars)
+        ]
+        lines.append((*parts, *_joined(cells)))
+    lines += _volume(candles[-columns:], volume, axis, left)
+    lines.append(_times(shown, drawing.timeframe, axis, left, columns))
     return lines
 
 
-def _label(price: float, tick: object) -> str:
-    from decimal import Decimal
+def _line(candles: list[Candle]) -> list[Candle]:
+    """Each bar from the close before to its own."""
+    before = [candles[0], *candles[:-1]]
+    return [
+        (ts, last[4], max(last[4], close), min(last[4], close), close, volume)
+        for last, (ts, _, _, _, close, volume) in zip(before, candles, strict=True)
+    ]
 
-    return figures.price(price, tick if isinstance(tick, Decimal) else None)
+
+def _scale(shown: list[Candle], found: list[Level], rows: int) -> tuple[Scale, list[Level]]:
+    """The candles' range, widened for the levels within reach."""
+    low, high = min(each[3] for each in shown), max(each[2] for each in shown)
+    if high <= low:
+        low, high = low * 0.999, high * 1.001 or 1.0
+    reached = within_reach(found, low, high)
+    prices = [low, high, *(each.price for each in reached)]
+    return Scale(min(prices), max(prices), rows * 2), reached
 
 
-def _axis(row: int, rows: int, scale: Scale, axis: int, tick: object) -> list[Part]:
+def _averages(candles: list[Candle], shown: int, scale: Scale) -> list[dict[int, Mark]]:
+    """Per column: line → mark; an average outside the picture is not drawn."""
+    closes = [each[4] for each in candles]
+    found: list[dict[int, Mark]] = [{} for _ in range(shown)]
+    for bars, glyph, role in AVERAGES:
+        for column, value in zip(found, ema(closes, bars)[-shown:], strict=True):
+            if value is not None and scale.low <= value <= scale.high:
+                column.setdefault(scale.at(value) // 2, Mark(glyph, role))
+    return found
+
+
+def _blank(ground: list[Mark], left: int) -> list[Mark]:
+    return ground[:left] or [Mark(" ", "text")] * left
+
+
+def _cell(
+    bar: tuple[str, dict[int, str]], lifted: dict[int, Mark], ground: list[Mark], line: int
+) -> Mark:
+    """The candle before the averages before the levels."""
+    role, glyphs = bar
+    if line in glyphs:
+        return Mark(glyphs[line], role)
+    return lifted.get(line) or (ground[0] if ground else Mark(" ", role))
+
+
+def _axis(row: int, rows: int, scale: Scale, axis: int, tick: Decimal | None) -> list[Part]:
     if row % max(2, rows // 5) == 0:
-        price = _label(scale.price((rows - 1 - row) * 2 + 1), tick)
+        price = figures.price(scale.price((rows - 1 - row) * 2 + 1), tick)
         return [(fit(price, axis - 1, ">"), "quiet"), (" ┤", "faint")]
     return [(" " * (axis - 1), "quiet"), (" │", "faint")]
 
@@ -144,15 +262,14 @@ def _column(candle: Candle, scale: Scale) -> tuple[str, dict[int, str]]:
     return ("up" if close >= opened else "down"), glyphs
 
 
-def _joined(columns: list[tuple[str, dict[int, str]]], line: int) -> list[Part]:
-    """One screen line of all candles; neighbours of one colour become one part."""
+def _joined(cells: list[Mark]) -> list[Part]:
+    """One screen line; neighbours of one colour become one part, spaces take either."""
     parts: list[Part] = []
     text, role = "", ""
-    for candle_role, glyphs in columns:
-        glyph = glyphs.get(line, " ")
-        wanted = role if glyph == " " else candle_role
+    for glyph, own in cells:
+        wanted = (role or own) if glyph == " " else own
         if wanted != role and text:
-            parts.append((text, role or "text"))
+            parts.append((text, role))
             text = ""
         role = wanted
         text += glyph

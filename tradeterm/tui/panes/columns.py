@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -16,6 +16,8 @@ class Column(NamedTuple):
     width: int
     align: str
     rank: int = 0
+    pinned: bool = False
+    """Stays when the others are scrolled; pinned ones come first."""
 
 
 @lru_cache(maxsize=64)
@@ -31,20 +33,47 @@ def fitting(columns: tuple[Column, ...], width: int) -> frozenset[int]:
     return frozenset(kept)
 
 
+def as_wide(column: Column, words: Iterable[str]) -> Column:
+    """A column as wide as what stands in it: for names, which do not change with the market."""
+    return column._replace(width=max(map(len, (column.head, *words))))
+
+
+@lru_cache(maxsize=64)
+def _scrolled(
+    columns: tuple[Column, ...], sideways: int
+) -> tuple[tuple[int, ...], tuple[Column, ...]]:
+    """Which columns are left, by index, and those columns; they fit in order of their places."""
+    pins = sum(column.pinned for column in columns)
+    skipped = pins + min(sideways, len(columns) - pins - 1)
+    places = (*range(pins), *range(skipped, len(columns)))
+    return places, tuple(columns[at]._replace(rank=rank) for rank, at in enumerate(places))
+
+
+def hidden(columns: tuple[Column, ...], width: int) -> int:
+    """How far one can scroll sideways until the last column is seen."""
+    pins = sum(column.pinned for column in columns)
+    if len(fitting(columns, width)) == len(columns):
+        return 0
+    return next(
+        (
+            by
+            for by in range(1, len(columns) - pins)
+            if len(fitting((left := _scrolled(columns, by)[1]), width)) == len(left)
+        ),
+        max(0, len(columns) - pins - 1),
+    )
+
+
 def heads(columns: tuple[Column, ...], width: int, sideways: int = 0) -> Line:
     """The head line."""
     return row(columns, [(column.head, "quiet") for column in columns], width, sideways)
 
 
 def row(columns: tuple[Column, ...], cells: Sequence[Part], width: int, sideways: int = 0) -> Line:
-    """One aligned line; scrolled sideways the first column stays and the rest stand in order."""
+    """One aligned line; scrolled sideways the pinned columns stay and the rest stand in order."""
     if sideways:
-        skipped = 1 + min(sideways, len(columns) - 2)
-        cells = [cells[0], *cells[skipped:]]
-        columns = tuple(
-            column._replace(rank=place)
-            for place, column in enumerate((columns[0], *columns[skipped:]))
-        )
+        places, columns = _scrolled(columns, sideways)
+        cells = [cells[at] for at in places]
     kept = fitting(columns, width)
     parts: list[Part] = []
     for at, (column, (text, role)) in enumerate(zip(columns, cells, strict=True)):

@@ -27,6 +27,14 @@ class ConflictsPane(ListPane):
     KEY: ClassVar[str] = "2"
     TITLE: ClassVar[str] = "Conflicts"
     HEADER_ROWS: ClassVar[int] = 0
+    HINTS = (
+        ("approve", "approve"),
+        ("reject", "reject"),
+        ("edit_card", "edit"),
+        ("defer_card", "defer"),
+        ("detail", "evidence"),
+        ("copy_id", "copy"),
+    )
 
     def __init__(self, choice: Choice, ink: Ink) -> None:
         super().__init__(choice, ink)
@@ -60,11 +68,7 @@ class ConflictsPane(ListPane):
     def hint(self) -> str:
         if self.question:
             return "y yes · any other key no"
-        return (
-            "a approve · r reject · E edit · d defer · enter evidence"
-            if self.pending()
-            else ("enter evidence" if self.ids() else "")
-        )
+        return super().hint()
 
     def ids(self) -> list[str]:
         return [
@@ -80,7 +84,7 @@ class ConflictsPane(ListPane):
     def selection_changed(self) -> None:
         card = self.current()
         if card:
-            self.choice.symbol = card.symbol
+            self.choice.follow(card.symbol)
 
     def settle(self) -> None:
         """Keep the cursor on a waiting card: when its card is decided, the oldest pending one."""
@@ -94,9 +98,11 @@ class ConflictsPane(ListPane):
         super()._settle(ids)
 
     def empty(self) -> tuple[str, ...]:
+        watched = self.view.status.watched
         return (
             "nothing to decide",
-            "A card waits here when agents disagree: a asks, y approves, r refuses.",
+            "A card waits here when agents disagree"
+            + (": who runs this decides." if watched else ": a asks, y approves, r refuses."),
             "Without an answer there is no trade.",
             "Every card brings its evidence, its exact order and a countdown.",
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from tradeterm.engine.view import ConsoleView, EventView
+from tradeterm.model.timing import iso
 from tradeterm.tui import figures
 from tradeterm.tui.ink import Line, fit
 from tradeterm.tui.panes.base import ListPane
@@ -29,6 +30,13 @@ class EventsPane(ListPane):
     KEY: ClassVar[str] = "5"
     TITLE: ClassVar[str] = "Events"
     HEADER_ROWS: ClassVar[int] = 0
+    HINTS = (
+        ("filter", "filter"),
+        ("errors_only", "errors only"),
+        ("follow_events", "follow"),
+        ("detail", "detail"),
+        ("copy_id", "copy"),
+    )
 
     errors_only = False
     following = True
@@ -46,10 +54,7 @@ class EventsPane(ListPane):
         return " ".join(words)
 
     def age(self) -> str:
-        return "following" if self.following else "reading · G follows"
-
-    def hint(self) -> str:
-        return "/ filter · e errors only · G follow · enter detail"
+        return "following" if self.following else "reading · f follows"
 
     def _kept(self) -> list[EventView]:
         return [
@@ -72,17 +77,22 @@ class EventsPane(ListPane):
         """The event under the cursor."""
         return next((each for each in self.view.events if str(each.seq) == self.selected), None)
 
-    def move(self, by: int) -> None:
-        self.following = False
-        super().move(by)
-        ids = self.ids()
-        if by > 0 and ids and self.selected == ids[-1]:
-            self.following = True
-            self.rebuild()
+    def move_to(self, row_id: str) -> None:
+        """Reading further up ends with the newest row."""
+        self.following = row_id == self.ids()[-1]
+        super().move_to(row_id)
 
-    def move_end(self, last: bool) -> None:
-        self.following = last
-        super().move_end(last)
+    def follow(self, on: bool) -> None:
+        """Whether the cursor goes along with the newest event."""
+        self.following = on
+        self.rebuild()
+
+    def copied(self, whole: bool) -> str:
+        event = self.current()
+        if event is None:
+            return ""
+        stamp = f"{iso(event.ts)} {event.kind} {event.severity} "
+        return (stamp if whole else "") + event.text
 
     def empty(self) -> tuple[str, ...]:
         if self.errors_only and self.view.events:

@@ -9,11 +9,11 @@ from tradeterm.tui import figures
 from tradeterm.tui.ink import Line, Part
 from tradeterm.tui.moments import WORKING
 from tradeterm.tui.panes.base import ListPane
-from tradeterm.tui.panes.columns import Column, heads, row
+from tradeterm.tui.panes.columns import Column, as_wide, heads, row
 
 COLUMNS = (
-    Column("ORDER", 9, "<", 8),
-    Column("SYMBOL", 9, "<", 0),
+    Column("ORDER", 6, "<", 8, pinned=True),
+    Column("SYMBOL", 9, "<", 0, pinned=True),
     Column("SIDE", 4, "<", 0),
     Column("TYPE", 11, "<", 4),
     Column("FOR", 7, "<", 1),
@@ -47,6 +47,12 @@ class OrdersPane(ListPane):
     NAME: ClassVar[str] = "orders"
     KEY: ClassVar[str] = "7"
     TITLE: ClassVar[str] = "Orders"
+    HINTS = (
+        ("cancel_order", "cancel"),
+        ("cancel_entries", "cancel entries"),
+        ("detail", "detail"),
+        ("copy_id", "copy"),
+    )
 
     def part_of(self, view: ConsoleView) -> object:
         status = view.status
@@ -62,9 +68,6 @@ class OrdersPane(ListPane):
     def age(self) -> str:
         return f"age {figures.age(self.view.status.data_age)}"
 
-    def hint(self) -> str:
-        return "c cancel · C cancel entries · enter detail"
-
     def ids(self) -> list[str]:
         return [
             each.id
@@ -79,7 +82,7 @@ class OrdersPane(ListPane):
     def selection_changed(self) -> None:
         order = self.current()
         if order:
-            self.choice.symbol = order.symbol
+            self.choice.follow(order.symbol)
 
     def empty(self) -> tuple[str, ...]:
         return (
@@ -88,11 +91,20 @@ class OrdersPane(ListPane):
         )
 
     def header(self, width: int) -> list[Line]:
-        return [heads(COLUMNS, width, self.sideways)]
+        return [heads(self.columns(), width, self.sideways)]
+
+    def columns(self) -> tuple[Column, ...]:
+        """Names as wide as they are."""
+        held, (name, symbol, *others) = self.view.orders, COLUMNS
+        return (
+            as_wide(name, (each.id for each in held)),
+            as_wide(symbol, (each.symbol for each in held)),
+            *others,
+        )
 
     def row(self, row_id: str, width: int) -> Line:
         order = next(each for each in self.view.orders if each.id == row_id)
-        return row(COLUMNS, self._cells(order), width, self.sideways)
+        return row(self.columns(), self._cells(order), width, self.sideways)
 
     def _cells(self, order: OrderView) -> list[Part]:
         book = self.view.books.get(order.symbol)

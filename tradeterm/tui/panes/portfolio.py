@@ -26,6 +26,11 @@ class PortfolioPane(Pane):
     NAME: ClassVar[str] = "portfolio"
     KEY: ClassVar[str] = "9"
     TITLE: ClassVar[str] = "Portfolio"
+    HINTS = (
+        ("cancel_plan", "cancel plan"),
+        ("reconcile", "compare with venue"),
+        ("detail", "all of it"),
+    )
 
     def part_of(self, view: ConsoleView) -> object:
         status = view.status
@@ -33,9 +38,6 @@ class PortfolioPane(Pane):
 
     def age(self) -> str:
         return f"age {figures.age(self.view.status.data_age)}"
-
-    def hint(self) -> str:
-        return "K cancel plan · V compare with venue · enter all of it"
 
     def inside(self, width: int, height: int) -> list[Line]:
         if not self.view.status.known:

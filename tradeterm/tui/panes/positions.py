@@ -8,20 +8,19 @@ from tradeterm.engine.view import ConsoleView, PositionView
 from tradeterm.tui import figures
 from tradeterm.tui.ink import Line, Part
 from tradeterm.tui.panes.base import ListPane
-from tradeterm.tui.panes.columns import Column, fitting, heads, row
+from tradeterm.tui.panes.columns import Column, as_wide, fitting, heads, row
 from tradeterm.tui.plan import NORMAL
 
-STOP_WIDTH = 10
 BY = Column("BY", 5, "<", 7)
 COLUMNS = (
-    Column("SYMBOL", 9, "<", 0),
+    Column("SYMBOL", 9, "<", 0, pinned=True),
     Column("SIDE", 7, "<", 0),
     Column("SIZE", 9, ">", 1),
     Column("ENTRY", 10, ">", 5),
     Column("MARK", 10, ">", 3),
     Column("NET", 8, ">", 2),
     Column("%EQ", 5, ">", 8),
-    Column("STOP", STOP_WIDTH, ">", 4),
+    Column("STOP", 10, ">", 4),
     BY,
     Column("TARGET", 10, ">", 9),
     Column("LEV", 4, ">", 10),
@@ -30,10 +29,12 @@ COLUMNS = (
     Column("AGENT", 9, "<", 13),
     Column("HELD", 6, ">", 14),
 )
-ID = Column("ID", 6, "<", 6)
+ID = Column("ID", 6, "<", 6, pinned=True)
 """What shell commands and results call it; a narrow terminal says it in the detail."""
 
 
+#: Columns that do not change with every price.
+STEADY = frozenset({"ID", "SYMBOL", "SIDE", "SIZE", "ENTRY", "STOP"})
 #: What the stop in force is, in as many letters as fit.
 STOP_KINDS = {"stop": "stop", "trailing": "trail", "break_even": "b-e", "liquidation": "liq"}
 
@@ -45,6 +46,17 @@ class PositionsPane(ListPane):
     KEY: ClassVar[str] = "1"
     TITLE: ClassVar[str] = "Positions"
 
+    HINTS = (
+        ("down up", "move"),
+        ("close_position", "close"),
+        ("close_part", "part"),
+        ("move_stop", "stop"),
+        ("trailing", "trail"),
+        ("copy_id", "copy"),
+    )
+
+    _laid: tuple[Column, ...] = COLUMNS
+
     def part_of(self, view: ConsoleView) -> object:
         return (view.positions, figures.age(view.status.data_age), view.status.market_time // 10**9)
 
@@ -53,9 +65,6 @@ class PositionsPane(ListPane):
 
     def age(self) -> str:
         return f"age {figures.age(self.view.status.data_age)}"
-
-    def hint(self) -> str:
-        return "j/k move · x close · X part · m stop · T trail"
 
     def ids(self) -> list[str]:
         return [
@@ -71,7 +80,7 @@ class PositionsPane(ListPane):
     def selection_changed(self) -> None:
         position = self.current()
         if position:
-            self.choice.symbol = position.symbol
+            self.choice.follow(position.symbol)
 
     def empty(self) -> tuple[str, ...]:
         return (
@@ -80,11 +89,12 @@ class PositionsPane(ListPane):
         )
 
     def header(self, width: int) -> list[Line]:
-        return [heads(self._columns(), width, self.sideways)]
+        self._laid = self._fitted()
+        return [heads(self._laid, width, self.sideways)]
 
     def row(self, row_id: str, width: int) -> Line:
         position = next(each for each in self.view.positions if each.id == row_id)
-        columns = self._columns()
+        columns = self._laid
         kind_shown = bool(self.sideways) or columns.index(BY) in fitting(columns, width)
         cells = self._cells(position, kind_shown)
         return row(columns, cells if self._named else cells[1:], width, self.sideways)
@@ -93,8 +103,17 @@ class PositionsPane(ListPane):
     def _named(self) -> bool:
         return self.screen.size.width >= NORMAL
 
-    def _columns(self) -> tuple[Column, ...]:
-        return (ID, *COLUMNS) if self._named else COLUMNS
+    def columns(self) -> tuple[Column, ...]:
+        return self._laid
+
+    def _fitted(self) -> tuple[Column, ...]:
+        """What does not move with the market is as wide as it is; the rest keeps its width."""
+        rows = [self._cells(each, False) for each in self.view.positions]
+        columns = tuple(
+            as_wide(column, (cells[at][0] for cells in rows)) if column.head in STEADY else column
+            for at, column in enumerate((ID, *COLUMNS))
+        )
+        return columns if self._named else columns[1:]
 
     def _cells(self, position: PositionView, kind_shown: bool) -> list[Part]:
         book = self.view.books.get(position.symbol)
@@ -105,7 +124,7 @@ class PositionsPane(ListPane):
         long = position.side == "long"
         stop = figures.price(position.stop, tick)
         if kind != "stop" and not kind_shown:
-            stop = _marked(stop, kind)
+            stop = f"{stop} {kind[0]}"  # colour alone must not say it
         held = max(0, self.view.status.market_time - position.opened) / 10**9
         return [
             (position.id, "quiet"),
@@ -128,9 +147,3 @@ class PositionsPane(ListPane):
             (figures.agent(position.agent), "quiet"),
             (figures.age(held if held >= 10 else held // 1 + 0.0), "quiet"),
         ]
-
-
-def _marked(price: str, kind: str) -> str:
-    """The stop's price with its kind as a letter: where BY does not fit colour must not say it."""
-    marked = f"{price} {kind[0]}"
-    return marked if len(marked) <= STOP_WIDTH else (price.removeprefix("0") + kind[0])

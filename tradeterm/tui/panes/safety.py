@@ -26,6 +26,12 @@ class SafetyPane(Pane):
     NAME: ClassVar[str] = "safety"
     KEY: ClassVar[str] = "8"
     TITLE: ClassVar[str] = "Safety"
+    HINTS = (
+        ("level", "level"),
+        ("halt", "halt"),
+        ("pause", "pause or resume"),
+        ("detail", "all of it"),
+    )
 
     def part_of(self, view: ConsoleView) -> object:
         status = view.status
@@ -48,9 +54,6 @@ class SafetyPane(Pane):
 
     def age(self) -> str:
         return f"age {figures.age(self.view.status.data_age)}"
-
-    def hint(self) -> str:
-        return "l level · H halt · P pause or resume · enter all of it"
 
     def inside(self, width: int, height: int) -> list[Line]:
         status = self.view.status

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-FILTER_LIMIT = 40
 #: What a report needs from the book of record; runs in a thread.
 Read = Callable[["Reader"], Any]
 #: What it shows of that in so many cells.
@@ -31,17 +30,8 @@ class ReportPane(PagePane):
 
     NAME: ClassVar[str] = "report"
 
-    filter = ""
-    typing = False
-
-    def heading(self) -> str:
-        shown = f" /{self.filter}{'_' if self.typing else ''}"
-        return super().heading() + (shown if self.filter or self.typing else "")
-
     def hint(self) -> str:
-        if self.typing:
-            return "enter keeps · esc clears · !text: lines without it"
-        return "esc closes · j/k scroll · / filter · r reads again · H halts"
+        return super().hint() + ("" if self.typing else " · r reads again")
 
 
 class ReportScreen(PageScreen):
@@ -69,35 +59,12 @@ class ReportScreen(PageScreen):
         """A newer picture changes nothing here."""
 
     def on_key(self, event: events.Key) -> None:
-        pane = self.report
-        if not pane.typing and event.key not in {"r", "slash"}:
-            super().on_key(event)
-            return
-        event.stop()
-        event.prevent_default()
-        if pane.typing:
-            self._typed(event.key, event.character)
-        elif event.key == "slash":
-            pane.typing = True
-        else:
+        if event.key == "r" and not self.pane.typing:
+            event.stop()
+            event.prevent_default()
             self._look()
-        pane.rebuild()
-
-    @property
-    def report(self) -> ReportPane:
-        """The pane, as what it is here."""
-        assert isinstance(self.pane, ReportPane)
-        return self.pane
-
-    def _typed(self, key: str, character: str | None) -> None:
-        pane = self.report
-        if key in {"enter", "escape"}:
-            pane.typing = False
-            pane.filter = pane.filter if key == "enter" else ""
-        elif key == "backspace":
-            pane.filter = pane.filter[:-1]
-        elif character and character.isprintable():
-            pane.filter = (pane.filter + character)[:FILTER_LIMIT]
+        else:
+            super().on_key(event)
 
     def _look(self) -> None:
         self.run_worker(self._read_store, thread=True, exclusive=True)
@@ -127,11 +94,4 @@ class ReportScreen(PageScreen):
             return [((self._told, "quiet"),)]
         if self._drawn is None or self._drawn[0] != width:
             self._drawn = (width, self._write(self._found, width))
-        return [line for line in self._drawn[1] if self._fits(line)]
-
-    def _fits(self, line: Line) -> bool:
-        wanted = self.report.filter.lower()
-        text = "".join(part for part, _ in line).lower()
-        if wanted.startswith("!") and len(wanted) > 1:
-            return wanted[1:] not in text
-        return wanted in text
+        return self._drawn[1]

@@ -1,0 +1,23 @@
+"""How far a market that waits for the operator is to go on, before it stands again."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Goal(StrEnum):
+    """What ends a walk; each is told in these words."""
+
+    EVENT = "one event"
+    SECOND = "one second"
+    BAR = "one bar"
+    CONFLICT = "the next conflict"
+    FILL = "the next fill"
+    WARNING = "the next warning"
+    SETTLED = "a settled book"
+    """No entry works, and after a flatten nothing is held."""
+
+    @property
+    def is_step(self) -> bool:
+        """Whether its end is known beforehand."""
+        return self in (Goal.EVENT, Goal.SECOND, Goal.BAR)

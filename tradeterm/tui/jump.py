@@ -1,0 +1,47 @@
+"""Jump mode: every pane shows a letter, and that letter focuses it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from tradeterm.tui.plan import ORDER
+from tradeterm.tui.typed import Prompt
+
+#: Letters that stay with their pane; never H, which halts.
+LETTERS: Final = {
+    "positions": "p",
+    "conflicts": "c",
+    "book": "b",
+    "chart": "h",
+    "events": "e",
+    "agents": "a",
+    "orders": "o",
+    "safety": "s",
+    "portfolio": "f",
+}
+_NAMES = " ".join(f"{letter} {name}" for name, letter in LETTERS.items())
+
+
+@dataclass(slots=True)
+class JumpLine:
+    """Waits for one letter (or a pane's number); anything else leaves things as they are."""
+
+    go: Callable[[str], None]
+
+    @property
+    def prompt(self) -> Prompt:
+        return Prompt("jump: " + _NAMES, "", "a letter focuses its pane · anything else stays")
+
+    def take(self, key: str, character: str | None) -> bool:
+        del character
+        for number, name in enumerate(ORDER, 1):
+            if key in {LETTERS[name], str(number)}:
+                self.go(name)
+        return False
+
+    def over(self, now: float) -> bool:
+        """Nothing happens by itself."""
+        del now
+        return False

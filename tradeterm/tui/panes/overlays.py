@@ -1,0 +1,65 @@
+"""What stands over the candles: averages of the closes, and the levels of own positions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from tradeterm.engine.view import PositionView
+
+#: (bars, glyph, role): told apart by their glyphs, too.
+AVERAGES: Final = ((9, "∙", "accent"), (21, "─", "warn"))
+#: A level this far outside the candles, as a share of their height, still widens the scale.
+_REACH: Final = 0.3
+
+
+class Level(NamedTuple):
+    """A price worth a line across the chart."""
+
+    name: str
+    price: float
+    role: str
+
+
+class Mark(NamedTuple):
+    """Something drawn in one cell."""
+
+    glyph: str
+    role: str
+
+
+def ema(closes: Sequence[float], period: int) -> list[float | None]:
+    """Exponential average, begun with the plain mean of the first ``period`` closes."""
+    if len(closes) < period:
+        return [None] * len(closes)
+    now = sum(closes[:period]) / period
+    found: list[float | None] = [None] * (period - 1) + [now]
+    for close in closes[period:]:
+        now += (close - now) * 2 / (period + 1)
+        found.append(now)
+    return found
+
+
+def levels(positions: Sequence[PositionView], symbol: str) -> list[Level]:
+    """Entry, stop and target of what is held in ``symbol``."""
+    found: list[Level] = []
+    for each in positions:
+        if each.symbol != symbol:
+            continue
+        found.append(Level(f"{each.side} from", float(each.entry), "quiet"))
+        found.append(Level("stop", float(each.stop), "down"))
+        if each.target is not None:
+            found.append(Level("target", float(each.target), "up"))
+    return found
+
+
+def within_reach(found: Sequence[Level], low: float, high: float) -> list[Level]:
+    """Those the scale can be widened for without flattening the candles."""
+    reach = (high - low) * _REACH
+    return [each for each in found if low - reach <= each.price <= high + reach]
+
+
+def across(level: Level, price: str, columns: int) -> list[Mark]:
+    """A dashed line that begins with its name and price."""
+    words = f"{level.name} {price} "
+    return [Mark(words[at] if at < len(words) else "╌", level.role) for at in range(columns)]

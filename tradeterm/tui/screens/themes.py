@@ -1,0 +1,101 @@
+"""Choosing the colours: every theme in a list, shown on the whole screen while the cursor is on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.screen import ModalScreen
+
+from tradeterm.tui.choice import Choice
+from tradeterm.tui.ink import BLANK, PALETTES, Ink, Line, fit, grounded
+from tradeterm.tui.panes.base import Pane
+
+_NAME = 10
+_WIDEST = 72
+
+
+class ThemesPane(Pane):
+    """One line per theme, then its colours with what they say."""
+
+    NAME: ClassVar[str] = "themes"
+
+    def __init__(self, ink: Ink) -> None:
+        super().__init__(Choice(), ink)
+        self.placed = True
+
+    def heading(self) -> str:
+        return "Theme"
+
+    def hint(self) -> str:
+        return "j/k look · enter keeps · esc leaves it as it was"
+
+    def inside(self, width: int, height: int) -> list[Line]:
+        lines = [self._theme(each.name, each.about, width) for each in PALETTES]
+        return [*lines, BLANK, _sample(), ((_KEEPING, "quiet"),)][:height]
+
+    def _theme(self, name: str, about: str, width: int) -> Line:
+        here = name == self.ink.palette.name
+        line: Line = (
+            ("› " if here else "  ", "accent+bold"),
+            (fit(name, _NAME), "text+bold"),
+            (fit(about, width - _NAME - 2), "quiet"),
+        )
+        return grounded(line, "cursor", width) if here else line
+
+
+_KEEPING = "ctrl+s keeps it for this machine; console.theme sets it for every run"
+
+
+def _sample() -> Line:
+    """Each colour on the word it stands for."""
+    words = ("up", "down", "warn", "error", "accent", "quiet")
+    return tuple((f"{word}  ", word) for word in words)
+
+
+class ThemeScreen(ModalScreen[None]):
+    """``show`` puts a theme on the whole screen; leaving puts the first one back."""
+
+    CSS_PATH = Path(__file__).with_name("screens.tcss")
+
+    def __init__(self, ink: Ink, show: Callable[[str], Ink]) -> None:
+        super().__init__()
+        self.pane = ThemesPane(ink)
+        self._before = ink.palette.name
+        self._show = show
+
+    def compose(self) -> ComposeResult:
+        yield self.pane
+
+    def on_mount(self) -> None:
+        self.fit()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.fit()
+
+    def fit(self) -> None:
+        """A line per theme, the sample, and the frame."""
+        self.pane.styles.width = max(10, min(self.app.size.width - 6, _WIDEST))
+        self.pane.styles.height = min(self.app.size.height, len(PALETTES) + 5)
+
+    def on_key(self, event: events.Key) -> None:
+        event.stop()
+        event.prevent_default()
+        if not self.is_active:
+            return
+        step = {"j": 1, "down": 1, "t": 1, "k": -1, "up": -1}.get(event.key)
+        if step:
+            names = [each.name for each in PALETTES]
+            self._put(names[(names.index(self.pane.ink.palette.name) + step) % len(names)])
+        elif event.key == "enter":
+            self.dismiss(None)
+        elif event.key in {"escape", "q"}:
+            self._put(self._before)
+            self.dismiss(None)
+
+    def _put(self, name: str) -> None:
+        self.pane.ink = self._show(name)
+        self.pane.repaint()
