@@ -106,6 +106,21 @@ def test_a_host_nobody_answers_at_fails_and_offline_leaves_it_out(tmp_path: Path
     assert "127.0.0.1" not in checks
 
 
+def test_an_exchange_out_of_reach_fails_only_who_wants_a_live_market(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unknown(*_: Any, **__: Any) -> Any:
+        raise socket.gaierror(-2, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    code, checks, _ = ask(tmp_path / "run.db")
+    assert code == 0
+    assert checks["api.kraken.com"]["outcome"] == "warn"
+    code, checks, _ = ask(tmp_path / "run.db", "--live")
+    assert code == 1
+    assert checks["api.kraken.com"]["outcome"] == "fail"
+
+
 def test_wrong_settings_are_one_failure_among_the_checks(tmp_path: Path) -> None:
     code, checks, _ = ask(tmp_path / "run.db", "--set", "risk.max_leverag=3")
     assert code == 1

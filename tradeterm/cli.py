@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tradeterm import __version__
-from tradeterm.commands import Commands
+from tradeterm.commands import Commands, ReaderGone
 from tradeterm.errors import TradetermError, UsageError
 from tradeterm.logs import start_logging
 from tradeterm.model.text import visible
@@ -40,9 +40,9 @@ def main() -> None:
         sys.exit(2)
     except click.Abort:
         sys.exit(130)
-    except BrokenPipeError:
+    except ReaderGone:  # what is still buffered has no reader either
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+        sys.exit(128 + signal.SIGPIPE)
     except TradetermError as error:
         _complain(str(error))
         sys.exit(error.exit_code)

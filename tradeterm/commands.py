@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
+
+
+class ReaderGone(Exception):
+    """Who read our output has seen enough: ``| head``."""
 
 
 class Commands(click.Group):
     """The console's start waits for none of the other commands' modules."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """A closed pipe is not click's to answer: its exit code 1 means here that a check failed."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise ReaderGone from error
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """What is here already first: ``run`` needs no other module."""

@@ -27,6 +27,7 @@ def diagnosing_commands() -> list[click.Command]:
 @click.command()
 @json_option
 @click.option("--llm", is_flag=True, help="One tiny request to every model of every role.")
+@click.option("--live", is_flag=True, help="A live market is wanted: its exchange must answer.")
 @click.option("--offline", is_flag=True, help="Leave out every host.")
 @click.option(
     "--db", type=click.Path(path_type=Path, dir_okay=False),
@@ -35,19 +36,22 @@ def diagnosing_commands() -> list[click.Command]:
 @click.option("--config", "config_dir", type=click.Path(path_type=Path))
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE")
 def doctor(
-    as_json: bool, llm: bool, offline: bool, db: Path | None, config_dir: Path | None,
-    overrides: tuple[str, ...],
+    as_json: bool, llm: bool, live: bool, offline: bool, db: Path | None,
+    config_dir: Path | None, overrides: tuple[str, ...],
 ) -> int:  # fmt: skip
     """Look at all a run depends on: the machine, files, settings, keys, hosts, the clock.
 
-    Exits 1 when something does not work; a warning is none. Keys are never shown.
+    Exits 1 when something does not work; a warning is none. Without --live (or an address of its
+    own in live.endpoints) an exchange out of reach is a warning: sim and replay ask nobody. Keys
+    are never shown.
     """
     settings, found = _settings(config_dir, overrides)
     found = [*_machine(db), *found]
     if settings is not None:
         found += _keys(settings)
         if not offline:
-            found += _hosts(settings)
+            own = settings.live.endpoints
+            found += _hosts(settings, live=live or bool(own.rest or own.ws))
     checks = [each.as_dict() for each in found]
     if llm and settings is not None:
         from tradeterm.ops.modelcheck import check_models
@@ -101,14 +105,15 @@ def _keys(settings: Settings) -> Iterator[Finding]:
     return look_at_keys(settings.llm, os.environ, ENV_FILE)
 
 
-def _hosts(settings: Settings) -> list[Finding]:
+def _hosts(settings: Settings, *, live: bool) -> list[Finding]:
     from tradeterm.ops.doctor.environment import endpoints
     from tradeterm.ops.doctor.network import addresses, look_at_hosts
 
     models = [] if settings.llm.provider == "rules" else endpoints(settings.llm)
     return look_at_hosts(
-        addresses(settings.live), [one.address for one in models], settings.risk.max_clock_skew
-    )
+        addresses(settings.live), [one.address for one in models], settings.risk.max_clock_skew,
+        live=live,
+    )  # fmt: skip
 
 
 def _lines(found: Iterable[dict[str, Any]]) -> Iterable[str]:

@@ -121,7 +121,7 @@ def _read_options(only_ascii: bool) -> ConsoleOptions:
     from tradeterm.settings.loading import load_settings
 
     overrides = ("console.glyphs=ascii",) if only_ascii else ()
-    return _options(load_settings(None, overrides, os.environ).settings.console)
+    return console_options(load_settings(None, overrides, os.environ).settings.console)
 
 
 def _own_options(request: RunRequest) -> ConsoleOptions:
@@ -130,10 +130,10 @@ def _own_options(request: RunRequest) -> ConsoleOptions:
 
     console = request.settings.console
     first = request.feed == "sim" and not locate(request.db).db.exists()
-    return _options(console, tour=console.tour and first)
+    return console_options(console, tour=console.tour and first)
 
 
-def _options(console: ConsoleSettings, *, tour: bool = False) -> ConsoleOptions:
+def console_options(console: ConsoleSettings, *, tour: bool = False) -> ConsoleOptions:
     from tradeterm.tui.layout import FILE_NAME as LAYOUT
     from tradeterm.tui.options import ConsoleOptions
 
@@ -146,5 +146,6 @@ def _options(console: ConsoleSettings, *, tour: bool = False) -> ConsoleOptions:
         bell=console.bell,
         question_timeout=console.question_timeout,
         stale_after=console.stale_after,
+        on_signal=console.on_signal,
         tour=tour,
     )

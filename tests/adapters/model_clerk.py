@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -77,7 +78,15 @@ def _particulars(body: dict[str, Any]) -> dict[str, Any]:
     return {"action": "proceed"}
 
 
-def _decision(allowed: dict[str, Any]) -> dict[str, Any]:
+#: What a short prompt allows, in words.
+_ALLOWED = re.compile(r"BUY\b.*?: price ([0-9.]+), size to ([0-9.]+)")
+
+
+def _decision(allowed: dict[str, Any] | str) -> dict[str, Any]:
+    if isinstance(allowed, str):
+        found = _ALLOWED.search(allowed)
+        told = {"price": float(found[1]), "max_size": float(found[2])} if found else {}
+        allowed = {"BUY": told}
     buying = allowed.get("BUY")
     if not isinstance(buying, dict) or "max_size" not in buying:
         return {"action": "HOLD"}

@@ -229,6 +229,17 @@ class KrakenServer(ThreadedServer):
             await caller.ws.send_str(self.books[symbol].snapshot(depth))
         elif channel == "trade":
             caller.trades.add(symbol)
+            if message["params"].get("snapshot", True):
+                await caller.ws.send_str(self._last_prints(symbol))
+
+    def _last_prints(self, symbol: str) -> str:
+        """The last fifty, as Kraken begins its trade channel."""
+        prints = [
+            {"symbol": symbol, "side": "buy" if side == "b" else "sell", "price": float(price),
+             "qty": float(size), "ord_type": "market", "trade_id": number, "timestamp": stamp(at)}
+            for price, size, at, side, _, _, number in self.past.get(self.pairs[symbol].key, [])
+        ]  # fmt: skip
+        return json.dumps({"channel": "trade", "type": "snapshot", "data": prints[-50:]})
 
     @staticmethod
     async def _answer(
@@ -300,7 +311,9 @@ class KrakenServer(ThreadedServer):
     def _ohlc(self, query: Any) -> dict[str, Any]:
         pair, minutes = self._pair(query), int(query.get("interval", 1))
         since = int(query.get("since", 0))
-        rows = self.bars.get((pair.key, minutes)) or made_up(pair, minutes)
+        rows = self.bars.get((pair.key, minutes))
+        if rows is None:
+            rows = widened(made_up(pair, minutes), self.past.get(pair.key, []), minutes * 60)
         page = [row for row in rows if row[0] > since][-720:]
         return {pair.key: page, "last": page[-2][0] if len(page) > 1 else since}
 
@@ -322,6 +335,17 @@ def made_up(pair: Pair, minutes: int) -> list[list[Any]]:
         wave = pair.middle * (1 + 0.002 * ((at // span) % 20 - 10) / 10)
         figures = (wave, wave * 1.0005, wave * 0.9995, wave * 1.0001, wave)
         rows.append([at, *(f"{x:.{pair.price_decimals}f}" for x in figures), "12.50000000", 9])
+    return rows
+
+
+def widened(rows: list[list[Any]], prints: list[list[Any]], span: int) -> list[list[Any]]:
+    """Bars that contain the prints of their time."""
+    by_time = {row[0]: row for row in rows}
+    for price, size, at, *_ in prints:
+        row = by_time.get(int(at) // span * span)
+        if row is not None:
+            row[2], row[3] = max(row[2], price, key=float), min(row[3], price, key=float)
+            row[4], row[6] = price, f"{float(row[6]) + float(size):.8f}"
     return rows
 
 

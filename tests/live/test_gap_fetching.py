@@ -64,7 +64,7 @@ def every(seconds: float, until: float, begin: float = 0.0) -> list[tuple[float,
 
 async def ask(exchange: Exchange, since: float, until: float) -> Backfill:
     begin, end = NOON + int(since * SECOND), NOON + int(until * SECOND)
-    return await fetch_gap(exchange, [BTC], begin, end, 5.0)
+    return await fetch_gap(exchange, {BTC: begin}, end, 5.0)
 
 
 async def test_a_short_gap_comes_back_print_by_print() -> None:
@@ -89,7 +89,7 @@ async def test_where_only_the_newest_trades_are_kept_bars_stand_for_the_rest() -
     bars = [event for event in found.events if isinstance(event, Candle)]
     prints = [event for event in found.events if isinstance(event, Trade)]
     assert [(bar.ts - NOON) // MINUTE for bar in bars] == [1, 2, 3, 4, 5, 6, 7, 8]
-    assert prints[0].ts == NOON + 480 * SECOND
+    assert prints[0].ts == NOON + 450 * SECOND, "half of a minute, which its bar completes"
     assert prints[-1].ts == NOON + 599 * SECOND
     assert [event.ts for event in found.events] == sorted(event.ts for event in found.events)
 
@@ -103,6 +103,55 @@ async def test_trades_that_do_not_add_up_to_their_bar_are_not_believed() -> None
     found = await ask(Skips(every(1.0, 300.0)), 0.0, 240.0)
     bars = [event for event in found.events if isinstance(event, Candle)]
     assert [(bar.ts - NOON) // MINUTE for bar in bars] == [2], "the minute that lacks a trade"
+    lacking = [e for e in found.events if isinstance(e, Trade) and MINUTE <= e.ts - NOON < 2 * MINUTE]
+    assert len(lacking) == 59, "those that are known are told all the same"
+
+
+async def test_a_print_that_its_bar_does_not_know_of_is_told_and_widens_it() -> None:
+    class Flat(Exchange):
+        async def fetch_ohlcv(self, *given: Any, **named: Any) -> list[list[float]]:
+            rows = await super().fetch_ohlcv(*given, **named)
+            return [[row[0], 100.0, 101.0, 99.0, 100.5, 500.0] for row in rows]
+
+    found = await ask(Flat([(70.0, 63.0)]), 65.0, 90.0)
+    told, bar = found.events
+    assert isinstance(told, Trade)
+    assert isinstance(bar, Candle)
+    assert (told.price, bar.low, bar.high) == (63.0, 63.0, 101.0)
+
+
+BAD_ROWS = [
+    {"price": -5.0}, {"price": 0.0}, {"price": float("inf")}, {"price": float("nan")},
+    {"amount": -1.0}, {"side": "sideways"},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("change", BAD_ROWS, ids=str)
+async def test_a_row_that_is_no_trade_is_refused_and_its_bar_stands_for_it(
+    change: dict[str, Any],
+) -> None:
+    class Lies(Exchange):
+        async def fetch_trades(self, *given: Any, **named: Any) -> list[dict[str, Any]]:
+            rows = await super().fetch_trades(*given, **named)
+            return [row | change if row["id"] == "t90" else row for row in rows]
+
+    found = await ask(Lies(every(1.0, 300.0)), 0.0, 240.0)
+    assert {symbol for symbol, _ in found.refused} == {BTC}
+    assert "trade t90" in found.refused[0][1]
+    assert [(e.ts - NOON) // MINUTE for e in found.events if isinstance(e, Candle)] == [2]
+    assert "t90" not in {event.id for event in found.events if isinstance(event, Trade)}
+
+
+@pytest.mark.parametrize("figure", [float("nan"), float("inf"), -1.0, 0.0])
+async def test_a_bar_that_is_none_loses_the_gap(figure: float) -> None:
+    class Lies(Exchange):
+        async def fetch_ohlcv(self, *given: Any, **named: Any) -> list[list[float]]:
+            rows = await super().fetch_ohlcv(*given, **named)
+            return [[row[0], figure, *row[2:]] for row in rows]
+
+    found = await ask(Lies(every(1.0, 300.0)), 0.0, 240.0)
+    assert found.events == ()
+    assert "1m bar" in found.lost
 
 
 async def test_a_long_gap_is_told_in_coarser_bars() -> None:
@@ -138,6 +187,6 @@ async def test_trades_that_take_too_long_leave_the_bars() -> None:
             await asyncio.Event().wait()
             return []
 
-    found = await fetch_gap(Slow(every(1.0, 300.0)), [BTC], NOON, NOON + 4 * MINUTE, 0.05)
+    found = await fetch_gap(Slow(every(1.0, 300.0)), {BTC: NOON}, NOON + 4 * MINUTE, 0.05)
     assert [type(event) for event in found.events] == [Candle] * 4
     assert found.lost == ""

@@ -152,3 +152,4 @@ async def close_screen(desk: Console) -> None:
         if len(desk.app.screen_stack) > 1:
             await desk.press("escape")
     await desk.press("1")
+    await desk.look(after=10.0)  # a message is not left for the next picture

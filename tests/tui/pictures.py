@@ -54,6 +54,7 @@ class FakeSession:
         self.walks: list[tuple[Goal, int]] = []
         self.started = 0
         self.stopped: list[float] = []
+        self.left_as_is = False
         self.failure: BaseException | None = None
         self.options: ConsoleOptions | None = None
         self.store: Path | None = None
@@ -76,6 +77,9 @@ class FakeSession:
     def stop(self, deadline: float) -> bool:
         self.stopped.append(deadline)
         return True
+
+    def leave_as_is(self) -> None:
+        self.left_as_is = True
 
     def submit(self, command: OperatorCommand) -> None:
         self.commands.append(command)

@@ -13,7 +13,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from tests.tui.conftest import Console
-from tests.tui.pictures import busy
+from tests.tui.pictures import busy, with_cards
 from tradeterm.engine.riskview import BreakerView
 from tradeterm.engine.view import ConsoleView
 from tradeterm.model.commands import (
@@ -43,7 +43,9 @@ from tradeterm.model.commands import (
     UndoReject,
 )
 from tradeterm.model.drills import Drill
+from tradeterm.model.timing import SECOND
 from tradeterm.model.vocabulary import Level
+from tradeterm.model.walking import Goal
 
 D = Decimal
 
@@ -68,6 +70,12 @@ class Story:
 def on(pane: str) -> Story:
     """Focuses a pane."""
     return Story(check=lambda desk: desk.app.pane == pane and desk.app.focused is not None)
+
+
+def walks(goal: Goal) -> Story:
+    """Leads the market on, with no card waiting; a bar is the chart's."""
+    walk = (goal, 60 * SECOND)
+    return Story(check=lambda desk: desk.session.walks == [walk], view=with_cards(busy(), []))
 
 
 def typed(text: str) -> tuple[str, ...]:
@@ -137,6 +145,12 @@ STORIES: dict[str, Story] = {
     "market": Story(check=lambda desk: desk.session.pauses == [True]),
     "faster": Story(check=lambda desk: desk.session.speeds == [120.0]),
     "slower": Story(check=lambda desk: desk.session.speeds == [30.0]),
+    "step_event": walks(Goal.EVENT),
+    "step_second": walks(Goal.SECOND),
+    "step_bar": walks(Goal.BAR),
+    "jump_conflict": walks(Goal.CONFLICT),
+    "jump_fill": walks(Goal.FILL),
+    "jump_warning": walks(Goal.WARNING),
     # panes and pages
     "show_positions": Story(before=("3",), check=lambda desk: desk.app.pane == "positions"),
     "show_conflicts": on("conflicts"),
@@ -184,11 +198,11 @@ STORIES: dict[str, Story] = {
     "coarser": Story(shows="Chart BTC/USDT 5m"),
     "candles": Story(before=("4",), shows="BTC/USDT 1m · line"),
     "indicators": Story(check=lambda desk: "EMA ∙9" not in desk.text),
-    "follow_cursor": Story(shows="Book BTC/USDT · stays"),
+    "follow_cursor": Story(shows="Book BTC/USDT stays"),
     "previous_symbol": Story(shows="Book XRP/BTC"),
     "next_symbol": Story(shows="Book XRP/USDT"),
-    "finer_book": Story(before=("full_stop", "full_stop"), shows="Book BTC/USDT by 0.2"),
-    "coarser_book": Story(before=("full_stop",) * 2, shows="Book BTC/USDT by 1"),
+    "finer_book": Story(before=("full_stop", "full_stop"), shows="Book BTC/USDT ×2"),
+    "coarser_book": Story(before=("full_stop",) * 2, shows="Book BTC/USDT ×10"),
     "themes": Story(shows="Theme"),
     "save_layout": Story(shows="layout kept for the next start"),
     "redraw": Story(),

@@ -31,8 +31,7 @@ from tradeterm.model.commands import (
     Resume,
     SetTrailing,
 )
-from tradeterm.tui.actions import ACTIONS, bindings
-from tradeterm.tui.app import TradetermApp
+from tradeterm.tui.actions import ACTIONS
 
 
 async def test_approval_takes_a_and_then_y(console: Open) -> None:

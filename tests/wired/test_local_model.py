@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import json
+import re
+import urllib.request
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from msgspec.structs import replace
 
 from tests import local_model
+from tests.agents.questions import question
+from tests.injections import CORPUS
 from tests.wired.stage import play, request
+from tradeterm.adapters.advisors.opinions import agent_prompt
+from tradeterm.adapters.advisors.prompting import repairing
+from tradeterm.adapters.advisors.shortening import MOST_TOKENS, TEMPLATE_TOKENS
 from tradeterm.cli import cli
+from tradeterm.model.ports import Quotation
+from tradeterm.model.text import clean
 from tradeterm.model.vocabulary import AgentName, TryOutcome
 
+ANALYSTS = frozenset({AgentName.TECHNICAL, AgentName.REGIME, AgentName.SENTIMENT})
 pytestmark = [
     pytest.mark.local_llm,
     pytest.mark.skipif(local_model.weights() is None, reason="the local-llm extra is absent"),
@@ -36,6 +47,74 @@ def test_the_doctor_asks_every_role(settings: tuple[str, ...]) -> None:
     checks = [one for one in json.loads(said.output)["checks"] if "model" in one]
     assert [one["what"] for one in checks] == ["arbiter", *AgentName]
     assert all(one["ok"] and one["seconds"] > 0 and Decimal(one["cost"]) > 0 for one in checks)
+
+
+@pytest.mark.long
+async def test_a_short_prompt_of_any_role_is_at_most_300_tokens_by_its_own_tokenizer(
+    settings: tuple[str, ...], tmp_path: Path
+) -> None:
+    """Three symbols, positions held, headlines, everybody's opinions; repairs included.
+
+    It is cut off after 50 tokens: only its reading is looked at, and the rules speak.
+    """
+    short = f"{settings[1][:-1]}, prompt: short}}"
+    symbols = ("BTC/USDT", "XRP/USDT", "XRP/BTC")
+    record = await play(
+        request(
+            "sim",
+            tmp_path / "run.db",
+            settings[0],
+            short,
+            *(f"llm.roles.{role}.max_tokens=50" for role in ("arbiter", *AgentName)),
+            "market.simulation.news_interval=5",
+            "orchestration.schedule.technical_analysis.interval=3600",
+            "orchestration.schedule.trading_decision.interval=60",
+            "orchestration.degradation.failures=[100, 200, 300]",
+            "orchestration.approval.mode=all",
+            "risk.max_risk=0.2",
+            until="70s",
+            symbols=symbols,
+            approve="all",
+        )
+    )
+    record.sound()
+    told = {row["id"]: row for row in record.bodies("agent_question")}
+    decisions = [row for row in told.values() if row["agent"] == AgentName.TRADING]
+    facts = [{fact["name"].partition(" ")[0] for fact in row["facts"]} for row in decisions]
+    assert {row["symbol"] for row in decisions} == set(symbols)
+    assert any({*ANALYSTS, "account", "position"} <= names for names in facts)
+    answers = [*record.bodies("agent_answer"), *record.bodies("answer")]
+    roles = {answer.get("agent", "arbiter") for answer in answers}
+    assert roles == {"arbiter", *AgentName}
+    for answer in answers:
+        tries = answer.get("tries") or [t for vote in answer["votes"] for t in vote["tries"]]
+        assert all(100 < one["tokens_in"] <= MOST_TOKENS for one in tries)
+        assert answer["prompt"].partition(" ")[0].endswith("-short-1")
+
+
+def test_whatever_strangers_write_a_short_prompt_stays_in_its_budget(
+    settings: tuple[str, ...],
+) -> None:
+    """Injections in all scripts and encodings, as headlines: the model's tokenizer counts."""
+    base = re.search(r"http://[0-9.:]+", settings[1])
+    assert base is not None
+    longest = 0
+    for _, text in CORPUS:
+        quotes = tuple(Quotation(f"n{n}", "wire", 12.0, clean(text, 240)) for n in range(12))
+        asked = replace(question(AgentName.SENTIMENT), texts=quotes)
+        prompt = agent_prompt(asked, "short")
+        messages = repairing(prompt, "{", "score: Input should be greater than or equal to -1")
+        longest = max(longest, sum(len(tokenised(base[0], words)) for _, words in messages))
+    assert 200 < longest + TEMPLATE_TOKENS <= MOST_TOKENS
+
+
+def tokenised(base: str, text: str) -> list[int]:
+    """By the server's own tokenizer."""
+    body = json.dumps({"content": text}).encode()
+    asked = urllib.request.Request(f"{base}/tokenize", body, {"content-type": "application/json"})
+    with urllib.request.urlopen(asked) as answer:
+        found: list[int] = json.load(answer)["tokens"]
+    return found
 
 
 async def test_its_answers_are_held_to_the_schema_priced_and_journaled(

@@ -7,12 +7,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+import pytest
+
+from tests.living import wait_for
 from tests.wired.stage import RISE, START, Record, Stage, minute
 from tradeterm.desk import Desk
 from tradeterm.engine.view import ConsoleView
-from tradeterm.model.commands import Command, DeferCard, Halt
+from tradeterm.model.commands import Command, DeferCard, Flatten, Halt
 from tradeterm.model.timing import MINUTE, SECOND
 from tradeterm.model.walking import Goal
+from tradeterm.tui.engine_thread import EngineThread
+from tradeterm.tui.options import ConsoleOptions
 
 UNTIL = "25m"
 
@@ -97,10 +102,15 @@ async def test_a_jump_stops_at_a_card_and_trades_nothing_else(stage: Stage) -> N
         assert view.status.arrived == "a card waits for you"
         (card,) = view.cards
         assert card.state == "pending"
-        assert here.desk.engine.now == minute(RISE)
+        (pending,) = here.desk.engine.trading.pending_cards()
+        assert here.desk.engine.now == pending.ts >= minute(RISE)
         await here.order(DeferCard(card_id=card.id))
-        view = await here.walk(Goal.WARNING)  # it runs out of time, and the market with it
-        assert here.desk.engine.now >= minute(RISE + 2) or view.cards[0].state != "pending"
+        async with asyncio.timeout(30):  # nothing waits for the operator any more
+            here.desk.driver.walk(Goal.FILL, MINUTE)
+            while not here.desk.driver.finished:
+                await here.shown.get()
+    record = Record(stage.folder / "run.db", {}).sound()
+    assert (record.card_states()[0][0], record.fills()) == ("expired", [])
 
 
 async def test_a_halt_on_the_way_ends_a_jump(stage: Stage) -> None:
@@ -130,3 +140,40 @@ async def test_steps_and_jumps_are_no_input_of_the_engine(stage: Stage) -> None:
     assert len(plain.fills()) == 1
     assert stepped["state_hash"] == plain.summary["state_hash"]
     assert Record(stage.folder / "run.db", stepped).sound().trading() == plain.trading()
+
+
+async def test_a_flatten_is_carried_out_before_leaving(stage: Stage) -> None:
+    rising(stage)
+    async with attended(stage) as here:
+        assert len((await here.walk(Goal.FILL)).positions) == 1
+        await here.order(Flatten())
+        view = await here.walk(Goal.SETTLED)
+        assert (view.status.arrived, view.positions) == ("settled", ())
+        assert view.status.state == "halted"
+    record = Record(stage.folder / "run.db", {}).sound()
+    assert [position["exit_reason"] for position in record.positions()] == ["operator"]
+
+
+@pytest.mark.parametrize(
+    ("policy", "asked", "ordered"),
+    [
+        ("keep", False, []),
+        ("cancel_entries", False, ["cancel_entries"]),
+        ("halt", False, ["halt"]),
+        ("halt", True, []),
+    ],
+)
+def test_what_is_open_is_left_as_configured_when_nobody_can_be_asked(
+    stage: Stage, policy: str, asked: bool, ordered: list[str]
+) -> None:
+    rising(stage)
+    request = stage.request(f"console.on_signal={policy}", speed=1.0, headless=False)
+    session = EngineThread(lambda: request, lambda _: ConsoleOptions())
+    session.start()
+    wait_for(lambda: session.view.status.known)
+    if asked:
+        session.leave_as_is()
+    assert session.stop(10.0)
+    record = Record(stage.folder / "run.db", {}).sound()
+    assert [body["command"] for body in record.bodies("command")] == ordered
+    assert record.rows()[-1].kind == "run_finished"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from tradeterm.engine.engine import Engine
-from tradeterm.engine.gap import Away
 from tradeterm.engine.watching import watch_only
+from tradeterm.model.away import Away
 from tradeterm.model.money import plain
 from tradeterm.model.timing import iso
 

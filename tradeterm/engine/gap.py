@@ -16,6 +16,7 @@ import msgspec
 
 from tradeterm.engine.books import Books
 from tradeterm.engine.core import Core
+from tradeterm.model.away import Away
 from tradeterm.model.market import (
     GAP,
     GAP_LOST,
@@ -35,17 +36,6 @@ GapEvent = Trade | Candle | BookDelta | BookSnapshot
 #: Lines kept about one gap; the journal has the rest.
 MAX_LINES: Final = 100
 _TOLD: Final = frozenset({"opened", "reduced", "closed"})
-
-
-class Away(msgspec.Struct, frozen=True):
-    """What the market did while nobody looked: from when to when (ns), and line by line."""
-
-    since: int
-    until: int = 0
-    """0 while it is being settled."""
-    events: int = 0
-    fills: int = 0
-    lines: tuple[str, ...] = ()
 
 
 class Gap:
@@ -126,13 +116,51 @@ class Gap:
         """One event of the gap, at its own time."""
         kind, take = self._takers[type(event)]
         self._inputs[kind] += 1
+        unheard = self._unheard(event) if isinstance(event, Candle) else event
         take(event)
         self._count(events=1)
         execution = self._books.execution
-        if isinstance(event, Trade | Candle):
+        if isinstance(event, Trade):
             self._booked(execution.on_market(event))
+        elif isinstance(event, Candle):
+            assert isinstance(unheard, Candle)
+            self._booked(execution.on_market(unheard))
+            self._doubt(event, unheard)
         elif event.symbol in execution.guarded:
             self._books.watch_mid(event.symbol)
+
+    def _unheard(self, bar: Candle) -> Candle:
+        """What a bar says of the time nobody listened, as far as that can be told.
+
+        Of a minute that was heard in part only an extreme beyond all we heard is news.
+        """
+        market = self._core.market.symbol(bar.symbol)
+        low, high = bar.low, bar.high
+        opened = bar.open
+        if (heard := market.heard_of(bar)) is not None:
+            opened = market.price
+            low = low if low < heard.low else min(opened, bar.close)
+            high = high if high > heard.high else max(opened, bar.close)
+        # Of no length: all of it is news, whatever was judged before it.
+        return msgspec.structs.replace(bar, timeframe=0, open=opened, low=low, high=high)
+
+    def _doubt(self, bar: Candle, unheard: Candle) -> None:
+        """Orders whose level was traded in a minute heard in part, before or after we left."""
+        if (bar.low, bar.high) == (unheard.low, unheard.high):
+            return
+        execution = self._books.execution
+        levels = {
+            name: float(level)
+            for name, order in execution.working.items()
+            if order.request.symbol == bar.symbol
+            and (level := order.request.trigger or order.request.limit) is not None
+        }
+        among = [name for name, level in levels.items() if bar.low < level < bar.high]
+        if not among:
+            return
+        reason = f"the bar until {iso(bar.ts)} reaches it and cannot be split"
+        self._booked(execution.lose_sight(reason, self._core.now, among))
+        self._count(line=f"{iso(bar.ts)[11:19]} {', '.join(among)} unknown: {reason}")
 
     def advance(self, due: int) -> None:
         """What was due at the venue then: expiries, rollovers, time exits."""

@@ -78,6 +78,7 @@ def build_view(engine: Engine, pacing: PacingFacts, version: int) -> ConsoleView
         level=level_view(engine),
         risk=risk_view(engine, account),
         portfolio=portfolio_view(engine, account),
+        away=engine.gap.away,
         balances={
             name: dict(assets) for name, assets in engine.books.portfolio.ledger.balances().items()
         },

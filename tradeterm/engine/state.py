@@ -14,13 +14,13 @@ from tradeterm.engine.breaking import BreakingState
 from tradeterm.engine.bus import BusState
 from tradeterm.engine.counters import Counters
 from tradeterm.engine.fidelity import Prints
-from tradeterm.engine.gap import Away
 from tradeterm.engine.journaling import JournalState
 from tradeterm.engine.reconciliation import ReconciliationState
 from tradeterm.engine.timers import TimersState
 from tradeterm.engine.trading import TradingState
 from tradeterm.engine.view import EventView
 from tradeterm.market.market import MarketState
+from tradeterm.model.away import Away
 from tradeterm.model.drills import Drill
 from tradeterm.model.health import Health
 from tradeterm.model.ports import Answer, Question

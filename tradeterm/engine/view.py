@@ -13,6 +13,7 @@ import msgspec
 from tradeterm.engine.cardview import CardView
 from tradeterm.engine.levelview import LevelView
 from tradeterm.engine.riskview import RiskView
+from tradeterm.model.away import Away
 
 CENT = Decimal("0.01")
 
@@ -376,5 +377,7 @@ class ConsoleView(msgspec.Struct, frozen=True):
     balances: dict[str, dict[str, Decimal]] = msgspec.field(default_factory=dict)
     """Account → asset → amount."""
     portfolio: PortfolioView = PortfolioView()
+    away: Away | None = None
+    """The last gap in a live market: what was settled afterwards."""
     fault: str = ""
     """Set when the engine died; the screen shows it until the operator quits."""

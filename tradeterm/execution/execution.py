@@ -7,7 +7,7 @@ placed (or resized) in the very call that booked the fill.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Final
 
@@ -326,9 +326,10 @@ class Execution:
         self._outbox.cancel(order_id, now)
         self._plan()
 
-    def lose_sight(self, reason: str, now: int) -> list[ExecutionEvent]:
-        """What became of any working order cannot be told; all of them count as working."""
-        doubted = [name for name, order in self._orders.working.items() if not order.unknown]
+    def lose_sight(self, reason: str, now: int, among: Iterable[str] = ()) -> list[ExecutionEvent]:
+        """What became of these orders (none named: of any) is unknown; they count as working."""
+        working = self._orders.working
+        doubted = [name for name in among or working if not working[name].unknown]
         return [self._orders.doubt(order_id, reason, now) for order_id in doubted]
 
     def found_again(self, order_id: str, now: int) -> ExecutionEvent:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from tradeterm.lab.outcomes import Body
 
 NOT_ENOUGH = "not enough data"
+_ENDLESS = 10**6
 
 
 class Section(NamedTuple):
@@ -21,13 +22,22 @@ class Section(NamedTuple):
 
     def table(self) -> list[str]:
         """Aligned lines, the columns' names first: texts to the left, figures to the right."""
+        return [line for block in self.blocks(_ENDLESS) for line in block]
+
+    def blocks(self, width: int) -> list[list[str]]:
+        """The same in as many tables as ``width`` asks for; each begins with the first column."""
         if not self.columns:
             return []
         if not self.rows:
-            return ["none yet"]
+            return [["none yet"]]
         columns = list(zip(self.columns, *self.rows, strict=True))
-        aligned = [_aligned(column) for column in columns]
-        return ["  ".join(line).rstrip() for line in zip(*aligned, strict=True)]
+        first, *rest = (_aligned(column) for column in columns)
+        found = [[first]]
+        for column in rest:
+            if sum(len(each[0]) + 2 for each in found[-1]) + len(column[0]) > width:
+                found.append([first])
+            found[-1].append(column)
+        return [["  ".join(line).rstrip() for line in zip(*one, strict=True)] for one in found]
 
 
 def sections(report: Body, agent: str = "") -> list[Section]:

@@ -291,6 +291,12 @@ class TradeBuilder:
         self.open = self.high = self.low = self.close = price
         self.volume = size
 
+    def complete(self, bar: Candle) -> Candle:
+        """Take in the exchange's own figures of the forming candle, so far; as it is now."""
+        self.high, self.low = max(self.high, bar.high), min(self.low, bar.low)
+        self.close, self.volume = bar.close, max(self.volume, bar.volume)
+        return self._bar()
+
     def due(self, now: int) -> tuple[list[Candle], bool]:
         """Candles closed by ``now``, oldest first; True when the silence was too long to fill."""
         span = self.span

@@ -175,8 +175,10 @@ class Market:
             self.on_candle(ev)
             return
         m.price = ev.close
+        heard = m.heard_of(ev)
+        whole = ev if heard is None else heard.complete(ev)
         on_time = ev.timeframe == m.base and not ev.ts % m.builder.span
-        if on_time and m.close(ev) is not None:
+        if on_time and m.close(whole) is not None:
             m.builder.begin(ev.ts, ev.close)
             self._plan()
 

@@ -181,6 +181,12 @@ class SymbolMarket:
             self.builder.load(begun)
             self.price = price
 
+    def heard_of(self, bar: Candle) -> TradeBuilder | None:
+        """The forming candle, when ``bar`` (or its beginning) is the same one and was begun."""
+        builder = self.builder
+        same = bar.timeframe == self.base and builder.end - builder.span < bar.ts <= builder.end
+        return builder if same and builder.volume > 0.0 else None
+
     def restart(self) -> None:
         """Forget the candles: the silence was too long to bridge."""
         for window in self.windows.values():

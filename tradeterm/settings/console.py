@@ -57,6 +57,8 @@ class ConsoleSettings(Section):
     """Begin as ``^s`` kept it: pane, zoom, symbol, timeframe, theme, filters."""
     bell: bool
     """Ring when a card appears while the terminal is not focused."""
+    on_signal: Literal["keep", "cancel_entries", "halt"]
+    """What a signal, a lost terminal or a dead screen does with what is open; ``q`` asks."""
     poll: float = Seconds
     """How often the engine's picture is looked at."""
     refresh: RefreshSettings

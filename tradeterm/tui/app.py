@@ -2,7 +2,7 @@
 
 The machinery (picture, timers, signals, questions) is in console.py, what positions and orders
 can be told in orderkeys.py, what cards can in cardkeys.py, agents and the level in carekeys.py,
-the market's pace in marketkeys.py.
+the market's pace in marketkeys.py, leaving in leavekeys.py.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from tradeterm.model.timing import iso
 from tradeterm.tui import actions, figures
 from tradeterm.tui.carekeys import CareKeys
 from tradeterm.tui.guards import number
+from tradeterm.tui.leavekeys import LeaveKeys
 from tradeterm.tui.marketkeys import MarketKeys
-from tradeterm.tui.moments import WORKING
 from tradeterm.tui.plan import ORDER
 from tradeterm.tui.reportkeys import ReportKeys
 from tradeterm.tui.typed import FilterLine
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 EVERYTHING = 10**6
 
 
-class TradetermApp(CareKeys, ReportKeys, MarketKeys, ViewKeys):
+class TradetermApp(CareKeys, ReportKeys, MarketKeys, LeaveKeys, ViewKeys):
     """The console with its keys."""
 
     # -- safety --------------------------------------------------------------------------------
@@ -209,7 +209,9 @@ class TradetermApp(CareKeys, ReportKeys, MarketKeys, ViewKeys):
     async def action_back(self) -> None:
         """Zoom first, then the filter of the pane, then what it searched for."""
         pane = self.deck.list_pane(self.pane)
-        if self.view.status.walking:
+        if self.parting:
+            self.stay()
+        elif self.view.status.walking:
             self.stop_walking()
         elif self.deck.wish.zoomed:
             self.deck.wants(zoomed=False)
@@ -223,35 +225,6 @@ class TradetermApp(CareKeys, ReportKeys, MarketKeys, ViewKeys):
         from tradeterm.tui.screens.pages import help_lines
 
         self.open_page("Help", help_lines)
-
-    def action_hint_quit(self) -> None:
-        self.say("q or ctrl+q quits; ctrl+c does nothing, so that the engine keeps running")
-
-    async def action_quit(self) -> None:
-        working = sum(order.status in WORKING for order in self.view.orders)
-        pending = len([card for card in self.view.cards if card.state == "pending"])
-        at_rest = not (self.view.positions or working or pending)
-        if self.session.watching or self.view.fault or at_rest:
-            self.leave(0)
-            return
-        from tradeterm.tui.screens.confirm import QuitScreen
-        from tradeterm.tui.screens.pages import quit_facts
-
-        def done(sure: bool | None) -> None:
-            if sure:
-                self.leave(0)
-            else:
-                self.say("still running")
-
-        self.push_screen(
-            QuitScreen(
-                quit_facts(self.view, working, pending),
-                self.ink,
-                self.clock,
-                self.options.arm_delay,
-            ),
-            done,
-        )
 
     def action_command_palette(self) -> None:
         from textual.command import CommandPalette

@@ -22,7 +22,7 @@ from tradeterm.model.commands import ApproveCard, Halt, OperatorCommand
 from tradeterm.tui import actions, figures
 from tradeterm.tui.action import ALWAYS, key_text
 from tradeterm.tui.choice import Focus
-from tradeterm.tui.guards import Question, RepeatGuard, number
+from tradeterm.tui.guards import BurstGuard, Question, RepeatGuard, number
 from tradeterm.tui.looks import Looks
 from tradeterm.tui.options import ConsoleOptions
 from tradeterm.tui.panes.base import ListPane
@@ -69,6 +69,7 @@ class Console(Looks):
         self._speed_asked = -_SPEED_MEMORY
         self.tour = Tour()
         self._guard = RepeatGuard(self.options.repeat_guard)
+        self._burst = BurstGuard()
         self._card_shown: tuple[str, str, float] = ("", "", 0.0)
         self._known_cards: frozenset[str] = frozenset()
         self._event_seq: int | None = None
@@ -113,6 +114,7 @@ class Console(Looks):
         if view is not self.view and not self.deck.notice.frozen:
             self._take(view, now)
             self.tour.see(view)
+            self.caught_up(view)
             self.deck.notice.tour = self.tour.text
         self._watch_question(now)
         if self.typing and self.typing.over(now):
@@ -147,6 +149,9 @@ class Console(Looks):
             if status.speed > 0 and not (status.waiting_for_operator or status.walking):
                 self.speed = status.speed
         self._announce(view)
+
+    def caught_up(self, view: ConsoleView) -> None:
+        """A newer picture is there."""
 
     def _show(self, now: float) -> None:
         slower = 1.0 if self.app_focus else _UNFOCUSED
@@ -213,8 +218,12 @@ class Console(Looks):
         )
 
     def guarded(self, name: str) -> bool:
-        """Whether this is the same key held down."""
-        return self._guard.repeated(name, self.clock())
+        """Whether this is the same key held down, or part of a paste."""
+        now = self.clock()
+        pasted = self._burst.pasted(now)
+        if pasted:
+            self.say("keys came faster than anybody types: nothing was ordered", "warning")
+        return self._guard.repeated(name, now) or pasted
 
     def cards_readable(self, now: float) -> bool:
         """Whether every waiting card has been on screen long enough to be meant."""
@@ -346,11 +355,13 @@ class Console(Looks):
         if isinstance(event, events.Key) and not event.is_forwarded and event.key in HALT.keys:
             self.action_halt()
             return
+        if isinstance(event, events.Key) and not event.is_forwarded:
+            self._burst.note(self.clock())
         await super().on_event(event)
 
     def action_halt(self) -> None:
         """Stop all new exposure, whatever is open on the screen."""
-        if self.guarded("halt"):
+        if self._guard.repeated("halt", self.clock()):  # never hindered by a paste
             return
         self.session.submit(Halt())
         self.ask(None)

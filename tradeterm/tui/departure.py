@@ -78,9 +78,11 @@ class Departure:
         patience = self._patience
         if not self._stop(patience):
             log.error("the engine did not stop within %s s", patience)
-        if not self._gone():
+        if self._gone():
+            log.info("ending without a terminal to restore; the next start goes on from here")
+        else:
             time.sleep(RESTORE_SECONDS)
-        log.error("the screen did not end: ending the process; the store can be continued")
+            log.error("the screen did not end: ending the process; the store can be continued")
         self._restore()
         os._exit(code or 1)
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from tradeterm.engine.view import ConsoleView
-from tradeterm.model.commands import Command
+from tradeterm.model.commands import CancelEntries, Command, Halt
 from tradeterm.model.walking import Goal
 from tradeterm.tui.options import ConsoleOptions
 
@@ -44,6 +44,7 @@ class EngineThread:
         self._desk: Desk | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop_asked = False
+        self._as_is = False
         self._early: deque[Callable[[Desk], object]] = deque()
         """Ordered before there was a desk: a halt typed while it opens must not be lost."""
         self._door = threading.Lock()
@@ -82,11 +83,27 @@ class EngineThread:
 
     def stop(self, deadline: float) -> bool:
         """Finish the slice, snapshot, unlock; False when that took longer than ``deadline``."""
-        self._stop_asked = True
+        if not self._stop_asked:
+            self._stop_asked = True
+            self._call(self._order_at_the_end)
         self._call(lambda desk: desk.driver.stop())
         if self._thread.is_alive():
             self._thread.join(deadline)
         return not self._thread.is_alive()
+
+    def leave_as_is(self) -> None:
+        """No order at the end: the operator gave it, or wants none."""
+        self._as_is = True
+
+    def _order_at_the_end(self, desk: Desk) -> None:
+        """Nobody could be asked: what the settings say, carried out before the last row."""
+        policy = desk.request.settings.console.on_signal
+        if self._as_is or desk.driver.finished or policy == "keep":
+            return
+        why = "console.on_signal"
+        desk.driver.submit(
+            Halt(reason=why, actor="desk") if policy == "halt" else CancelEntries(actor=why)
+        )
 
     def submit(self, command: Command) -> None:
         """Order something; the result comes back as an event."""

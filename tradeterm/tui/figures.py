@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
 
 from tradeterm.model.money import decimals, plain
-from tradeterm.model.timing import SECOND, clock_text
+from tradeterm.model.timing import SECOND, clock_text, iso
 
 #: Short names for the columns; the model's names are for files.
 AGENTS = {
@@ -113,6 +114,28 @@ def speed(value: float) -> str:
 def clock(ts: int) -> str:
     """``HH:MM:SS`` of market time, UTC; dashes before the first event."""
     return clock_text(ts) if ts > 0 else "--:--:--"
+
+
+def moment(ts: int | None) -> str:
+    """``2025-06-02 14:02:07Z (19:32 local)``: where one time is read alone; – for none."""
+    if ts is None:
+        return "–"
+    return f"{iso(ts)[:19].replace('T', ' ')}Z{_here(ts)}"
+
+
+def when(ts: int | None) -> str:
+    """The same without its date: ``14:02:07Z (19:32 local)``."""
+    return "–" if ts is None else f"{clock(ts)}Z{_here(ts)}"
+
+
+def _here(ts: int) -> str:
+    """The operator's clock in brackets, with its date where that is another; not when it is UTC."""
+    there = datetime.fromtimestamp(ts // SECOND, UTC)
+    here = there.astimezone()
+    if not here.utcoffset():
+        return ""
+    day = "" if here.date() == there.date() else f"{here.day} {here:%b} "
+    return f" ({day}{here:%H:%M} local)"
 
 
 def bar(share: float, width: int, full: str = "━", empty: str = "─") -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 
 from tradeterm.engine.cardview import CardView
@@ -19,6 +20,26 @@ class RepeatGuard:
         before = self._last.get(what)
         self._last[what] = now
         return before is not None and now - before < self.window
+
+
+@dataclass(slots=True)
+class BurstGuard:
+    """Tells a paste that arrives as keys from an operator: nobody types this fast."""
+
+    window: float = 0.2
+    keys: int = 8
+    """That many within ``window`` seconds: forty a second, more than a held key repeats."""
+    _times: deque[float] = field(default_factory=deque)
+
+    def note(self, now: float) -> None:
+        """A key came."""
+        self._times.append(now)
+        while len(self._times) > self.keys:
+            self._times.popleft()
+
+    def pasted(self, now: float) -> bool:
+        """Whether the last keys came too fast to be meant."""
+        return len(self._times) == self.keys and now - self._times[0] < self.window
 
 
 @dataclass(frozen=True, slots=True)

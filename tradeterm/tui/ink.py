@@ -116,7 +116,7 @@ PALETTES = (
         "#ffffff",
         "#c4c9d1",
         "#7d8594",
-        "#6cb6ff",
+        "#7cc0ff",
         "#ffb454",
         "#ffe066",
         "#ff9e9e",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from tradeterm.model.timing import MINUTE
+from tradeterm.model.timing import MINUTE, SECOND
 from tradeterm.model.walking import Goal
 from tradeterm.tui import figures
 from tradeterm.tui.console import Console
@@ -61,7 +61,7 @@ class MarketKeys(Console):
 
     def _walk(self, goal: Goal) -> None:
         """What it does is on the screen while it does it, and why it ended after that."""
-        self.session.walk(goal, self.choice.timeframe or MINUTE)
+        self.session.walk(goal, self.choice.timeframe * SECOND or MINUTE)
         self.say("")
 
     def stop_walking(self) -> None:

@@ -63,6 +63,9 @@ class Onlooker:
             self._thread.join(deadline)
         return not self._thread.is_alive()
 
+    def leave_as_is(self) -> None:
+        """It is not ours."""
+
     def submit(self, command: OperatorCommand) -> None:
         """A halt is passed on; there is no key for anything else."""
         if isinstance(command, Halt):

@@ -42,6 +42,8 @@ class ConsoleOptions(msgspec.Struct, frozen=True):
     """The same for typed confirmations, where a held key must do nothing."""
     stale_after: float = 10.0
     """Approving is refused when no market event came for this long."""
+    on_signal: str = "keep"
+    """What becomes of what is open when nobody can be asked; said when ``q`` asks."""
     notice_time: float = 6.0
     """How long a message stays."""
     stop_deadline: float = 5.0

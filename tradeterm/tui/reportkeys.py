@@ -2,16 +2,42 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from tradeterm.engine.view import ConsoleView
 from tradeterm.tui.console import Console
+from tradeterm.tui.options import ConsoleOptions
+from tradeterm.tui.session import EngineSession
 
 if TYPE_CHECKING:
     from tradeterm.tui.screens.report import Read, Write
 
 
 class ReportKeys(Console):
-    """Opens reports."""
+    """Opens reports, and the one that waits for an operator who comes back."""
+
+    def __init__(
+        self,
+        session: EngineSession,
+        options: ConsoleOptions | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._began = time.time_ns()
+        self._welcomed = False
+        super().__init__(session, options, clock)
+
+    def caught_up(self, view: ConsoleView) -> None:
+        """Once: what the market did to what was left open, as soon as it is settled."""
+        away = view.away
+        if away is None or self._welcomed or not away.since < self._began <= away.until:
+            return
+        self._welcomed = True
+        if away.lines and not (self.session.watching or self.typing or self.question):
+            from tradeterm.tui.screens.pages import away_lines
+
+            self.open_page("While you were away", away_lines)
 
     def open_report(self, title: str, read: Read, write: Write) -> None:
         """A page about the whole run, once there is a book of record to read."""

@@ -45,7 +45,14 @@ class EngineSession(Protocol):
         ...
 
     def stop(self, deadline: float) -> bool:
-        """Wind down within ``deadline`` seconds; False when it did not manage to."""
+        """Wind down within ``deadline`` seconds; False when it did not manage to.
+
+        What is open is left as ``console.on_signal`` says, unless ``leave_as_is`` came before.
+        """
+        ...
+
+    def leave_as_is(self) -> None:
+        """The operator decided what becomes of what is open: ``console.on_signal`` has no say."""
         ...
 
     def submit(self, command: OperatorCommand) -> None:

@@ -16,9 +16,11 @@ from tradeterm.errors import StoreError
 from tradeterm.model.messages import Row
 
 KEPT_SNAPSHOTS = 3
-#: Most rows of one statement: 512 × 26 columns stays below SQLite's 32,766 variables.
-LARGEST_BATCH = 512
-#: Statements are compiled once per table and power of two.
+#: SQLite's limit for one statement.
+MOST_VARIABLES = 32_766
+#: Rows are inserted in a multiple of so many, then the rest: two statements, each of which waits
+#: for the interpreter lock once, and few enough different ones that they are compiled once.
+BATCH = 64
 CACHED_STATEMENTS = 512
 _PRAGMAS = (
     "PRAGMA synchronous = FULL",
@@ -148,22 +150,21 @@ def flatten(changes: Iterable[Change]) -> dict[str, list[Any]]:
 
 
 def insert(db: sqlite3.Connection, table: str, parameters: list[Any], columns: int) -> None:
-    """Insert flat parameters in as few statements as powers of two allow."""
+    """Insert flat parameters in as few statements as can be."""
     at = 0
-    for count in _batches(len(parameters) // columns):
+    for count in _batches(len(parameters) // columns, MOST_VARIABLES // columns):
         end = at + count * columns
         db.execute(insert_sql(table, count), parameters[at:end])
         at = end
 
 
-def _batches(rows: int) -> Iterator[int]:
-    """``1300`` → 512, 512, 256, 16, 4."""
-    size = LARGEST_BATCH
+def _batches(rows: int, most: int) -> Iterator[int]:
+    """``1300`` → 1280, 20."""
     while rows:
-        while size > rows:
-            size //= 2
-        yield size
-        rows -= size
+        count = min(rows, most)
+        count -= count % BATCH if count > BATCH else 0
+        yield count
+        rows -= count
 
 
 def read_tail(db: sqlite3.Connection) -> Tail:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, Self, runtime_checkable
 
@@ -15,16 +15,25 @@ from tradeterm.settings.recording import RecordingSettings
 
 #: Code of the notice about files that were removed.
 SHORTENED = "tape_shortened"
+#: Trades at the end of the tape that a backfill must not tell again.
+RECALLED = 2_000
 
 
 @runtime_checkable
 class Source(Feed, Protocol):
     """A market that goes on by itself, as its adapter offers it (``live/feed.py``)."""
 
-    def resume(self, since: int, floor: int, known: Sequence[Instrument]) -> None:
+    def resume(
+        self,
+        since: int,
+        floor: int,
+        known: Sequence[Instrument],
+        told: Mapping[str, Sequence[str]],
+    ) -> None:
         """Begin to listen. What was missed after ``since`` is told first, unless that is 0.
 
-        Nothing is stamped before ``floor``; ``known`` are the instruments the run goes by.
+        Nothing is stamped before ``floor``; ``known`` are the instruments the run goes by, and
+        ``told`` the ids of the last trades by symbol.
         """
         ...
 
@@ -112,7 +121,8 @@ class LiveRecording(RecordingFeed):
             return
         self._resumed = True
         since = 0 if self._past is None else max(self._tape.last_ts, self.start)
-        self._source.resume(since, max(since, self._floor), self.derived())
+        told = {} if self._past is None else self._past.last_trades(RECALLED)
+        self._source.resume(since, max(since, self._floor), self.derived(), told)
 
     def reach(self) -> int:
         """While the tape is told, time goes no further than it."""

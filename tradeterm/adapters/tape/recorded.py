@@ -22,7 +22,7 @@ from tradeterm.adapters.tape.blocks import (
 )
 from tradeterm.errors import DataError, EngineFault
 from tradeterm.model.instruments import Instrument
-from tradeterm.model.market import Candle, FeedMark, MarketEvent, News
+from tradeterm.model.market import Candle, FeedMark, MarketEvent, News, Trade
 
 #: Events handed out at a time, as far as whole blocks allow it.
 BATCH: Final = 2_048
@@ -136,6 +136,19 @@ class RecordedFeed:
             self._check_seam(file, known)
             self._blocks = {file: known}
         return known
+
+    def last_trades(self, count: int) -> dict[str, list[str]]:
+        """The ids of the newest ``count`` trades or so, by symbol, oldest first."""
+        found: dict[str, list[str]] = {}
+        file = self._files[-1] if self._files else None
+        for block in reversed(whole_blocks(file) if file is not None else ()):
+            assert file is not None
+            for event in reversed(read(file, block)):
+                if isinstance(event, Trade) and event.id:
+                    found.setdefault(event.symbol, []).append(event.id)
+            if sum(map(len, found.values())) >= count:
+                break
+        return {symbol: ids[::-1] for symbol, ids in found.items()}
 
     def _check_seam(self, file: Path, blocks: list[Block]) -> None:
         """Only the newest file may be cut off: what follows another begins where it ends."""

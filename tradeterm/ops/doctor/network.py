@@ -15,6 +15,8 @@ from time import monotonic, time
 from typing import Final
 from urllib.parse import urlsplit
 
+from msgspec.structs import replace
+
 from tradeterm.ops.doctor.finding import Finding, judged
 from tradeterm.settings.live import LiveSettings
 
@@ -40,14 +42,24 @@ _NOT_PUBLIC: Final = (
 _PORTS: Final = {"https": 443, "wss": 443, "http": 80, "ws": 80}
 
 
-def look_at_hosts(exchange: Iterable[str], models: Iterable[str], max_skew: float) -> list[Finding]:
-    """All of them at once, told in their order; clock drift by the exchange's first answer."""
+def look_at_hosts(
+    exchange: Iterable[str], models: Iterable[str], max_skew: float, *, live: bool
+) -> list[Finding]:
+    """All of them at once, told in their order; clock drift by the exchange's first answer.
+
+    Without ``live`` an exchange out of reach is a warning: sim and replay ask nobody.
+    """
     told = [(address, True) for address in dict.fromkeys(exchange)]
     told += [(address, False) for address in dict.fromkeys(models)]
     told = told[:MOST_HOSTS]
     with ThreadPoolExecutor(max_workers=max(1, len(told))) as pool:
         looks = [pool.submit(_look, address, max_skew if ours else None) for address, ours in told]
-        return [finding for look in looks for finding in look.result()]
+        found = [(each, ours) for look, (_, ours) in zip(looks, told, strict=True)
+                 for each in look.result()]  # fmt: skip
+    return [
+        replace(each, outcome="warn") if each.outcome == "fail" and ours and not live else each
+        for each, ours in found
+    ]
 
 
 def _look(address: str, max_skew: float | None) -> list[Finding]:

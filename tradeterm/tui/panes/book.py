@@ -8,7 +8,6 @@ from itertools import accumulate
 from typing import ClassVar, NamedTuple
 
 from tradeterm.engine.view import BookView, ConsoleView
-from tradeterm.model.money import plain
 from tradeterm.tui import figures
 from tradeterm.tui.ink import BLANK, Line, fit
 from tradeterm.tui.panes.base import Pane, placeholder
@@ -46,11 +45,11 @@ class BookPane(Pane):
         return self.view.books.get(self.choice.symbol)
 
     def heading(self) -> str:
-        choice, book = self.choice, self._book()
+        choice = self.choice
         words = ["Book", choice.symbol] if choice.symbol else ["Book"]
-        if book is not None and choice.grouping > 1:
-            words.append(f"by {plain((book.tick * choice.grouping).normalize())}")
-        return " ".join(words) + ("" if choice.follows else " · stays")
+        if choice.grouping > 1:
+            words.append(f"×{choice.grouping}")
+        return " ".join(words) + ("" if choice.follows else " stays")
 
     def age(self) -> str:
         book = self._book()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -27,7 +27,7 @@ class QuestionPane(Pane):
         self.placed = True
         self._title = title
         self._facts = facts
-        self.answer_line: Line = BLANK
+        self.answers: Sequence[Line] = ()
         self.hurried = False
 
     def heading(self) -> str:
@@ -42,7 +42,7 @@ class QuestionPane(Pane):
             BLANK,
             *facts,
             BLANK,
-            self.answer_line,
+            *self.answers,
             (
                 ("typed too early, not counted: again · esc ", "warn")
                 if self.hurried
@@ -60,7 +60,8 @@ class QuestionPane(Pane):
 
     def inside(self, width: int, height: int) -> list[Line]:
         lines = self.lines(width)
-        return lines if len(lines) <= height else [*lines[: height - 2], *lines[-2:]]
+        last = len(self.answers) + 1
+        return lines if len(lines) <= height else [*lines[: height - last], *lines[-last:]]
 
 
 class QuestionScreen(ModalScreen[bool]):
@@ -132,13 +133,14 @@ class TypedScreen(QuestionScreen):
         self._answer()
 
     def _answer(self) -> None:
-        self.pane.answer_line = (
+        answer: Line = (
             ("type ", "text"),
             (self.word, "warn+bold"),
             (" to do it:  ", "text"),
             (self.text, "accent+bold"),
             ("▏", "accent"),
         )
+        self.pane.answers = (answer,)
 
     def typed(self, event: events.Key) -> None:
         if event.key == "backspace":
@@ -152,13 +154,23 @@ class TypedScreen(QuestionScreen):
 
 
 class QuitScreen(QuestionScreen):
-    """Leaving while something is open."""
+    """Leaving while something is open; ``choice`` is the key it was left with."""
 
     def __init__(
-        self, facts: Sequence[str], ink: Ink, clock: Callable[[], float], delay: float
+        self,
+        facts: Sequence[str],
+        choices: Mapping[str, str],
+        ink: Ink,
+        clock: Callable[[], float],
+        delay: float,
     ) -> None:
         super().__init__("Quit?", facts, ink, clock, delay)
-        self.pane.answer_line = (("y", "accent+bold"), (" quits", "text"))
+        self.choice = ""
+        self._choices = choices
+        self.pane.answers = [
+            ((key, "accent+bold"), (f"  {words}", "text")) for key, words in choices.items()
+        ]
 
     def typed(self, event: events.Key) -> None:
-        self.dismiss(event.key == "y")
+        self.choice = event.key
+        self.dismiss(event.key in self._choices)

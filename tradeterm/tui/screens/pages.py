@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from tradeterm.engine.view import ConsoleView, EventView, OrderView, PositionView
-from tradeterm.model.timing import iso
 from tradeterm.tui import figures
 from tradeterm.tui.action import Tier
 from tradeterm.tui.actions import ACTIONS
@@ -14,9 +13,11 @@ from tradeterm.tui.guards import number
 from tradeterm.tui.ink import BLANK, Line, fit, wrap
 from tradeterm.tui.panes.cardlines import card_lines, pairs
 from tradeterm.tui.panes.safety import MEANING
+from tradeterm.tui.printable import printable
 from tradeterm.tui.screens.text import Builder
 from tradeterm.tui.screens.votes import agent_lines
 
+_WORKING = frozenset({"pending", "open", "partially_filled"})
 _TIERS = {
     Tier.VIEW: "",
     Tier.LOWERS: "at once",
@@ -62,6 +63,33 @@ def help_lines(view: ConsoleView, width: int) -> Sequence[Line]:
         "Countdowns run in market time. While a card waits, SIM and REPLAY run at 1×. "
         "Without an answer there is no trade. Stops and targets work in every state, "
         "halted included.",
+        width,
+    )
+    return lines
+
+
+def away_lines(view: ConsoleView, width: int) -> Sequence[Line]:
+    """What became of what was left open while the program was off, and what is open now."""
+    away = view.away
+    if away is None:
+        return [(("the market was never left alone in this run", "quiet"),)]
+    since, until = figures.moment(away.since), figures.moment(away.until)
+    lines = _text(f"Nobody listened from {since} to {until}.", width)
+    lines += _text(
+        f"{away.events} market events of that time were fetched and settled: {away.fills} fills."
+        if away.events or not away.lines
+        else "What the market did could not be fetched: nothing is assumed, filled or unfilled.",
+        width,
+    )
+    lines += [BLANK, (("What it did to yours", "accent+bold"),)]
+    for line in away.lines or ("nothing: no order was reached, no position ended",):
+        lines += _text(printable(line), width)
+    working = sum(order.status in _WORKING for order in view.orders)
+    status = view.status
+    lines += [BLANK, (("Now", "accent+bold"),)]
+    lines += _text(
+        f"{len(view.positions)} positions, {working} working orders, equity "
+        f"{figures.money(status.equity)} {status.currency}. `tradeterm journal` has every row.",
         width,
     )
     return lines
@@ -120,7 +148,7 @@ def _position(position: PositionView, view: ConsoleView, width: int) -> list[Lin
         ("collateral", f"{figures.percent(position.percent_equity)} % of equity"),
         ("collateral left", _left(position, tick)),
         ("agent", figures.agent(position.agent)),
-        ("opened", iso(position.opened)[:19].replace("T", " ") + "Z"),
+        ("opened", figures.moment(position.opened)),
     ]
     state = "closing: the exit order is out" if position.closing else "open and protected"
     return [((f"{position.symbol} {position.id} · {state}", "text+bold"),), *pairs(facts, width)]
@@ -149,7 +177,8 @@ def card_page(card_id: str) -> Builder:
                 width,
             )
         left = figures.countdown(card.expires, view.status.market_time)
-        state = f"expires in {left}" if card.state == "pending" else card.state
+        until = f"expires in {left} of market time, at {figures.when(card.expires)}"
+        state = until if card.state == "pending" else f"{card.state} {figures.when(card.decided)}"
         head: list[Line] = [
             ((part, "text+bold"),) for part in wrap(f"{card.symbol}: {card.headline}", width)
         ]
@@ -187,9 +216,9 @@ def order_lines(order: OrderView, view: ConsoleView, width: int) -> list[Line]:
         ("price", figures.price(order.price, book.tick if book else None)),
         ("status", order.status.replace("_", " ")),
         ("position", order.position or "–"),
-        ("expires", "–" if order.expires is None else figures.clock(order.expires)),
-        ("created", figures.clock(order.created)),
-        ("updated", figures.clock(order.updated)),
+        ("expires", figures.when(order.expires)),
+        ("created", figures.when(order.created)),
+        ("updated", figures.when(order.updated)),
     ]
     kind = order.type.replace("_", " ") + (", post-only" if order.post_only else "")
     head = f"{order.id}  {order.side} {order.symbol} {kind}"
@@ -213,7 +242,7 @@ def event_page(event: EventView) -> Builder:
 
     def build(view: ConsoleView, width: int) -> Sequence[Line]:
         return [
-            ((f"{iso(event.ts)}  {event.kind}  {event.severity}", "quiet"),),
+            ((f"{figures.moment(event.ts)}  {event.kind}  {event.severity}", "quiet"),),
             BLANK,
             *_text(event.text, width),
         ]
@@ -275,15 +304,37 @@ def loosen_facts(view: ConsoleView, level: str) -> list[str]:
     ]
 
 
-def quit_facts(view: ConsoleView, working: int, pending: int) -> list[str]:
-    """What stays behind."""
+_POLICIES = {
+    "keep": "keeps everything as it is",
+    "cancel_entries": "cancels entries",
+    "halt": "halts: entries cancelled, stops stay",
+}
+
+
+def quit_facts(view: ConsoleView, working: int, pending: int, policy: str) -> list[str]:
+    """What stays behind, and what that means in this market."""
+    away = (
+        "The market goes on without you. Nothing watches it then: stops and targets are settled at "
+        "the next start, against what the market did meanwhile."
+        if view.status.mode == "LIVE"
+        else "The market is held while the program is off, and goes on at this very point with the "
+        "next start; nothing is triggered in between."
+    )
     return [
         f"{len(view.positions)} open positions, {working} working orders, {pending} cards wait.",
-        (
-            "Everything is kept as it is: the next start continues at this very point. While the "
-            "program is not running, nothing watches the market."
-        ),
+        away,
+        f"A signal {_POLICIES[policy]} (console.on_signal).",
     ]
+
+
+def quit_choices(view: ConsoleView, *, entries: bool) -> dict[str, str]:
+    """Key → what it does before leaving; those that would do nothing are left out."""
+    choices = {"y": "keep everything as it is, and quit"}
+    if entries:
+        choices["c"] = "cancel the working entries, then quit; stops and targets stay"
+    if entries or view.positions:
+        choices["f"] = "flatten, then quit: close all, halt (asks for the word FLATTEN)"
+    return choices
 
 
 def _text(text: str, width: int) -> list[Line]:

@@ -9,11 +9,23 @@ from typing import TYPE_CHECKING, Any
 from tradeterm.model.timing import SECOND
 from tradeterm.tui import figures
 from tradeterm.tui.ink import BLANK, Line, clip, fit
+from tradeterm.tui.panes.columns import Column, heads, row
 from tradeterm.tui.printable import printable
 
 if TYPE_CHECKING:
     from tradeterm.adapters.store.reader import Reader
 
+_FIGURES = (("TRADES", 0), ("WON", 1), ("P&L", 0), ("COSTS", 2), ("FACTOR", 3), ("HOURS", 4))
+#: Trades by group where there is room, and where there is little: hours leave first.
+_GROUPS = (
+    Column("CLOSED TRADES BY", 28, "<"),
+    *(Column(name, 10, ">", rank) for name, rank in _FIGURES),
+)
+_TIGHT = (
+    Column("CLOSED TRADES BY", 20, "<"),
+    *(Column(name, 9 if name in {"P&L", "COSTS"} else 7, ">", rank) for name, rank in _FIGURES),
+)
+_ROOMY = 94
 #: Lines of one plot, and how many of its points are drawn at most.
 PLOT_HEIGHT, PLOT_POINTS = 12, 400
 
@@ -108,9 +120,8 @@ def _months(months: dict[str, float]) -> list[Line]:
 
 
 def _groups(trades: Sequence[dict[str, Any]], width: int) -> list[Line]:
-    names = ("trades", "won", "P&L", "costs", "factor", "hours")
-    head = fit("closed trades by", 28) + "".join(fit(name, 11, ">") for name in names)
-    found: list[Line] = [((clip(head, width), "quiet"),)]
+    columns = _GROUPS if width >= _ROOMY else _TIGHT
+    found: list[Line] = [heads(columns, width)]
     for one in trades:
         factor = one["profit_factor"]
         told = (
@@ -119,7 +130,7 @@ def _groups(trades: Sequence[dict[str, Any]], width: int) -> list[Line]:
             f"{one['hours']:.1f}",
         )  # fmt: skip
         name = one["name"] if one["group"] == "all" else f"{one['group']} {one['name']}"
-        text = fit(name.replace("_", " "), 28) + "".join(fit(each, 11, ">") for each in told)
         role = "text+bold" if one["group"] == "all" else "text"
-        found.append(((printable(clip(text, width)), role),))
+        cells = (printable(name.replace("_", " ")), *told)
+        found.append(row(columns, [(cell, role) for cell in cells], width))
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 #: Rows of the journal on its page; the command shows them all.
 ROWS = 1000
 _LONG = 400
+_ROOMY = 100
+#: The head of the line says it already.
+_ITSELF = re.compile(r'^\{"id":"[^"]*",(?:"ts":\d+,)?')
 
 
 def chain_of(row_id: str) -> Callable[[Reader], list[dict[str, Any]]]:
@@ -44,13 +48,19 @@ def read_journal(reader: Reader) -> list[Any]:
 
 
 def journal_lines(rows: list[Any], width: int) -> Sequence[Line]:
-    """A row a line: number, time, kind, id, what it names as its parent, its facts."""
+    """A row a line: number, time, kind, id, what it names as its parent, its facts.
+
+    Where there is little room the year and the parent give way to the facts.
+    """
     from tradeterm.model.timing import iso
 
     found: list[Line] = []
     for row in rows:
-        head = f"{row.seq:>7} {iso(row.ts)[:19]} {row.kind:<12} {row.id:<12} {row.parent:<12} "
-        facts = clean(row.body[:_LONG].decode(errors="replace"), _LONG)
+        parent = f" {row.parent:<12}" if width >= _ROOMY else ""
+        stamp = iso(row.ts)[0 if parent else 5 : 19].replace("T", " ")
+        head = f"{row.seq:>7} {stamp} {row.kind:<12} {row.id:<12}{parent} "
+        body = _ITSELF.sub("{", row.body[:_LONG].decode(errors="replace"), count=1)
+        facts = clean(body, _LONG)
         found.append(((clip(head, width), "text"), (clip(facts, width - len(head)), "quiet")))
     return found
 

@@ -54,7 +54,7 @@ def _breaker(breaker: BreakerView, width: int) -> list[Line]:
     left = max(breaker.limit - breaker.used, 0.0)
     unit = f" {breaker.unit}" if breaker.unit else ""
     if breaker.tripped is not None:
-        state, role = f"TRIPPED at {figures.clock(breaker.tripped)}", "error+bold"
+        state, role = f"TRIPPED at {figures.moment(breaker.tripped)}", "error+bold"
     else:
         state, role = f"{left:.4g}{unit} away", "text"
     used = f"{breaker.used:.4g} / {breaker.limit:.4g}{unit}"

@@ -35,7 +35,8 @@ def lines(found: dict[str, Any], width: int) -> Sequence[Line]:
 
 def _section(section: Section, width: int) -> list[Line]:
     found: list[Line] = [((clip(printable(section.title), width), "accent+bold"),)]
-    for number, line in enumerate(section.table()):
-        role = "quiet" if number == 0 else "text"
-        found.append(((clip(printable(line), width), role),))
+    for block in section.blocks(width):
+        for number, line in enumerate(block):
+            role = "quiet" if number == 0 else "text"
+            found.append(((clip(printable(line), width), role),))
     return [*found, *(((part, "quiet"),) for part in wrap(section.note, width))]

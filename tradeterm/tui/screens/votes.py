@@ -39,8 +39,8 @@ def _standing(agent: AgentView) -> list[tuple[str, str]]:
         ("answers by", agent.by),
         ("runs", str(agent.runs)),
         ("errors", str(agent.errors)),
-        ("last run", "–" if agent.last_run is None else figures.clock(agent.last_run)),
-        ("next run", "–" if agent.next_run is None else figures.clock(agent.next_run)),
+        ("last run", figures.when(agent.last_run)),
+        ("next run", figures.when(agent.next_run)),
     ]
     if agent.model:
         late = "–" if agent.latency is None else f"{agent.latency:.1f} s"
@@ -66,7 +66,10 @@ def _said(agent: AgentView, symbol: str, view: ConsoleView, width: int) -> list[
             (sure + when, "quiet"),
         )
     ]
-    said = wrap(agent.reasoning.get(symbol, ""), max(10, width - 2))
+    reasoning = agent.reasoning.get(symbol)
+    if not reasoning:
+        return lines
+    said = wrap(reasoning, max(10, width - 2))
     return [*lines, *((("▏ ", "faint"), (part, "quiet+italic")) for part in said)]
 
 

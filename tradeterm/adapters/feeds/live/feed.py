@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any
 
@@ -55,6 +55,9 @@ class LiveFeed:
         # Whole milliseconds, as the book of record writes the moment down.
         self.start = self._clock.now() // MILLISECOND * MILLISECOND
         self._instruments: dict[str, Instrument] = {}
+        self._recalled: Mapping[str, Sequence[str]] = {}
+        self._doubt = ""
+        """Why nobody can say how long we were away."""
         self._told: Future[dict[str, Instrument]] = Future()
         self._since: Future[int] = Future()
         self._thread = threading.Thread(target=self._live, name="market", daemon=True)
@@ -99,13 +102,28 @@ class LiveFeed:
 
     # -- the market ------------------------------------------------------------------------
 
-    def resume(self, since: int, floor: int, known: Sequence[Instrument]) -> None:
+    def resume(
+        self,
+        since: int,
+        floor: int,
+        known: Sequence[Instrument],
+        told: Mapping[str, Sequence[str]],
+    ) -> None:
         """Begin to listen. What was missed after ``since`` is told first, unless that is 0.
 
         Until then time stands at ``floor``; nothing is stamped before it. ``known`` are the
-        instruments the run goes by: the exchange may have changed them since.
+        instruments the run goes by: the exchange may have changed them since. ``told`` are the
+        ids of the last trades by symbol.
         """
         self._instruments = {instrument.symbol: instrument for instrument in known}
+        self._recalled = told
+        forward = self._clock.reach(floor)
+        if since and forward > 1.0:
+            self._doubt = (
+                f"the clock shows {forward:.0f} s less than the run's last moment; market time "
+                "goes on from there"
+            )
+            self._inbox.put_past(lambda ts: FeedNotice(ts, "", "clock_step", self._doubt), floor)
         if since:
             self._inbox.freeze(floor)
             # At once: what the books showed then is not true any more. On the tape, as all else.
@@ -198,13 +216,14 @@ class LiveFeed:
                 await self._tell_instruments(exchange)
             since = await asyncio.wrap_future(self._since)
             sink = Sink(self.symbols, self._inbox, self._clock.now, self._gauge)
+            sink.recall(self._recalled)
             self._health, self._sink = sink.health, sink
             link = Link(
                 exchange, self.symbols, sink, self._inbox, self._clock, self._gauge,
                 self._settings, self._market,
             )  # fmt: skip
             if not self._closed:
-                await link.run(since, self._instruments)
+                await link.run(since, self._instruments, self._doubt)
         finally:
             await close_exchange(exchange)
 

@@ -1,20 +1,22 @@
 """Fetches what the market did while nobody listened: trades where they are whole, else bars.
 
-The exchange's bars say how much was traded in each of them; where the trades that can be fetched
-add up to that they are used, one by one, and where they do not the bar stands for them. So a
-trades call that only knows the last thousand, or skips some, never passes for the whole truth.
+The exchange's bars say how much was traded in each of them. The trades that can be fetched are
+told one by one, and where they do not add up to their bar it follows them and stands for the rest.
+So a trades call that only knows the last thousand, or skips some, never passes for the whole truth,
+and a bar that does not know of a print never hides it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from time import monotonic
 from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 
+from tradeterm.adapters.feeds.live.border import is_bar, is_print
 from tradeterm.model.market import Candle, Trade
 from tradeterm.model.text import clean
 from tradeterm.model.timing import MILLISECOND, SECOND, timeframe_text
@@ -60,19 +62,23 @@ class Backfill(msgspec.Struct, frozen=True):
 
     events: tuple[Trade | Candle, ...]
     lost: str = ""
+    refused: tuple[tuple[str, str], ...] = ()
+    """(symbol, row) of trades that are none; a bar stands for them."""
 
 
 async def fetch_gap(
-    exchange: History, symbols: Sequence[str], since: int, until: int, seconds: float
+    exchange: History, starts: Mapping[str, int], until: int, seconds: float
 ) -> Backfill:
-    """What happened after ``since`` up to ``until`` (ns); it raises nothing.
+    """What happened after ``starts`` (symbol → ns) up to ``until``; it raises nothing.
 
-    Bars are asked for first; what is left of ``seconds`` is for trades, the same for each symbol.
+    All stamps are the exchange's. Bars are asked for first; what is left of ``seconds`` is for
+    trades, the same for each symbol.
     """
     began = monotonic()
     bars: dict[str, Sequence[_Bar]] = {}
     lost: list[str] = []
-    for symbol in symbols:
+    refused: list[tuple[str, str]] = []
+    for symbol, since in starts.items():
         try:
             async with asyncio.timeout(max(0.0, began + seconds - monotonic())):
                 bars[symbol] = await _bars(exchange, symbol, since, until)
@@ -83,10 +89,11 @@ async def fetch_gap(
     found: list[Trade | Candle] = []
     for number, symbol in enumerate(bars):
         share = max(0.0, began + seconds - monotonic()) / (len(bars) - number)
-        trades = await _trades(exchange, symbol, since, until, share)
+        since = starts[symbol]
+        trades = await _trades(exchange, symbol, since, until, share, refused)
         found += _merged(bars[symbol], trades, since, until)
     found.sort(key=lambda event: event.ts)
-    return Backfill(tuple(found), "; ".join(lost))
+    return Backfill(tuple(found), "; ".join(lost), tuple(refused))
 
 
 async def _bars(exchange: History, symbol: str, since: int, until: int) -> list[_Bar]:
@@ -104,21 +111,25 @@ async def _bars(exchange: History, symbol: str, since: int, until: int) -> list[
     for row in rows:
         begun = int(row[0]) * MILLISECOND
         if begun < until and begun + span > since:
+            figures = tuple(map(float, row[1:6]))
+            if not is_bar(*figures):
+                raise ValueError(f"{timeframe_text(timeframe)} bar {list(row)[:6]} is none")
             closed = min(begun + span, until)
-            bars[begun] = _Bar(begun, Candle(closed, symbol, timeframe, *map(float, row[1:6])))
+            bars[begun] = _Bar(begun, Candle(closed, symbol, timeframe, *figures))
     if not bars and until - since >= 2 * span:
         raise ValueError(f"no {timeframe_text(timeframe)} bars of the gap are to be had")
     return [bars[begun] for begun in sorted(bars)]
 
 
 async def _trades(
-    exchange: History, symbol: str, since: int, until: int, seconds: float
-) -> list[Trade]:
+    exchange: History, symbol: str, since: int, until: int, seconds: float,
+    refused: list[tuple[str, str]],
+) -> list[Trade]:  # fmt: skip
     """As many of the gap's trades as could be had in the time, oldest first."""
     found: dict[tuple[str, int, float, float], Trade] = {}
     try:
         async with asyncio.timeout(seconds):
-            await _pages(exchange, symbol, since, until, found)
+            await _pages(exchange, symbol, since, until, found, refused)
     except Exception as error:  # noqa: BLE001 - the bars tell of the rest, less finely
         log.warning(
             "trades of %s for a gap: %d came, then %s; its bars settle the rest",
@@ -129,7 +140,7 @@ async def _trades(
 
 async def _pages(
     exchange: History, symbol: str, since: int, until: int,
-    found: dict[tuple[str, int, float, float], Trade],
+    found: dict[tuple[str, int, float, float], Trade], refused: list[tuple[str, str]],
 ) -> None:  # fmt: skip
     cursor = since // MILLISECOND
     for _ in range(PAGES):
@@ -143,6 +154,10 @@ async def _pages(
                     ts, symbol, float(row["price"]), float(row["amount"]), str(row["side"]),
                     str(row.get("id") or ""),
                 )  # fmt: skip
+                if not is_print(trade.price, trade.size, trade.side):
+                    words = f"trade {trade.id}: {row['side']} {row['amount']} at {row['price']}"
+                    refused.append((symbol, clean(words)))
+                    continue
                 found[trade.id, ts, trade.price, trade.size if not trade.id else 0.0] = trade
         if latest == cursor or (latest * MILLISECOND >= until and len(page) < PAGE):
             return
@@ -152,7 +167,7 @@ async def _pages(
 def _merged(
     bars: Sequence[_Bar], trades: Sequence[Trade], since: int, until: int
 ) -> list[Trade | Candle]:
-    """Trades where they add up to their bar, the bar where they do not."""
+    """Trades, and their bar too where they do not add up to it."""
     events: list[Trade | Candle] = []
     taken = 0
     for begun, bar in bars:
@@ -164,16 +179,24 @@ def _merged(
             taken += 1
         # What of the first bar lies before the gap was heard; only its later part is missing.
         heard_part = begun <= since
-        if _whole(inside, bar.volume) or (heard_part and inside and _reaches(inside, bar)):
-            events += inside
-        elif bar.volume > 0:
-            events.append(bar)
+        events += inside
+        whole = _whole(inside, bar.volume) or (heard_part and inside and _reaches(inside, bar))
+        if bar.volume > 0 and not whole:
+            events.append(_with(inside, bar))
     events += trades[taken:]
     return [event for event in events if event.ts <= until]
 
 
 def _whole(trades: Sequence[Trade], volume: float) -> bool:
     return bool(trades) and sum(trade.size for trade in trades) >= volume * WHOLE
+
+
+def _with(trades: Sequence[Trade], bar: Candle) -> Candle:
+    """The bar, wide enough for prints it does not know of: what was traded was traded."""
+    prices = [trade.price for trade in trades]
+    return msgspec.structs.replace(
+        bar, low=min((*prices, bar.low)), high=max((*prices, bar.high))
+    )
 
 
 def _reaches(trades: Sequence[Trade], bar: Candle) -> bool:

@@ -21,6 +21,8 @@ DEPTHS: Final = (10, 25, 100, 500, 1000)
 PATIENCE: Final = 2.0
 #: Snapshots in a row that did not come, or did not fit, after which the connection is given up.
 TRIES: Final = 3
+#: What Kraken's matching engine says of itself when it trades as usual.
+ONLINE: Final = "online"
 
 
 class _Level(msgspec.Struct, gc=False):
@@ -45,6 +47,10 @@ class _Trade(msgspec.Struct, gc=False):
     timestamp: str
 
 
+class _Status(msgspec.Struct, gc=False):
+    system: str = ""
+
+
 class _Message(msgspec.Struct, gc=False):
     channel: str = ""
     type: str = ""
@@ -57,6 +63,7 @@ class _Message(msgspec.Struct, gc=False):
 _MESSAGE: Final = msgspec.json.Decoder(_Message)
 _BOOKS: Final = msgspec.json.Decoder(list[_Book])
 _TRADES: Final = msgspec.json.Decoder(list[_Trade])
+_STATUS: Final = msgspec.json.Decoder(list[_Status])
 
 
 class _Awaited:
@@ -83,6 +90,7 @@ class KrakenWire:
         self._books = {symbol: WireBook(symbol, self._depth) for symbol in symbols}
         self._awaited: dict[str, _Awaited] = {}
         self._asked = 0
+        self._system = ONLINE
 
     def opening(self, now: float) -> list[str]:
         """What to send first; ``now`` in the loop's seconds."""
@@ -125,11 +133,13 @@ class KrakenWire:
             elif message.channel == "trade":
                 for trade in _TRADES.decode(message.data):
                     self._trade(trade, old=message.type == "snapshot")
+            elif message.channel == "status":
+                self._status(_STATUS.decode(message.data))
             elif message.method == "subscribe" and not message.success:
                 raise ExchangeError(f"subscription refused: {clean(message.error)}")
             else:
                 return False
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, ValueError, OverflowError) as error:
             self._unreadable(text, str(error))
         return True
 
@@ -168,13 +178,19 @@ class KrakenWire:
         # Asked for at the next look: a mismatch in every message is not a request per message.
         self._awaited[symbol] = _Awaited(-PATIENCE, known.tries if known else 0)
 
+    def _status(self, told: Sequence[_Status]) -> None:
+        """Maintenance, cancel_only, post_only …: told when it changes."""
+        for each in told:
+            if each.system and each.system != self._system:
+                self._system = each.system
+                self._sink.notice("venue_status", f"kraken is {clean(each.system, 40)}")
+
     def _trade(self, trade: _Trade, *, old: bool) -> None:
         if trade.symbol not in self._books:
             return
         when = _nanoseconds(trade.timestamp)
-        newest = self._sink.newest.get(trade.symbol, 0)
-        if old and (not newest or when <= newest):
-            return  # the last fifty before we came; those we missed are new
+        if old and when <= (self._sink.covered or when):
+            return  # the last fifty before we came; of those missed a backfill tells
         self._sink.trade(
             trade.symbol, trade.price, trade.qty, trade.side, str(trade.trade_id), when
         )

@@ -25,7 +25,7 @@ from tradeterm.adapters.feeds.live.wired import WiredStream
 from tradeterm.errors import ExchangeError
 from tradeterm.model.instruments import Instrument
 from tradeterm.model.market import GAP, GAP_LOST, GAP_OVER, Candle, FeedNotice, Trade
-from tradeterm.model.timing import MILLISECOND, SECOND
+from tradeterm.model.timing import HOUR, MILLISECOND, SECOND
 from tradeterm.settings.live import LiveSettings
 from tradeterm.settings.market import MarketSettings
 
@@ -40,6 +40,10 @@ STALL: Final = 2.0
 ASK_TIME: Final = 60.0
 #: Seconds after which a side task that failed is tried again.
 AGAIN: Final = 300.0
+#: How far beyond its edges a gap is asked for: what is known there is recognised by its id.
+OVERLAP: Final = 3 * SECOND
+#: How far before the last message the last print of a quiet symbol may lie.
+LOOK_BACK: Final = HOUR
 #: Seconds that bars of the past may take before the live ones go on without them.
 PAST_SECONDS: Final = 120.0
 
@@ -81,15 +85,21 @@ class Link:
         self._stream = self._make_stream()
         self._since = 0
         """Receive time after which something may have been missed; 0: nothing was."""
+        self._last_prints: dict[str, int] = {}
+        """Symbol → the exchange's stamp of the last print heard before that."""
         self._away = False
         """An earlier session of the run has ended."""
-        self._told_down = self._told_instruments = False
+        self._doubt = ""
+        """Why nobody can say how long that was ago."""
+        self._told_down = self._told_polling = self._told_instruments = False
         self._failures = 0
         self._tries = 0
         self._up = 0.0
         """Loop time at which the connection stood; 0 while it does not."""
         self._polling: asyncio.Task[None] | None = None
         self._filling: asyncio.Task[None] | None = None
+        """The newest backfill; it follows the ones before it."""
+        self._fills: set[asyncio.Task[None]] = set()
         self._instruments: dict[str, Instrument] = {}
 
     def _make_stream(self) -> Stream:
@@ -100,10 +110,13 @@ class Link:
             return WiredStream(self._exchange, wire, self._sink, self._settings)
         return WatchedStream(self._exchange, self._symbols, self._sink, self._settings)
 
-    async def run(self, since: int, instruments: dict[str, Instrument]) -> None:
-        """``since``: receive time of the last thing an earlier session heard; 0 for a new run."""
+    async def run(self, since: int, instruments: dict[str, Instrument], doubt: str = "") -> None:
+        """``since``: receive time of the last thing an earlier session heard; 0 for a new run.
+
+        ``doubt``: why that moment says nothing about how long ago it was; empty when it does.
+        """
         self._since, self._instruments = since, instruments
-        self._away = since > 0
+        self._away, self._doubt = since > 0, doubt
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._stay_connected())
@@ -114,7 +127,7 @@ class Link:
                 if since:
                     group.create_task(self._thaw_at_last())
         finally:
-            for task in (self._polling, self._filling):
+            for task in (self._polling, *self._fills):
                 if task is not None:
                     task.cancel()
 
@@ -164,7 +177,11 @@ class Link:
         if self._since:
             self._inbox.hold()
             since, self._since = self._since, 0
-            self._filling = asyncio.create_task(self._fill(since))
+            self._sink.covered = self._exchange_time(self._clock.now()) - OVERLAP
+            fill = asyncio.create_task(self._fill(since, self._last_prints, self._filling))
+            self._filling = fill
+            self._fills.add(fill)
+            fill.add_done_callback(self._fills.discard)
         if self._polling is not None:
             self._polling.cancel()
             self._polling = None
@@ -176,20 +193,20 @@ class Link:
         lasted = now - self._up if self._up else 0.0
         self._failures = 1 if lasted > SETTLED else self._failures + 1
         self._up = 0.0
-        self._since = self._since or self._sink.heard
-        if self._filling is not None:
-            self._filling.cancel()
+        self._missing_since(self._sink.heard)
         self._sink.down()
         log.warning("%s: %s (try %d)", self._exchange.id, why, self._failures)
         if not self._told_down:
             self._told_down = True
             self._sink.notice("link_down", f"{self._exchange.id}: {why}; trying again")
         if self._failures >= self._settings.poll_after and self._polling is None:
-            self._sink.notice(
-                "polling",
-                f"{self._exchange.id}: the websocket does not stand; prices are asked for "
-                f"every {self._settings.poll_interval:g} s",
-            )
+            if not self._told_polling:
+                self._told_polling = True
+                self._sink.notice(
+                    "polling",
+                    f"{self._exchange.id}: the websocket does not stand; prices are asked for "
+                    f"every {self._settings.poll_interval:g} s",
+                )
             self._polling = asyncio.create_task(
                 poll(self._exchange, self._symbols, self._sink, self._settings)
             )
@@ -197,35 +214,58 @@ class Link:
     def _settle(self, now: float) -> None:
         """A connection that stands for a while is back."""
         if self._told_down and self._up and now - self._up > SETTLED:
-            self._told_down = False
+            self._told_down = self._told_polling = False
             self._sink.notice(
                 "link_up", f"{self._exchange.id}: back, after {self._failures} failed connections"
             )
 
     # -- what was missed -------------------------------------------------------------------
 
-    async def _fill(self, since: int) -> None:
-        """Tell what the market did since then, then let the present in."""
-        try:
-            await self._tell_past(since)
-        finally:
-            self._inbox.thaw()
+    def _missing_since(self, heard: int) -> None:
+        """Nothing can be relied on after this moment, unless an earlier one is known already."""
+        if not self._since:
+            self._since, self._last_prints = heard, dict(self._sink.newest)
 
-    async def _tell_past(self, since: int) -> None:
-        until = self._clock.now()
+    def _exchange_time(self, ours: int) -> int:
+        """What the exchange's clock shows when ours shows this."""
+        return ours - int((self._gauge.skew(self._clock.now()) or 0.0) * SECOND)
+
+    async def _fill(
+        self, since: int, heard: dict[str, int], before: asyncio.Task[None] | None
+    ) -> None:
+        """Tell what the market did since then, then let the present in.
+
+        A connection that breaks meanwhile begins a gap of its own, which is told after this one.
+        """
+        if before is not None:
+            await asyncio.wait({before})
+        try:
+            await self._tell_past(since, heard)
+        finally:
+            if self._filling is asyncio.current_task():
+                self._inbox.thaw()
+
+    async def _tell_past(self, since: int, heard: dict[str, int]) -> None:
+        if self._gauge.skew(self._clock.now()) is None:
+            await self._ask_once()
+        asked = self._clock.now()
+        until, start = self._exchange_time(asked), self._exchange_time(since)
+        starts = {symbol: _start(heard.get(symbol), start) for symbol in self._symbols}
         limit = self._settings.timeout * len(self._symbols)
-        found = await fetch_gap(self._exchange, self._symbols, since, until, limit)
-        events, lost = found.events, found.lost
-        why = f"{(until - since) / SECOND:.0f} s away"
+        found = await fetch_gap(self._exchange, starts, until, limit)
+        lost, self._doubt = "; ".join(filter(None, (self._doubt, found.lost))), ""
+        why = f"{(asked - since) / SECOND:.0f} s away"
         put = self._inbox.put_past
         put(lambda ts: FeedNotice(ts, "", GAP, why), since)
-        for event in events:
-            put(partial(_stamped, event), event.ts)
-            self._sink.remember(event)
         now = self._clock.now()  # asking took a while; nothing falls due in it any more
+        for event in found.events:
+            if self._sink.remember(event):
+                put(partial(_stamped, event), min(event.ts + asked - until, now))
         if lost:
             put(lambda ts: FeedNotice(ts, "", GAP_LOST, lost), now)
         put(lambda ts: FeedNotice(ts, "", GAP_OVER, ""), now)
+        for symbol, words in found.refused:
+            self._sink.reject(symbol, words)
 
     async def _thaw_at_last(self) -> None:
         """An exchange that cannot be reached must not stop the operator's clock for ever."""
@@ -270,6 +310,7 @@ class Link:
             if max(slept, paused) > STALL:
                 text = f"this machine stood still for {max(slept, paused):.1f} s"
                 self._sink.notice("slept", text)
+                self._missing_since(self._clock.now() - int(max(slept, paused) * SECOND))
                 self._stream.give_up(text)
             jump = self._clock.strayed() - strayed
             if abs(jump) > 1.0:
@@ -280,20 +321,22 @@ class Link:
             self._settle(now)
 
     async def _ask_time(self) -> None:
+        while self._exchange.has.get("fetchTime"):
+            await self._ask_once()
+            await asyncio.sleep(ASK_TIME)
+
+    async def _ask_once(self) -> None:
+        """What time it is there; nothing changes when it does not say."""
         import ccxt
 
-        if not self._exchange.has.get("fetchTime"):
-            return
-        while True:
-            sent = self._clock.now()
-            try:
-                told = await asyncio.wait_for(self._exchange.fetch_time(), self._settings.timeout)
-            except (ccxt.BaseError, ExchangeError, TimeoutError) as error:
-                log.info("%s does not tell the time: %s", self._exchange.id, reason(error))
-            else:
-                if told:
-                    self._gauge.asked(sent, self._clock.now(), int(told) * MILLISECOND)
-            await asyncio.sleep(ASK_TIME)
+        sent = self._clock.now()
+        try:
+            told = await asyncio.wait_for(self._exchange.fetch_time(), self._settings.timeout)
+        except (ccxt.BaseError, ExchangeError, TimeoutError) as error:
+            log.info("%s does not tell the time: %s", self._exchange.id, reason(error))
+        else:
+            if told:
+                self._gauge.asked(sent, self._clock.now(), int(told) * MILLISECOND)
 
     async def _watch_instruments(self) -> None:
         """Steps and minimums may change while we run, or were away (FAULTS X13)."""
@@ -331,6 +374,17 @@ class Link:
             if changed:
                 text = f"{', '.join(changed)}; this run goes on with the old ones"
                 self._sink.notice("instrument", text, symbol)
+
+
+def _start(heard: int | None, since: int) -> int:
+    """From when on the exchange's trades of a symbol are missing; told ones are told apart by id.
+
+    What was under way when we heard the last message is stamped before that message, so the last
+    print counts where there was one.
+    """
+    if heard is None:
+        return since - OVERLAP
+    return max(min(heard, since) - MILLISECOND, since - LOOK_BACK)
 
 
 def _stamped(event: Trade | Candle, ts: int) -> Trade | Candle:

@@ -24,6 +24,12 @@ class MarketClock:
         """Nanoseconds UTC."""
         return time.clock_gettime_ns(_STEADY) + self._offset
 
+    def reach(self, moment: int) -> float:
+        """Be no earlier than ``moment`` (ns) from now on; the seconds that were put forward."""
+        short = max(0, moment - self.now())
+        self._offset += short
+        return short / SECOND
+
     def strayed(self) -> float:
         """Seconds by which the wall clock is ahead of ours: it was set since the start."""
         return (time.time_ns() - self.now()) / SECOND

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+from tradeterm.adapters.feeds.live.border import is_print
 from tradeterm.adapters.feeds.live.clock import SkewGauge
 from tradeterm.adapters.feeds.live.health import SymbolHealth
 from tradeterm.adapters.feeds.live.inbox import Inbox
@@ -19,7 +20,7 @@ from tradeterm.model.market import (
     Pulse,
     Trade,
 )
-from tradeterm.model.timing import SECOND
+from tradeterm.model.timing import DAY, MINUTE, SECOND
 from tradeterm.model.vocabulary import FeedSource
 
 #: Trades of one symbol that are remembered so that none is told twice.
@@ -28,7 +29,9 @@ REMEMBERED: Final = 2_000
 TOLD: Final = 5
 #: The exchange's stamps of one message in so many are compared with our clock.
 COMPARED: Final = 16
-_INF: Final = float("inf")
+#: How far beyond our clock a stamp may lie: once we know how wrong that is, and before.
+AHEAD: Final = MINUTE
+UNKNOWN_AHEAD: Final = DAY
 
 
 class Sink:
@@ -46,6 +49,8 @@ class Sink:
         """Seconds the newest stamped message was on its way, our clock's own error taken out."""
         self.began = asyncio.Event()
         """Some book has arrived."""
+        self.covered = 0
+        """Prints that the exchange stamped up to here are told by a backfill (ns)."""
         self._inbox = inbox
         self._clock = clock
         self._gauge = gauge
@@ -78,8 +83,11 @@ class Sink:
         self, symbol: str, price: float, size: float, side: str, trade_id: str, when: int
     ) -> None:
         """A print; ``when`` is the exchange's stamp (ns). Twice the same is told once."""
-        if not (0.0 < price < _INF and 0.0 < size < _INF) or side not in {"buy", "sell"}:
+        if not is_print(price, size, side):
             self.reject(symbol, f"trade {trade_id}: {side} {size:.12g} at {price:.12g}")
+            return
+        if not self.plausible(when):
+            self.reject(symbol, f"trade {trade_id}: E-SCHEMA stamped {when // SECOND} s, to come")
             return
         if not self._is_new(symbol, trade_id):
             return
@@ -87,16 +95,33 @@ class Sink:
         self.health[symbol].heard = self.heard
         self._inbox.put(lambda ts: Trade(ts, symbol, price, size, side, trade_id))
 
-    def remember(self, event: Trade | Candle) -> None:
-        """Something missed that has been told another way: its trades are not told again."""
+    def remember(self, event: Trade | Candle) -> bool:
+        """Something missed (exchange's stamp), to be told another way; False: it was told."""
         symbol = event.symbol
+        if isinstance(event, Trade) and not self._is_new(symbol, event.id):
+            return False
         self.newest[symbol] = max(self.newest.get(symbol, 0), event.ts)
-        if isinstance(event, Trade):
-            self._is_new(symbol, event.id)
+        return True
+
+    def recall(self, told: Mapping[str, Sequence[str]]) -> None:
+        """Trades (symbol → ids) that an earlier session has told."""
+        for symbol, trade_ids in told.items():
+            for trade_id in trade_ids:
+                self._is_new(symbol, trade_id)
+
+    def plausible(self, when: int) -> bool:
+        """Whether the exchange can have stamped something so by now: no far future."""
+        now = self._clock()
+        if when <= now:
+            return True
+        skew = self._gauge.skew(now)
+        if skew is None:
+            return when <= now + UNKNOWN_AHEAD
+        return when <= now - int(skew * SECOND) + AHEAD
 
     def stamped(self, when: int) -> None:
         """The exchange stamped a message just received so (ns)."""
-        if self._stamps % COMPARED == 0:
+        if self._stamps % COMPARED == 0 and self.plausible(when):
             now = self._clock()
             self._gauge.stamped(when, now)
             self.lag = max(0.0, (now - when) / SECOND - (self._gauge.skew(now) or 0.0))

@@ -1,0 +1,113 @@
+"""Steps and jumps on the screen; leaving while something is open: asked, ordered, then gone."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from tests.tui.conftest import Open
+from tests.tui.pictures import busy, with_cards, with_status
+from tradeterm.engine.view import ConsoleView
+from tradeterm.model.commands import CancelEntries, Flatten
+from tradeterm.model.walking import Goal
+
+
+def empty_handed() -> ConsoleView:
+    return replace(with_cards(busy(3), []), positions=(), orders=())
+
+
+def without_entries() -> ConsoleView:
+    view = busy(3)
+    return replace(view, orders=tuple(o for o in view.orders if o.purpose != "entry"))
+
+
+async def test_keeping_everything_is_one_key_and_overrules_the_policy_for_signals(
+    console: Open,
+) -> None:
+    async with console(80, 24) as desk:
+        text = await desk.press("q")
+        assert "3 open positions" in text
+        assert "market is held while the program is off" in text
+        assert "keeps everything as it is (console.on_signal)" in text
+        await desk.press("y")
+        assert (desk.session.commands, desk.session.left_as_is) == ([], True)
+        assert desk.app.return_code == 0
+
+
+async def test_a_live_market_says_that_it_goes_on(console: Open) -> None:
+    async with console(120, 40, with_status(busy(), mode="LIVE")) as desk:
+        text = await desk.press("q")
+        assert "The market goes on without you" in text
+        assert "nothing is triggered in between" not in text
+
+
+async def test_entries_are_cancelled_before_leaving(console: Open) -> None:
+    async with console() as desk:
+        text = await desk.press("q", "c")
+        assert desk.session.commands == [CancelEntries()]
+        assert desk.session.walks[-1][0] is Goal.SETTLED
+        assert "then leaving; esc stays" in text
+        assert desk.app.return_code is None
+        await desk.look(without_entries())
+        assert desk.app.return_code == 0
+
+
+async def test_flattening_before_leaving_asks_for_the_word(console: Open) -> None:
+    async with console() as desk:
+        text = await desk.press("q", "f")
+        assert "Flatten everything and quit?" in text
+        assert desk.session.commands == []
+        await desk.press(*"FLATTEN", apart=1.2)
+        assert desk.session.commands == [Flatten()]
+        text = await desk.look(without_entries())
+        assert "3 positions to close" in text
+        assert desk.app.return_code is None
+        await desk.look(empty_handed())
+        assert desk.app.return_code == 0
+
+
+async def test_enter_escape_and_any_other_key_stay(console: Open) -> None:
+    async with console() as desk:
+        for key in ("enter", "escape", "n", "space"):
+            text = await desk.press("q", key)
+            assert "still running" in text
+        assert (desk.session.commands, desk.app.return_code) == ([], None)
+
+
+async def test_escape_stays_although_the_orders_are_out(console: Open) -> None:
+    async with console() as desk:
+        await desk.press("q", "c", "escape")
+        await desk.look(without_entries())
+        assert desk.app.return_code is None
+        assert desk.session.pauses == [True]
+
+
+async def test_who_waits_too_long_for_the_market_stays(console: Open) -> None:
+    async with console() as desk:
+        await desk.press("q", "c")
+        text = await desk.look(after=21)
+        assert "still running; q asks again" in text
+        await desk.look(without_entries())
+        assert desk.app.return_code is None
+
+
+async def test_a_jump_says_where_it_goes_and_why_it_ended(console: Open) -> None:
+    async with console(80, 24, with_cards(busy(), [])) as desk:
+        going = with_status(with_cards(busy(2), []), walking="the next fill", speed=float("inf"))
+        assert "SIM goes on to the next fill at full speed · esc stops it" in await desk.look(going)
+        assert "esc stops it" in await desk.press("dollar_sign")
+        assert desk.session.walks == []
+        there = with_status(with_cards(busy(3), []), arrived="FILL BTC/USDT buy 1", speed=0.0)
+        assert "stopped: FILL BTC/USDT buy 1" in await desk.look(there)
+
+
+async def test_escape_ends_a_jump(console: Open) -> None:
+    async with console(120, 40, with_cards(busy(), [])) as desk:
+        await desk.look(with_status(with_cards(busy(2), []), walking="the next fill"))
+        await desk.press("escape")
+        assert desk.session.pauses == [True]
+
+
+async def test_nobody_jumps_over_a_waiting_card(console: Open) -> None:
+    async with console() as desk:
+        assert "a card waits: decide it" in await desk.press("dollar_sign")
+        assert desk.session.walks == []
