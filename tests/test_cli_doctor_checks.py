@@ -121,6 +121,21 @@ def test_an_exchange_out_of_reach_fails_only_who_wants_a_live_market(
     assert checks["api.kraken.com"]["outcome"] == "fail"
 
 
+def test_an_exchange_nobody_knows_fails_with_the_nearest_name(tmp_path: Path) -> None:
+    code, checks, _ = ask(tmp_path / "run.db", "--set", "live.exchange=krakem")
+    assert code == 1
+    assert "did you mean kraken?" in checks["exchange"]["remedy"]
+
+
+def test_a_route_that_is_no_address_is_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://evil\x1b[31m/")
+    code, checks, _ = ask(tmp_path / "run.db", "--offline")
+    assert code == 0
+    assert "an address that is none" in checks["routes"]["found"]
+
+
 def test_wrong_settings_are_one_failure_among_the_checks(tmp_path: Path) -> None:
     code, checks, _ = ask(tmp_path / "run.db", "--set", "risk.max_leverag=3")
     assert code == 1

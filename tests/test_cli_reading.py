@@ -5,9 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import shutil
-import signal
 import sqlite3
 import subprocess
 from contextlib import closing
@@ -392,18 +390,3 @@ def test_the_default_place_is_the_data_directory(shell: Shell, tmp_path: Path) -
     assert found[0].stat().st_mode & 0o777 == 0o600
     assert found[0].parent.stat().st_mode & 0o777 == 0o700
     assert json.loads(shell("status", "--json").out)["finished"] is True
-
-
-def test_a_reader_that_has_seen_enough_is_no_failed_check(tmp_path: Path) -> None:
-    """What ``| head`` does, at its most impatient."""
-    reading, writing = os.pipe()
-    os.close(reading)
-    done = subprocess.run(
-        command("config", "reference"),
-        stdout=writing,
-        stderr=subprocess.PIPE,
-        env=child_environment(tmp_path),
-        check=False,
-    )
-    os.close(writing)
-    assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, b"")

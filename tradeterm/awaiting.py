@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from msgspec.structs import replace
 
+from tradeterm.engine.engine import Engine
+from tradeterm.model.commands import BookModelCosts
 from tradeterm.model.ports import Advisor, Answer, Question
 
 
@@ -34,6 +36,21 @@ async def answered(
     finally:
         for request in requests:
             request.cancel()
+
+
+async def left_to_pay(engine: Engine, advisor: Advisor) -> BookModelCosts | None:
+    """What answers cost that enter after the run's end, and the reservation of those still out in a
+    live market; None when nothing is left to pay.
+    """
+    paid = engine.asked.paid()
+    for question in engine.asked.open():
+        answer = await advisor.interrupted(question, 0)
+        if answer.cost:
+            paid[question.id] = answer
+    if not paid:
+        return None
+    costs = {name: answer.cost for name, answer in paid.items()}
+    return BookModelCosts(costs=costs, day=max(answer.day for answer in paid.values()), actor="desk")
 
 
 class Background:

@@ -99,6 +99,7 @@ def _run_options(command: Callable[..., Any]) -> Callable[..., Any]:
             default="info",
             show_default=True,
             type=click.Choice(["debug", "info", "warning", "error"]),
+            help="The mildest line the log file gets.",
         ),
         click.option(
             "--or-watch", is_flag=True, help="Look on when another process has the file already."
@@ -140,7 +141,8 @@ def _run_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def cli(context: click.Context, /, **options: Any) -> int:
     """An interactive paper-trading console with analysts, a coordinator and a veto.
 
-    Without a command it opens the console on the embedded simulated market.
+    Without a command it opens the console on the embedded simulated market: no account, no key, no
+    network. There, ? shows every key and ctrl+t a guided start. COMMAND --help says more of each.
     """
     return 0 if context.invoked_subcommand else _start(**options)
 
@@ -194,10 +196,11 @@ def _request(
 
     if exchange is not None:
         overrides = (*overrides, f"live.exchange={exchange}")
-    settings = load_settings(config_dir, overrides, os.environ).settings
+    loaded = load_settings(config_dir, overrides, os.environ)
     return RunRequest(
-        settings=settings,
-        effective=settings.effective(),
+        settings=loaded.settings,
+        effective=loaded.settings.effective(),
+        origins=loaded.written,
         symbols=tuple(s.strip() for s in symbols.split(",")) if symbols else None,
         speed=_speed(speed),
         headless=headless,

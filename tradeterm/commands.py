@@ -11,6 +11,34 @@ class ReaderGone(Exception):
     """Who read our output has seen enough: ``| head``."""
 
 
+_WHOLE = 400
+#: Where ``tradeterm --help`` lists each command.
+SECTIONS = (
+    ("Run, and look on", ("run", "watch", "serve")),
+    (
+        "What is, and why",
+        (
+            *("status", "positions", "orders", "fills", "plans", "portfolio", "conflicts"),
+            *("proposals", "votes", "differences", "explain", "journal", "postings"),
+        ),
+    ),
+    ("How it went", ("performance", "scores", "fidelity")),
+    (
+        "Orders to a run, driven by another process or by nobody",
+        (
+            *("halt", "resume", "flatten", "close", "close-losers", "move-stop", "move-target"),
+            *("break-even", "trailing", "cancel", "cancel-entries", "amend", "cancel-plan"),
+            *("reject", "reject-all", "undo-reject", "defer", "edit", "level", "reset-breaker"),
+            *("task", "set", "reconcile", "adopt", "drill"),
+        ),
+    ),
+    (
+        "Settings, data, checks",
+        ("config", "data", "risk", "doctor", "verify", "replay", "assess"),
+    ),
+)
+
+
 class Commands(click.Group):
     """The console's start waits for none of the other commands' modules."""
 
@@ -29,7 +57,19 @@ class Commands(click.Group):
         """In the order of the alphabet."""
         return sorted(self._all())
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """By what they are for; the first sentence of each, whole."""
+        commands = self._all()
+        wide = max(map(len, commands))
+        for title, names in SECTIONS:
+            with formatter.section(title):
+                formatter.write_dl([
+                    (f"{name:<{wide}}", commands[name].get_short_help_str(limit=_WHOLE))
+                    for name in names
+                ])  # fmt: skip
+
     def _all(self) -> dict[str, click.Command]:
+        from tradeterm.adjusting import adjusting_commands
         from tradeterm.diagnosing import diagnosing_commands
         from tradeterm.gathering import gathering_commands
         from tradeterm.inspecting import inspecting_commands
@@ -43,6 +83,7 @@ class Commands(click.Group):
         from tradeterm.vetting import vetting_commands
 
         for command in (
+            *adjusting_commands(),
             *diagnosing_commands(),
             *gathering_commands(),
             *inspecting_commands(),

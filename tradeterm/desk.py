@@ -25,6 +25,7 @@ from tradeterm.adapters.store.recovery import Recovered
 from tradeterm.adapters.store.rows import Slice, Snapshot
 from tradeterm.adapters.tape.opening import recorder
 from tradeterm.adapters.tape.recording import RecordingFeed
+from tradeterm.awaiting import left_to_pay
 from tradeterm.control import ControlServer, socket_path
 from tradeterm.driver import Driver
 from tradeterm.engine.afterword import afterword
@@ -197,7 +198,15 @@ class Desk:
         finally:
             await self._control.stop()
         if self.driver.finished:
+            await self._pay()
             self.driver.advisor.finish()
+
+    async def _pay(self) -> None:
+        """The run has ended, answers that were paid for have not entered: their cost has."""
+        command = await left_to_pay(self.engine, self.driver.advisor)
+        if command is not None:
+            self.engine.command(command, self.engine.now + 1)
+            await self.driver.flush(snapshot=True)
 
     async def submit(self, command: Command) -> CommandResult:
         """Order something; resolves when it is durable."""
@@ -275,7 +284,7 @@ def finished_summary(request: RunRequest) -> dict[str, Any] | None:
     if finished is None or finished["reason"] != "finished":
         return None
     asked = msgspec.json.decode(msgspec.json.encode(session_body(request)))
-    if any(session[key] != asked[key] for key in asked if key != "wall"):
+    if any(session.get(key) != asked[key] for key in asked if key != "wall"):
         return None
     same = info["started"]["identity"] == identity(_open_feed(request), request)
     return dict(finished["summary"]) if same else None

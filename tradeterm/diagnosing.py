@@ -33,8 +33,12 @@ def diagnosing_commands() -> list[click.Command]:
     "--db", type=click.Path(path_type=Path, dir_okay=False),
     help="The book of record (default: the platform's data directory).",
 )  # fmt: skip
-@click.option("--config", "config_dir", type=click.Path(path_type=Path))
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE")
+@click.option(
+    "--config", "config_dir", type=click.Path(path_type=Path), help="Directory of YAML overrides."
+)
+@click.option(
+    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override one setting."
+)
 def doctor(
     as_json: bool, llm: bool, live: bool, offline: bool, db: Path | None,
     config_dir: Path | None, overrides: tuple[str, ...],
@@ -107,13 +111,13 @@ def _keys(settings: Settings) -> Iterator[Finding]:
 
 def _hosts(settings: Settings, *, live: bool) -> list[Finding]:
     from tradeterm.ops.doctor.environment import endpoints
-    from tradeterm.ops.doctor.network import addresses, look_at_hosts
+    from tradeterm.ops.doctor.network import addresses, look_at_exchange, look_at_hosts
 
     models = [] if settings.llm.provider == "rules" else endpoints(settings.llm)
-    return look_at_hosts(
+    return [look_at_exchange(settings.live), *look_at_hosts(
         addresses(settings.live), [one.address for one in models], settings.risk.max_clock_skew,
         live=live,
-    )  # fmt: skip
+    )]  # fmt: skip
 
 
 def _lines(found: Iterable[dict[str, Any]]) -> Iterable[str]:

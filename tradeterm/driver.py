@@ -249,7 +249,7 @@ class Driver:
                 return  # nothing that costs money leaves now; the question is in the snapshot
             elif not self.inflow.waits:
                 if await self.flush():
-                    self._background.ask(self.engine.send_out())
+                    self._background.ask(self.engine.asked.send_out())
                 else:  # nothing leaves before it is journaled, and nobody waits for the disk
                     self.engine.answer(await self.advisor.interrupted(question, 0))
             else:

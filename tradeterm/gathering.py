@@ -46,8 +46,12 @@ for _command in storing_commands():
     "--timeframe", "timeframes", multiple=True, help="1m, 1h …; default: all of market's."
 )
 @folder_option
-@click.option("--config", "config_dir", type=click.Path(path_type=Path))
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE")
+@click.option(
+    "--config", "config_dir", type=click.Path(path_type=Path), help="Directory of YAML overrides."
+)
+@click.option(
+    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override one setting."
+)
 @json_option
 def fetch(
     exchange: str | None,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from tradeterm.errors import UsageError
 from tradeterm.lab.cells import cell
 from tradeterm.printing import db_option, json_option, say, table, with_times
 
@@ -164,11 +165,12 @@ def explain(row_id: str, db: Path | None, as_json: bool) -> int:
 @db_option
 @json_option
 def verify(db: Path | None, as_json: bool) -> int:
-    """Check the journal chain, the ledger and every invariant of the book of record."""
+    """Check the journal chain, the ledger, every invariant of the book of record, and its tape."""
     from tradeterm.adapters.store.verify import verify as check
 
     found = check(db)
     problems = [{"where": problem.where, "what": problem.what} for problem in found.problems]
+    problems += [{"where": where, "what": what} for where, what in _tape(db)]
     data = {"ok": not problems, "rows": found.rows, "problems": problems}
     lines = (
         [f"{found.rows} rows verified: ok"]
@@ -177,6 +179,17 @@ def verify(db: Path | None, as_json: bool) -> int:
     )
     say(as_json, data, lines)
     return 0 if not problems else 1
+
+
+def _tape(db: Path | None) -> Iterator[tuple[str, str]]:
+    """What is wrong with the tapes beside a book of record; most runs have none."""
+    from tradeterm.adapters.store.paths import locate
+    from tradeterm.adapters.tape.recorded import recordings
+    from tradeterm.adapters.tape.soundness import tape_problems
+
+    for folder in recordings(locate(db).tape):
+        for file, what in tape_problems(folder):
+            yield f"tape {folder.name}/{file}", what
 
 
 @click.group()
@@ -196,20 +209,47 @@ def _config_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @config.command("show")
 @_config_options
-def config_show(config_dir: Path | None, overrides: tuple[str, ...], as_json: bool) -> int:
-    """Every effective value and where it came from."""
+@click.option("--run", "of_run", is_flag=True, help="What the run in the file is under.")
+@db_option
+def config_show(
+    config_dir: Path | None,
+    overrides: tuple[str, ...],
+    of_run: bool,
+    db: Path | None,
+    as_json: bool,
+) -> int:
+    """Every effective value and where it came from; with --run or --db those of that very run."""
+    if of_run or db is not None:
+        if overrides or config_dir:
+            raise UsageError("--run shows what is in force; `tradeterm set KEY=VALUE` changes it")
+        data = _of_run(db)
+    else:
+        data = _of_a_start(config_dir, overrides)
+    lines = (f"{key} = {entry['value']}   [{entry['origin']}]" for key, entry in data.items())
+    say(as_json, data, lines)
+    return 0
+
+
+def _of_run(db: Path | None) -> dict[str, Any]:
+    from tradeterm.adapters.store.reader import Reader
+    from tradeterm.holding import in_force
+
+    with Reader(db) as reader:
+        return {
+            held.key: {"value": held.value, "origin": held.origin} for held in in_force(reader)
+        }
+
+
+def _of_a_start(config_dir: Path | None, overrides: tuple[str, ...]) -> dict[str, Any]:
+    from tradeterm.holding import origin_of
     from tradeterm.settings.loading import load_settings
     from tradeterm.settings.settings import leaves
 
     loaded = load_settings(config_dir, overrides, os.environ)
-    values = dict(leaves(loaded.settings.effective()))
-    data = {
-        key: {"value": value, "origin": _origin(loaded.origins, key)}
-        for key, value in values.items()
+    return {
+        key: {"value": value, "origin": origin_of(loaded.origins, key)}
+        for key, value in leaves(loaded.settings.effective())
     }
-    lines = (f"{key} = {entry['value']}   [{entry['origin']}]" for key, entry in data.items())
-    say(as_json, data, lines)
-    return 0
 
 
 @config.command("check")
@@ -233,10 +273,3 @@ def config_reference() -> None:
     from tradeterm.settings.reference import reference
 
     click.echo(reference(), nl=False)
-
-
-def _origin(origins: dict[str, str], key: str) -> str:
-    """The origin of a leaf, or of the list or mapping it lies in."""
-    while key not in origins and "." in key:
-        key = key.rpartition(".")[0]
-    return origins.get(key, "default")

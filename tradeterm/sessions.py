@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -34,6 +34,8 @@ class RunRequest:
     settings: Settings
     effective: dict[str, Any]
     """The settings as plain values, for the journal."""
+    origins: dict[str, str] = field(default_factory=dict)
+    """Dotted key → where it was written, for those that are not the packaged defaults."""
     feed: str = "sim"
     symbols: tuple[str, ...] | None = None
     seed: int | None = None
@@ -202,6 +204,7 @@ def session_body(request: RunRequest) -> dict[str, Any]:
     return {
         "wall": time.time(),
         "settings": request.effective,
+        "origins": request.origins,
         "approve": request.approve,
         "until": request.until,
         "feed": request.feed,

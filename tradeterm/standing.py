@@ -27,7 +27,7 @@ from tradeterm.errors import (
     UsageError,
 )
 from tradeterm.haltfile import halt_file, remove_first, write_halt_file
-from tradeterm.model.commands import Command, CommandResult, Halt, Resume, harmless
+from tradeterm.model.commands import Command, CommandResult, Halt, Resume, RunDrill, harmless
 from tradeterm.sessions import RunRequest, engine_of, recorded_settings, restore
 
 
@@ -141,10 +141,17 @@ def apply_offline(db: Path, command: Command) -> CommandResult:
     session = info["session"]
     if session is None:
         raise StoreAbsent(f"{db} holds no run yet; start `tradeterm` once")
+    if isinstance(command, RunDrill) and _is_over(info["finished"]):
+        return CommandResult(
+            False,
+            "the run has reached its end, and a drill needs a market that moves: go on with a larger "
+            "--until, or begin another with --fresh",
+        )
     settings = recorded_settings(session)
     request = RunRequest(
         settings=settings,
         effective=session["settings"],
+        origins=session.get("origins", {}),
         feed=session["feed"],
         symbols=tuple(session["symbols"]) if session["symbols"] else None,
         seed=session["seed"],
@@ -153,6 +160,10 @@ def apply_offline(db: Path, command: Command) -> CommandResult:
         on_bad=session["on_bad"],
     )
     return asyncio.run(_apply(request, command))
+
+
+def _is_over(finished: dict[str, Any] | None) -> bool:
+    return finished is not None and finished["reason"] == "finished"
 
 
 async def _apply(request: RunRequest, command: Command) -> CommandResult:

@@ -47,10 +47,12 @@ ATOM = b"""<?xml version="1.0"?><feed xmlns="http://www.w3.org/2005/Atom"><entry
 
 
 def test_rss_and_atom_become_dated_headlines() -> None:
-    (early, undated) = entries(rss(("Bitcoin soars", EARLY, "1"), ("No date", "", "2")), "wire")
+    (early, undated) = entries(
+        rss(("Bitcoin soars", EARLY, "1"), ("No date", "", "2")), "wire"
+    ).items
     assert (early.ts, early.text, early.source) == ((START + 120) * SECOND, "Bitcoin soars", "wire")
     assert undated.ts == 0
-    (atom,) = entries(ATOM, "wire")
+    (atom,) = entries(ATOM, "wire").items
     assert atom.text == "Ripple wins — XRP soars"
     assert atom.ts == (START + 60) * SECOND
 
@@ -60,7 +62,7 @@ def test_what_strangers_write_is_cleaned() -> None:
         ("&lt;script&gt;x&lt;/script&gt; &#27;[2J up \u202e[@click=quit]", EARLY, "\x07id"),
         ("A" * 5000, EARLY, "long"),
     ).replace(b"\x07", b"")
-    marked, long = entries(document, "wire")
+    marked, long = entries(document, "wire").items
     assert "\x1b" not in marked.text
     assert "<script>" not in marked.text
     assert "\u202e" not in marked.text
@@ -74,6 +76,22 @@ def test_what_is_no_feed_is_refused(data: bytes) -> None:
         entries(data, "wire")
 
 
+@pytest.mark.parametrize(("cut", "whole"), [(60, 0), (130, 0), (250, 1), (-8, 1), (None, 2)])
+def test_a_document_that_breaks_off_gives_its_whole_entries_and_says_so(
+    cut: int | None, whole: int
+) -> None:
+    document = rss(("Bitcoin soars", EARLY, "1"), ("Ripple dips", LATER, "2"))
+    found = entries(document[:cut], "wire")
+    assert [item.text for item in found.items] == ["Bitcoin soars", "Ripple dips"][:whole]
+    broken = f"wire breaks off in the middle: {whole} whole entries are read"
+    assert found.fault == ("" if whole == 2 else broken)
+
+
+def test_careless_markup_is_no_break() -> None:
+    found = entries(rss(("Bitcoin & friends", EARLY, "1")), "wire")
+    assert ([item.text for item in found.items], found.fault) == (["Bitcoin & friends"], "")
+
+
 def test_entities_do_not_explode() -> None:
     bomb = (
         b'<?xml version="1.0"?><!DOCTYPE r [<!ENTITY a "xxxxxxxxxx">'
@@ -82,7 +100,7 @@ def test_entities_do_not_explode() -> None:
         )
         + b']><rss version="2.0"><channel><item><title>&i;</title></item></channel></rss>'
     )
-    assert all(len(item.text) <= 280 for item in entries(bomb, "wire"))
+    assert all(len(item.text) <= 280 for item in entries(bomb, "wire").items)
 
 
 def test_assets_are_found_by_ticker_and_name() -> None:
@@ -221,6 +239,7 @@ class _Site(BaseHTTPRequestHandler):
             "/feed": rss(("Bitcoin soars", LATER, "1"), ("Ripple dips", LATER, "2")),
             "/huge": b"x" * (MOST_BYTES + 1),
             "/page": b"<html>no feed</html>",
+            "/half": rss(("Bitcoin soars", LATER, "1"), ("Ripple dips", LATER, "2"))[:200],
         }
         self.send_response(200 if self.path in bodies else 500)
         self.end_headers()
@@ -308,3 +327,20 @@ def test_live_news_are_stamped_as_they_arrive(tmp_path: Path) -> None:
     assert news.ts >= feed.start
     feed.poller.look()
     assert feed.take() == []
+
+
+def test_an_address_that_breaks_off_is_said_once(site: str) -> None:
+    found = looked(f"{site}/half", times=3)
+    assert [one.text for one in found if isinstance(one, News)] == ["Bitcoin soars"]
+    (notice,) = [one for one in found if isinstance(one, FeedNotice)]
+    assert "breaks off in the middle: 1 whole entries" in notice.text
+
+
+async def test_a_file_that_breaks_off_is_said_at_the_start(tmp_path: Path) -> None:
+    path = tmp_path / "feed.xml"
+    path.write_bytes(rss(("Bitcoin soars", EARLY, "1"), ("Ripple dips", LATER, "2"))[:-30])
+    source = f"agents.sentiment_analysis.sources=['{path}']"
+    desk = await Desk.open(request("sim", tmp_path / "run.db", source, symbols=("BTC/USDT",)))
+    await desk.close()
+    assert "1 dated" in desk.notices[0]
+    assert desk.notices[0].endswith("feed breaks off in the middle: 1 whole entries are read")

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tradeterm.engine.gateway import Budget, Cooldowns
+from tradeterm.model.timing import SECOND
 from tradeterm.settings.loading import load_settings
 
 D = Decimal
@@ -68,12 +69,14 @@ def test_what_one_role_spent_is_missing_from_the_budget_of_all() -> None:
     assert not budget.exhausted(MOOD)
 
 
-def test_a_provider_may_ask_for_a_longer_pause_but_not_for_ever() -> None:
-    rest = Cooldowns(30)
-    rest.failed("a", 100.0, 0.0)
-    rest.failed("b", 100.0, 90.0)
-    rest.failed("c", 100.0, 1e9)
-    assert rest.resting(129.0) == ("a", "b", "c")
-    assert rest.resting(131.0) == ("b", "c")
-    assert rest.resting(191.0) == ("c",)
-    assert rest.resting(100.0 + 3601) == ()
+def test_an_address_that_failed_rests_in_market_time_and_as_long_as_its_provider_asks() -> None:
+    """Whatever the speed: thirty seconds of the market, and the provider's own by the wall."""
+    rest, failed = Cooldowns(30), 100 * SECOND
+    rest.failed("a", failed, 1000.0, 0.0)
+    rest.failed("b", failed, 1000.0, 90.0)
+    rest.failed("c", failed, 1000.0, 1e9)
+    assert rest.resting(129 * SECOND, 1000.1) == ("a", "b", "c")
+    assert rest.resting(131 * SECOND, 1000.2) == ("b", "c")
+    assert rest.resting(131 * SECOND, 1091.0) == ("c",)
+    assert rest.resting(129 * SECOND, 1091.0) == ("a", "b", "c")
+    assert rest.resting(131 * SECOND, 1000.0 + 3601) == ()

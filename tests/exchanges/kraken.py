@@ -113,7 +113,6 @@ class KrakenServer(ThreadedServer):
         """A print; REST knows it too."""
 
         async def work() -> None:
-            self.trade_number += 1
             self.remember(symbol, time.time(), price, size, side)
             text = trade_text(
                 self.books[symbol], Decimal(price), Decimal(size), side, self.trade_number
@@ -124,6 +123,7 @@ class KrakenServer(ThreadedServer):
 
     def remember(self, symbol: str, at: float, price: str, size: str, side: str = "buy") -> None:
         """A print that only REST tells of, at this second."""
+        self.trade_number += 1
         row = [price, size, at, side[0], "m", "", self.trade_number]
         self.past.setdefault(self.pairs[symbol].key, []).append(row)
 

@@ -126,11 +126,11 @@ async def test_x01_x05_x06_prints_that_cannot_be_are_refused_and_doubles_told_on
         live.server.send(trade(7))
     live.server.send(trade(8, when="2099-01-01T00:00:00.000000Z"))
     live.server.send(trade(9, when="1999-01-01T00:00:00.000000Z"))
-    await live.until(lambda: live.counts["trade"] == before + 3)
+    await live.until(lambda: live.counts["trade"] == before + 2)
     engine = live.desk.engine
     assert abs(engine.now - time.time_ns()) < 5 * 10**9, "receive time counts"
     (health,) = [each for each in live.health() if each.symbol == BTC]
-    assert health.rejected >= 4
+    assert health.rejected >= 5, "a stamp of 2099 would make every true print an old one"
     skew = live.market.clock_skew()
     assert skew is not None
     assert abs(skew) < 1.0, "one wrong stamp does not make our clock wrong: it was asked for"
@@ -179,7 +179,7 @@ async def test_x13_what_changes_about_an_instrument_is_told(tmp_path: Path) -> N
             del server.pairs[XRP]
             await live.until(lambda: len(live.said("F-instrument")) == 2, seconds=30)
             assert any("min_size 0.00005 → 0.5" in text for text in live.said("F-instrument"))
-            await live.until(lambda: "stale_data" in live.verdict(XRP))
+            assert "reduce_only" in live.verdict(XRP)
             server.replies["AssetPairs"] = _refused
             await live.until(lambda: live.said("F-instruments_unknown"), seconds=30)
 

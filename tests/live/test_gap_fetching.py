@@ -103,7 +103,9 @@ async def test_trades_that_do_not_add_up_to_their_bar_are_not_believed() -> None
     found = await ask(Skips(every(1.0, 300.0)), 0.0, 240.0)
     bars = [event for event in found.events if isinstance(event, Candle)]
     assert [(bar.ts - NOON) // MINUTE for bar in bars] == [2], "the minute that lacks a trade"
-    lacking = [e for e in found.events if isinstance(e, Trade) and MINUTE <= e.ts - NOON < 2 * MINUTE]
+    lacking = [
+        e for e in found.events if isinstance(e, Trade) and MINUTE <= e.ts - NOON < 2 * MINUTE
+    ]
     assert len(lacking) == 59, "those that are known are told all the same"
 
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from aiohttp import web
 
 from tests.exchanges.kraken import KrakenServer
+from tests.exchanges.kraken_market import usual_pairs
+from tests.wired.stage import BTC, XRP
 from tradeterm.adapters.feeds.live.exchange import close_exchange, load_instruments, open_exchange
 from tradeterm.adapters.feeds.live.guard import GuardedSession, Refused
 from tradeterm.errors import ConfigError, ExchangeError, UsageError
@@ -143,3 +147,41 @@ async def test_an_unknown_exchange_is_told_with_the_nearest_name() -> None:
 def test_an_unsafe_endpoint_stops_the_start(setting: str) -> None:
     with pytest.raises(ConfigError):
         load_settings(None, (setting,))
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"order_min": "NaN"}, "BTC/USDT, smallest size"),
+        ({"order_min": "-1"}, "BTC/USDT, smallest size"),
+        ({"order_min": "1e400"}, "BTC/USDT, smallest size"),
+        ({"cost_min": "-0.5"}, "BTC/USDT, smallest order value"),
+        ({"lot_decimals": 99}, "BTC/USDT, step of its size"),
+    ],
+)
+async def test_steps_and_minimums_nothing_can_be_ordered_by_are_refused_by_name(
+    change: dict[str, Any], named: str
+) -> None:
+    pairs = [replace(pair, **change) if pair.symbol == BTC else pair for pair in usual_pairs()]
+    with KrakenServer(pairs) as server:
+        settings = load_settings(None, server.settings).settings
+        exchange = open_exchange("kraken", settings.live)
+        try:
+            with pytest.raises(ExchangeError, match=named):
+                await load_instruments(exchange, [BTC], settings.market)
+            assert XRP in await load_instruments(exchange, [XRP], settings.market)
+        finally:
+            await close_exchange(exchange)
+
+
+async def test_an_address_that_is_none_is_no_host(session: GuardedSession) -> None:
+    async def away(_: web.Request) -> web.StreamResponse:
+        return web.Response(status=302, headers={"Location": "http://evil:99999999/"})
+
+    with KrakenServer() as server:
+        server.replies["OHLC"] = away
+        session.allow([server.rest])
+        with pytest.raises(Refused, match="sends us on to nowhere"):
+            await ask(session, f"{server.rest}/0/public/OHLC")
+    with pytest.raises(Refused, match="E-HOST"):
+        session.check("http://[::1/")

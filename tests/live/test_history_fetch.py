@@ -181,22 +181,63 @@ async def test_an_exchange_that_stays_silent_ends_it_and_nothing_is_lost(tmp_pat
     assert exchange.asked[0] == 1_748_736_000_000 + 100 * 60_000
 
 
-async def test_a_symbol_that_began_later_is_asked_for_once(tmp_path: Path) -> None:
+async def test_what_no_answer_covers_is_asked_for_again_and_said_again(tmp_path: Path) -> None:
+    """A symbol that began later, or an exchange that does not go back: nobody can tell which."""
     since = 1_748_736_000 * SECOND
     exchange = Exchange(1_748_736_000_000 + 130 * 60_000)
     catalogue = Catalogue(tmp_path)
     with catalogue.writing():
         shelf = catalogue.shelf("made-up", BTC, 60)
-        done = await Fetcher(exchange, catalogue, lambda *_: None).fetch(
-            shelf, since, since + 200 * MINUTE
-        )
-        assert done.new == 70
-        assert "gives no 1m candles of BTC/USDT before" in done.remark
-        asked = len(exchange.asked)
-        await Fetcher(exchange, catalogue, lambda *_: None).fetch(
-            shelf, since, since + 200 * MINUTE
-        )
-    assert len(exchange.asked) == asked
+        for new in (70, 0):
+            exchange.asked.clear()
+            done = await Fetcher(exchange, catalogue, lambda *_: None).fetch(
+                shelf, since, since + 200 * MINUTE
+            )
+            assert done.new == new
+            assert "gives no 1m candles of BTC/USDT before" in done.remark
+            assert len(exchange.asked) == 1
+
+
+class Garbled(Exchange):
+    """Answers with something else as long as there is something."""
+
+    def __init__(self, *answers: Any) -> None:
+        super().__init__(0)
+        self.answers = list(answers)
+
+    async def fetch_ohlcv(
+        self, symbol: str, timeframe: str, since: int, limit: int
+    ) -> list[list[float]]:
+        rows = await super().fetch_ohlcv(symbol, timeframe, since, limit)
+        return self.answers.pop(0)(rows) if self.answers else rows
+
+
+@pytest.mark.parametrize(
+    "garble",
+    [
+        lambda _: [],
+        lambda _: None,
+        lambda rows: rows[-3:],
+        lambda rows: [[None] * 6 for _ in rows],
+        lambda rows: [[row[0], "NaN", -1.0, 0.0, 1e400, 1.0] for row in rows],
+        lambda rows: [row[:3] for row in rows],
+        lambda rows: ["sorry" for _ in rows],
+    ],
+)
+async def test_an_answer_that_is_none_is_not_taken_for_a_market_without_trades(
+    tmp_path: Path, garble: Any
+) -> None:
+    since = 1_748_736_000 * SECOND
+    for faults, before in ([garble], 0), ([lambda rows: rows, garble], 100):
+        catalogue = Catalogue(tmp_path / str(before))
+        with catalogue.writing():
+            shelf = catalogue.shelf("made-up", BTC, 60)
+            fetcher = Fetcher(Garbled(*faults), catalogue, lambda *_: None)
+            done = await fetcher.fetch(shelf, since, since + 250 * MINUTE)
+            assert shelf.unasked(since, since + 250 * MINUTE)
+            assert done.new >= before
+            done = await fetcher.fetch(shelf, since, since + 250 * MINUTE)
+            assert (done.remark, shelf.rows) == ("", 250)
 
 
 # -- warm-up ---------------------------------------------------------------------------------

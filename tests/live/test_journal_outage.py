@@ -88,6 +88,7 @@ async def test_an_exit_of_a_process_that_never_got_the_journal_back_is_booked_at
                 await stopped_out(live, disk)
                 await live.until(kept.exists)
         except StoreUnwritable as error:
+            assert not isinstance(error.__context__, TimeoutError), "it ended, but too early"
             ended = str(error)
         assert "disk is full" in ended or "earlier slice" in ended
         disk.full = False

@@ -192,9 +192,9 @@ async def test_the_market_goes_on_while_a_question_is_out(
             before = live.counts["delta"]
             await asyncio.to_thread(server.wander, 300.0, 0.5)
             await live.until(lambda: live.counts["delta"] > before + 20)
-            assert [one.id for one in engine.open_questions] == [question.id]
+            assert [one.id for one in engine.asked.open()] == [question.id]
             model.free.set()
-            await live.until(lambda: not engine.open_questions)
+            await live.until(lambda: not engine.asked.open())
             await live.until(lambda: live.counts["answer"] >= 1)
         record = Record(db, {}).sound()
         (answer, *_) = record.rows("agent_answer")

@@ -67,6 +67,7 @@ REFUSED: dict[str, tuple[RiskCode, dict[str, Any]]] = {
     "stale": (RiskCode.STALE_DATA, {"market": facts(stale=True)}),
     "age unknown": (RiskCode.STALE_DATA, {"market": facts(data_age_seconds=float("nan"))}),
     "age endless": (RiskCode.STALE_DATA, {"market": facts(data_age_seconds=float("inf"))}),
+    "reduce_only": (RiskCode.REDUCE_ONLY, {"market": facts(restricted="its data lies")}),
     "unreconciled": (RiskCode.UNRECONCILED, {"market": facts(unreconciled="diff-1")}),
     "no stop": (RiskCode.STOP_MISSING, {"intent": long(stop=None)}),
     "long stop at entry": (RiskCode.STOP_SIDE, {"intent": long(stop=D(50000))}),

@@ -9,6 +9,7 @@ import signal
 import struct
 import termios
 import time
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,31 @@ def test_a_card_is_approved_and_another_refused(start: Start) -> None:
     terminal.press("r")
     terminal.until(lambda: card("rejected") == refused)
     assert not {"order", "fill"} & terminal.what_followed(refused)
+
+
+def test_a_card_edited_by_hand_sends_half_after_a_key_of_its_own(start: Start) -> None:
+    terminal = start(*FAST)
+    terminal.until("n next")
+    terminal.press("N")  # the guided start would stand where the card's line will
+    terminal.until("1× until it is decided")
+    terminal.watch(READABLE)
+    (before, *_) = [row for row in terminal.rows("card") if row.data["state"] == "pending"]
+    terminal.press("E")
+    terminal.until("50% x2 stop P")
+    terminal.press(*"50%", "\r")
+    terminal.until("approve it to send it")
+    terminal.watch(READABLE)
+    assert "order" not in terminal.what_followed(before.id)
+    terminal.press("a")
+    terminal.until("y sends exactly this order")
+    terminal.watch(READABLE)
+    terminal.press("y")
+    terminal.until(lambda: "order" in terminal.what_followed(before.id))
+    intent = before.data["intent"]
+    requests = [row.data["request"] for row in terminal.rows("order")]
+    entries = [one for one in requests if one["purpose"] == "entry"]
+    (sent,) = {Decimal(one["size"]) for one in entries if one["symbol"] == intent["symbol"]}
+    assert Decimal(intent["size"]) * Decimal("0.49") < sent <= Decimal(intent["size"]) / 2
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,9 @@ from msgspec.structs import replace
 from tests.tui.conftest import Console
 from tests.tui.pictures import busy, with_status
 from tradeterm.engine.view import ConsoleView, StatusView
+from tradeterm.holding import Held
+from tradeterm.settings.changing import way
+from tradeterm.settings.loading import load_settings
 
 PAGES = json.loads(Path(__file__).with_name("pages.json").read_text(encoding="utf-8"))
 
@@ -91,6 +94,14 @@ class WrittenDown:
         pass
 
 
+def held() -> list[Held]:
+    """The settings of pages.json; what is not the default came from the command line."""
+    return [
+        Held(key, value, default, "default" if value == default else "--set", way(key))
+        for key, value, default in PAGES["settings"]
+    ]
+
+
 @pytest.fixture
 def written_down(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages about the run show what pages.json says."""
@@ -102,9 +113,9 @@ def written_down(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [
         SimpleNamespace(**{**row, "body": row["body"].encode()}) for row in PAGES["journal"]
     ]
-    settings = [tuple(each) for each in PAGES["settings"]]
     monkeypatch.setattr(records, "read_journal", lambda _: rows)
-    monkeypatch.setattr(records, "read_settings", lambda _: settings)
+    monkeypatch.setattr("tradeterm.holding.in_force", lambda _: held())
+    monkeypatch.setattr("tradeterm.holding.settings_in_force", lambda _: load_settings().settings)
     monkeypatch.setattr(records, "chain_of", lambda _: lambda _: PAGES["why"])
 
 

@@ -24,7 +24,6 @@ from tradeterm.model.commands import (
     CancelPlan,
     CloseLosers,
     ClosePosition,
-    Command,
     DeferCard,
     EditCard,
     EnableTask,
@@ -32,6 +31,7 @@ from tradeterm.model.commands import (
     Halt,
     MoveStop,
     MoveTarget,
+    OperatorCommand,
     Pause,
     Reconcile,
     RejectAll,
@@ -59,7 +59,7 @@ def always(desk: Console) -> bool:
 class Story:
     """Keys, then a command, or a word that was not on the screen before, or something to check."""
 
-    sends: Command | None = None
+    sends: OperatorCommand | None = None
     shows: str = ""
     check: Callable[[Console], bool] = always
     before: tuple[str, ...] = ()
@@ -166,6 +166,11 @@ STORIES: dict[str, Story] = {
     "show_settings": Story(shows="━ Settings"),
     "show_scores": Story(shows="━ Who was right"),
     "jump": Story(shows="[c] 2 Conflicts"),
+    "taller": Story(check=lambda desk: desk.app.deck.positions.size.height == 10),
+    "shorter": Story(check=lambda desk: desk.app.deck.positions.size.height == 6),
+    "planned_sizes": Story(
+        before=("vertical_line",), check=lambda desk: desk.app.deck.positions.size.height == 8
+    ),
     "next_pane": on("conflicts"),
     "previous_pane": on("portfolio"),
     "zoom": Story(check=lambda desk: "Safety" not in desk.text),
@@ -206,6 +211,7 @@ STORIES: dict[str, Story] = {
     "themes": Story(shows="Theme"),
     "save_layout": Story(shows="layout kept for the next start"),
     "redraw": Story(),
+    "debug_line": Story(shows="screen late p99"),
     "take_screenshot": Story(shows="screenshot in"),
     "tour": Story(shows="1/6 simulated market"),
     "tour_next": Story(before=("ctrl+t",), shows="2/6"),

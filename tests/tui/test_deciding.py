@@ -13,6 +13,7 @@ from tradeterm.engine.cardview import SideView
 from tradeterm.engine.levelview import CauseView, DrillView, LevelView, PermitView
 from tradeterm.engine.view import ConsoleView
 from tradeterm.model.commands import (
+    ApproveCard,
     Command,
     DeferCard,
     EditCard,
@@ -58,6 +59,23 @@ async def test_edit_sends_what_was_typed_and_approves_nothing(
         keys = {" ": "space", "%": "percent_sign", ".": "full_stop", ",": "comma"}
         await desk.press("E", *(keys.get(key, key) for key in typed), "enter")
         assert desk.session.commands == [command]
+
+
+async def test_an_edited_card_is_approved_as_it_reads_then(console: Open) -> None:
+    """Edit, see the new order come back, ask, say yes: the key is bound to the new hash."""
+    async with console() as desk:
+        await desk.press("E", "5", "0", "percent_sign", "enter")
+        (edit,) = desk.session.commands
+        cards = [
+            replace(one, content_hash="half", size=D("0.025")) if one.id == CARD else one
+            for one in busy().cards
+        ]
+        await desk.look(with_cards(busy(2), cards))
+        assert "size 0.025" in await desk.press("a")
+        await desk.press("y")
+        assert desk.session.commands == [
+            edit, ApproveCard(card_id=CARD, content_hash="half"),
+        ]  # fmt: skip
 
 
 @pytest.mark.parametrize("typed", ["nonsense", "stop", "x", "150%"])

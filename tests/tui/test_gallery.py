@@ -62,7 +62,8 @@ def _screens() -> set[str]:
 
 
 def _below(kind: type) -> Iterator[type]:
-    for each in kind.__subclasses__():
+    found: list[type] = kind.__subclasses__()
+    for each in found:
         yield each
         yield from _below(each)
 

@@ -8,8 +8,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from tests.tui.conftest import Console
 from tests.tui.pictures import FakeClock
+from tests.tui.stories import STORIES
 from tests.wired.stage import EVERY, RISE, Stage
 from tradeterm.adapters.store.reader import Reader
 from tradeterm.tui.action import Tier
@@ -121,6 +124,16 @@ async def test_what_is_global_is_a_row_only_after_its_word(tmp_path: Path) -> No
         await desk.press("P", *"RESUME", apart=1.2)
         await desk.waits(lambda: desk.app.view.status.state == "running", "not resumed")
         assert [row["command"] for row in desk.commands()] == ["halt", "resume"]
+
+
+async def test_every_order_of_the_table_is_one_row_whatever_becomes_of_it(tmp_path: Path) -> None:
+    orders = [each.sends for each in STORIES.values() if each.sends is not None]
+    async with opened(tmp_path) as desk:
+        for order in orders:
+            desk.session.submit(order)
+        await desk.waits(lambda: len(desk.commands()) == len(orders), "not every order is a row")
+        told = {row["command"] for row in desk.commands()}
+        assert told == {msgspec.to_builtins(order)["command"] for order in orders}
 
 
 async def test_ten_thousand_pasted_letters_order_nothing(tmp_path: Path) -> None:

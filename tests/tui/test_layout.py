@@ -17,6 +17,7 @@ from tradeterm.tui.options import ConsoleOptions
 KEPT = Layout(
     pane="events",
     zoomed=True,
+    sizes={"chart": 4},
     symbol="XRP/USDT",
     follows=False,
     timeframe=300,
@@ -43,7 +44,7 @@ async def test_what_was_kept_is_there_at_the_next_start(console: Open, tmp_path:
         await begun(desk, path)
         await desk.press("greater_than_sign", "right_square_bracket", "i", "4", "c", "s")
         await desk.press("full_stop", "full_stop", "t", "j", "enter")
-        await desk.press("5", "e", "slash", *"xrp", "enter", "z")
+        await desk.press("vertical_line", "vertical_line", "5", "e", "slash", *"xrp", "enter", "z")
         assert "layout kept for the next start: events, XRP/USDT 5m" in await desk.press("ctrl+s")
         theme = desk.app.ink.palette.name
     async with console() as desk:
@@ -53,6 +54,7 @@ async def test_what_was_kept_is_there_at_the_next_start(console: Open, tmp_path:
         assert "Safety" not in text, "zoomed"
         assert desk.app.focused is desk.app.deck.events
         text = await desk.press("escape")
+        assert dict(desk.app.deck.wish.sizes) == {"chart": 4}
         assert "Chart XRP/USDT 5m · line · stays" in text
         assert "Book XRP/USDT ×5 stays" in text
         assert desk.app.ink.palette.name == theme != "dusk"

@@ -137,4 +137,4 @@ async def test_settings_that_are_not_the_default_stand_out(console: Open, tmp_pa
         await desk.press("ctrl+o")
         await read(desk)
         text = await desk.press("slash", *"leverage")
-        assert "risk.max_leverage = 3   default 5" in text
+        assert "risk.max_leverage = 3   default 5 · --set" in text

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from tests.tui.conftest import Open
@@ -15,7 +17,7 @@ from tradeterm.errors import ConfigError
 from tradeterm.model.commands import Halt
 from tradeterm.tui import figures
 from tradeterm.tui.panes.bars import market_words
-from tradeterm.tui.plan import ORDER, Box, Wish, plan
+from tradeterm.tui.plan import LOWEST, ORDER, Box, Wish, plan
 
 Golden = Callable[[str, str], None]
 SIZES = [(80, 24), (120, 40), (200, 60)]
@@ -76,6 +78,25 @@ def test_status_conflicts_and_footer_have_a_place_at_every_size(width: int, heig
                 boxes = plan(width, height, wish)
                 assert {"status", "banner", "conflicts", "footer", chosen} <= boxes.keys()
                 _cover_without_overlap(boxes, width, height)
+
+
+@given(
+    width=st.integers(80, 220),
+    height=st.integers(20, 70),
+    chosen=st.sampled_from(ORDER),
+    asking=st.booleans(),
+    sizes=st.dictionaries(st.sampled_from(ORDER), st.integers(-200, 200)),
+)
+def test_no_wish_for_sizes_hides_a_pane_or_leaves_a_gap(
+    width: int, height: int, chosen: str, asking: bool, sizes: dict[str, int]
+) -> None:
+    planned = plan(width, height, Wish(chosen, asking=asking))
+    wished = plan(width, height, Wish(chosen, asking=asking, sizes=tuple(sorted(sizes.items()))))
+    assert wished.keys() == planned.keys()
+    _cover_without_overlap(wished, width, height)
+    for name, box in wished.items():
+        assert box.height >= min(LOWEST, planned[name].height)
+    assert not asking or wished == planned, "a question keeps its room"
 
 
 def _cover_without_overlap(boxes: dict[str, Box], width: int, height: int) -> None:
@@ -302,3 +323,16 @@ def test_what_is_shown_of_profit_and_loss_adds_up() -> None:
     held = replace(busy().positions[0], realised=third, unrealised=third, fees=third, carry=-third)
     assert Decimal(figures.signed(held.net)) == Decimal(figures.signed(held.price)) - held.costs
     assert held.price == 2 * Decimal(figures.signed(third))
+
+
+async def test_at_the_end_of_a_run_only_looking_is_left(console: Open) -> None:
+    async with console(120, 40, with_status(busy(), state="finished", speed=0.0)) as desk:
+        assert "x Close" not in desk.text
+        assert "the run is finished" in desk.text.splitlines()[-2]
+        for key in ("x", "a", "space", "P", "F", "c", "w"):
+            assert "the run is finished, nothing is traded any more" in await desk.press(key)
+        assert "open and protected" in await desk.press("enter")
+        assert desk.session.commands == []
+        await desk.press("escape", "q")
+        await desk.settle()
+        assert desk.app.return_code == 0, "there is nothing left to ask"

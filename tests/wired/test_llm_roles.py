@@ -13,6 +13,7 @@ import pytest
 from tests.adapters.model_clerk import clerk, everywhere, facts_of, role_of
 from tests.adapters.model_server import ModelServer, hang, http
 from tests.adapters.test_llm_faults import UNUSABLE
+from tests.shell import tradeterm
 from tests.wired.stage import Record, play, request
 from tradeterm.desk import Desk
 from tradeterm.errors import CassetteError
@@ -227,3 +228,98 @@ async def test_a_model_that_runs_into_its_deadline_is_no_late_vote(tmp_path: Pat
     assert answer["votes"][0]["tries"][0]["outcome"] == "timeout"
     (spoken,) = [b for b in record.bodies("agent_output") if b["agent"] == "regime_detection"]
     assert spoken["why"].startswith("no valid answer: no answer in 0.")
+
+
+async def test_a_short_prompt_leaves_out_what_it_names_and_repeats_from_its_cassette(
+    tmp_path: Path,
+) -> None:
+    """Every role: another prompt id, few words, the same answers; the journal says what was cut."""
+    tape = f"llm.cassette={tmp_path / 'tape.ndjson'}"
+    with ModelServer.running(clerk()) as server:
+        asked = [*everywhere(server), tape]
+        asked[1] = f"{asked[1][:-1]}, prompt: short}}"
+        record = await run(tmp_path, *asked)
+    assert {role_of(body) for body in server.asked} == ROLES
+    sizes = [sum(len(str(m["content"])) for m in body["messages"]) for body in server.asked]
+    assert max(sizes) < 1200  # characters; in full a decision has 5,000
+    answers = [*record.bodies("agent_answer"), *record.bodies("answer")]
+    assert {answer["prompt"].partition(" ")[0] for answer in answers} == {
+        f"{role}-short-1" for role in ROLES
+    }
+    chart = next(one for one in answers if one.get("agent") == "technical_analysis")
+    question = next(q for q in record.rows("agent_question") if q.id == chart["question_id"])
+    facts = [fact["name"] for fact in question.data["facts"]]
+    assert {name.partition(":")[0] for name in chart["left_out"]} <= set(facts)
+    assert f"{facts[0]}: " in chart["left_out"][0]  # the nearest candles only in part
+    bought = [one for one in record.bodies("agent_output") if one["agent"] == "trading_decision"]
+    assert "BUY" in {one["output"]["action"] for one in bought}
+
+    repeated = await run(tmp_path, *asked, "llm.provider=cassette", name="again")
+    assert repeated.summary["state_hash"] == record.summary["state_hash"]
+    assert [a["left_out"] for a in repeated.bodies("agent_answer")] == [
+        a["left_out"] for a in record.bodies("agent_answer")
+    ]
+    full = [text.replace("prompt: short", "prompt: full") for text in asked]
+    with pytest.raises(CassetteError, match=r"prompt technical_analysis-short-1 there, technical_"):
+        await run(tmp_path, *full, "llm.provider=cassette", name="other")
+
+
+async def test_three_questions_out_at_a_crash_say_nothing_about_the_models(tmp_path: Path) -> None:
+    """The program ended, not the models failed: the level stays where it was."""
+    symbols = ("BTC/USDT", "XRP/USDT", "XRP/BTC")
+    with ModelServer.running(hang) as server:
+        asking = request(
+            "sim", tmp_path / "run.db", *BRISK, *everywhere(server), until="30s", symbols=symbols,
+        )  # fmt: skip
+        desk = await Desk.open(asking)
+        running = asyncio.create_task(desk.run())
+        assert await asyncio.to_thread(server.arrived.wait, 20)
+        desk.driver.stop()
+        await running
+        await desk.close()
+        server.script[:] = [clerk()]
+        record = (await play(asking)).sound()
+    outcomes = [
+        one["outcome"]
+        for body in record.bodies("agent_answer")
+        for vote in body["votes"]
+        for one in vote["tries"]
+    ]
+    assert outcomes.count("interrupted") >= 3
+    assert record.summary["degradation"] == []
+
+
+def chart_only(server: ModelServer) -> tuple[str, ...]:
+    """Technical analysis asks this server, once a minute; nobody else speaks."""
+    told = f"model: openai/a, api_base: '{server.base}', input_price: 1, output_price: 2"
+    others = sorted(set(AgentName) - {AgentName.TECHNICAL})
+    return (
+        "llm.provider=litellm",
+        f"llm.roles.technical_analysis={{{told}}}",
+        *(f"orchestration.schedule.{name}.enabled=false" for name in others),
+    )
+
+
+async def test_an_answer_under_way_at_the_end_of_a_run_is_paid_for(tmp_path: Path) -> None:
+    """Asked in the last second, answered after it: the cost is booked at the end, and once only."""
+    with ModelServer.running(clerk(seconds=1.5)) as server:
+        asked = chart_only(server)
+        ended = await run(tmp_path, *asked, until="2s")
+        assert ended.rows("agent_answer") == []
+        assert D(ended.summary["llm"]["cost"]) == D("0.0009")
+        assert ended.summary["balances"]["llm"] == {"USDT": "0.0009"}
+        longer = await run(tmp_path, *asked, until="30s")
+    assert len(server.asked) == len(longer.rows("agent_answer")) == 1
+    assert longer.summary["llm"]["calls"] == 1
+    assert longer.summary["balances"]["llm"] == {"USDT": "0.0009"}
+    done = tradeterm("replay", "--db", longer.db, "--json", home=tmp_path)
+    assert (done.code, done.json["different"]) == (0, 0), done.err
+
+
+async def test_an_address_that_failed_rests_in_market_time(tmp_path: Path) -> None:
+    """Thirty seconds of the market, however fast it runs: a minute later it is asked again."""
+    with ModelServer.running(http(b"", 500), clerk()) as server:
+        record = await run(tmp_path, *chart_only(server), until="70s")
+    outcomes = [vote["tries"][0]["outcome"] for body in record.bodies("agent_answer")
+                for vote in body["votes"]]  # fmt: skip
+    assert outcomes == ["failed", "valid"]

@@ -49,11 +49,10 @@ def test_the_doctor_asks_every_role(settings: tuple[str, ...]) -> None:
     assert all(one["ok"] and one["seconds"] > 0 and Decimal(one["cost"]) > 0 for one in checks)
 
 
-@pytest.mark.long
 async def test_a_short_prompt_of_any_role_is_at_most_300_tokens_by_its_own_tokenizer(
     settings: tuple[str, ...], tmp_path: Path
 ) -> None:
-    """Three symbols, positions held, headlines, everybody's opinions; repairs included.
+    """Three symbols, positions held, headlines, everybody's opinions.
 
     It is cut off after 50 tokens: only its reading is looked at, and the rules speak.
     """
@@ -67,12 +66,13 @@ async def test_a_short_prompt_of_any_role_is_at_most_300_tokens_by_its_own_token
             short,
             *(f"llm.roles.{role}.max_tokens=50" for role in ("arbiter", *AgentName)),
             "market.simulation.news_interval=5",
-            "orchestration.schedule.technical_analysis.interval=3600",
             "orchestration.schedule.trading_decision.interval=60",
             "orchestration.degradation.failures=[100, 200, 300]",
+            "llm.throttle=0.000001",  # one try a question
+            "orchestration.degradation.holds.budget=NORMAL",
             "orchestration.approval.mode=all",
             "risk.max_risk=0.2",
-            until="70s",
+            until="110s",
             symbols=symbols,
             approve="all",
         )

@@ -375,3 +375,16 @@ async def test_a_what_if_hears_the_models_where_they_are_asked_the_same(stage: S
     unheard, other = await lived_with("other", "agents.trading_decision.risk_per_trade=0.2")
     assert unheard == 1
     assert other["by"] == "fallback"
+
+
+async def test_verify_names_a_block_of_the_tape_that_changed(tmp_path: Path) -> None:
+    record = await play(sim(tmp_path, "one", until="20m"))
+    assert tradeterm("verify", "--db", record.db, home=tmp_path).code == 0
+    (file,) = tape_files(tape_of(record).folder)
+    rotten = bytearray(file.read_bytes())
+    rotten[len(rotten) // 2] ^= 0x10
+    file.write_bytes(rotten)
+    said = tradeterm("verify", "--db", record.db, home=tmp_path)
+    assert said.code == 1
+    assert f"{file.name}: " in said.out
+    assert "is damaged" in said.out

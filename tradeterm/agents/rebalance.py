@@ -41,7 +41,8 @@ class RebalanceAgent:
         deviation = max(abs(points) for points in off.values())
         legs: tuple[RebalanceLeg, ...] = ()
         if deviation >= self._settings.rebalance_threshold:
-            legs = self._legs(ctx, {a: -off[a] * whole / 100 for a in assets if a in targets})
+            wanted = {a: -off[a] * whole / 100 for a in assets if a in targets}
+            legs = self._legs(ctx, account, wanted)
         worst = max(assets, key=lambda asset: abs(off[asset]))
         return AllocationView(
             "*",
@@ -63,9 +64,11 @@ class RebalanceAgent:
         reasoning = f"{view.reasoning}; {said.timing}: {said.reasoning}"
         return replace(view, legs=legs, timing=said.timing, reasoning=reasoning)
 
-    def _legs(self, ctx: AgentContext, wanted: dict[str, Decimal]) -> tuple[RebalanceLeg, ...]:
+    def _legs(
+        self, ctx: AgentContext, account: AccountView, wanted: dict[str, Decimal]
+    ) -> tuple[RebalanceLeg, ...]:
         """Sells first; buys are cut alike to what cash and sells can pay, fees included."""
-        account, cash = ctx.account, ctx.account.currency
+        cash = account.currency
         amounts = {
             f"{asset}/{cash}": amount
             for asset, amount in wanted.items()

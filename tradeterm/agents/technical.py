@@ -47,20 +47,25 @@ class TechnicalAgent:
 
     def __init__(self, settings: TechnicalSettings) -> None:
         self._settings = settings
-        self._readings: dict[tuple[str, int], Reading | None] = {}
-        """The last reading of a timeframe: kept while its indicators are the same object."""
+        self._readings: dict[str, dict[int, Reading]] = {}
+        """The last readings of a symbol: each is kept while its indicators are the same object."""
 
     def run(self, ctx: AgentContext) -> TechnicalView | None:
         """None until one timeframe is warm."""
         snapshot = ctx.snapshot
         if snapshot is None:
             return None
+        symbol = ctx.symbol
         readings: dict[int, Reading] = {}
+        last = self._readings.get(symbol, readings)
         for timeframe, figures in snapshot.by_timeframe.items():
-            reading = self._read(ctx.symbol, timeframe, figures)
-            if reading is not None:
-                readings[timeframe] = reading
-        return self._judge(ctx.symbol, readings) if readings else None
+            known = last.get(timeframe)
+            if known is None or known.figures is not figures:
+                known = read(figures, self._settings.adx_trend)
+            if known is not None:
+                readings[timeframe] = known
+        self._readings[symbol] = readings
+        return self._judge(symbol, readings) if readings else None
 
     def spoken(self, ctx: AgentContext, said: TechnicalOpinion) -> TechnicalView | None:
         """A model's judgement over this moment's arithmetic."""
@@ -72,14 +77,6 @@ class TechnicalAgent:
             trend_strength=said.trend_strength, trend_alignment=said.trend_alignment,
             support=said.support, resistance=said.resistance,
         )  # fmt: skip
-
-    def _read(self, symbol: str, timeframe: int, figures: IndicatorSet) -> Reading | None:
-        key = (symbol, timeframe)
-        known = self._readings.get(key)
-        if known is not None and known.figures is figures:
-            return known
-        reading = self._readings[key] = read(figures, self._settings.adx_trend)
-        return reading
 
     def _judge(self, symbol: str, readings: dict[int, Reading]) -> TechnicalView:
         weight = total = score = 0.0
@@ -93,26 +90,25 @@ class TechnicalAgent:
         aligned = 0
         for reading in readings.values():
             aligned += reading.score * sign > 0.0
-        alignment = aligned / len(readings)
+        count = len(readings)
+        alignment = aligned / count
         timeframe, main = next(reversed(readings.items()))
-        strength = abs(score)
+        figures, strength = main.figures, abs(score)
         confidence = 0.5 * (1.0 - strength)
         if bias is not NEUTRAL:
             confidence = min(MAX_CONFIDENCE, 0.35 + 0.45 * strength + 0.2 * alignment)
         rsi_state = self._rsi_state(main.rsi)
         macd_state = "rising" if main.histogram > 0.0 else "falling"
-        support = main.figures.support or main.figures.close
-        resistance = main.figures.resistance or main.figures.close
         return TechnicalView(
             symbol, bias, confidence, abs(main.trend), alignment, main.roc, rsi_state, macd_state,
-            support, resistance,
+            figures.support or figures.close, figures.resistance or figures.close,
             {
-                "score": score, "close": main.figures.close, "trend": main.trend, "rsi": main.rsi,
+                "score": score, "close": figures.close, "trend": main.trend, "rsi": main.rsi,
                 "macd_histogram": main.histogram, "adx": main.adx, "roc": main.roc,
-                "timeframes": float(len(readings)),
+                "timeframes": float(count),
             },
             _REASONING % (
-                bias, score, aligned, len(readings), timeframe_text(timeframe), main.trend,
+                bias, score, aligned, count, timeframe_text(timeframe), main.trend,
                 main.adx, main.rsi, rsi_state, macd_state, main.roc,
             ),
         )  # fmt: skip

@@ -78,10 +78,10 @@ class TradingAgent:
         self, ctx: AgentContext, score: float, figures: dict[str, float], heard: str,
         advice: Multipliers,
     ) -> TradeSignal:  # fmt: skip
-        settings = self._settings
+        settings, account = self._settings, ctx.account
         side = PositionSide.LONG if score > 0 else PositionSide.SHORT
-        held = [p for p in ctx.account.positions if p.symbol == ctx.symbol and p.is_open]
-        pending = any(order.request.symbol == ctx.symbol for order in ctx.account.entries)
+        held = [p for p in account.positions if p.symbol == ctx.symbol and p.is_open]
+        pending = any(order.request.symbol == ctx.symbol for order in account.entries)
         against = [p for p in held if p.side is not side]
         confidence = min(MAX_CONFIDENCE, 0.5 + 0.5 * abs(score))
         if pending:

@@ -228,9 +228,10 @@ class Coordinator:
     def judge(self, question: ArbiterQuestion, answer: ArbiterAnswer) -> None:
         """Whether asking worked feeds the level; where no model was to be asked, nothing did.
 
-        A rule that answered because no model could (``prompt`` says they were asked) is a failure.
+        A rule that answered because no model could (``prompt`` says they were asked) is a failure;
+        a question that our own end interrupted is none.
         """
-        if answer.unasked:
+        if answer.unasked or answer.is_interrupted:
             return
         if flaw(answer, question) or (answer.prompt and answer.by is not ResolvedBy.LLM):
             self.degradation.failed("arbiter")

@@ -26,10 +26,10 @@ def digest(question: ArbiterQuestion) -> Iterator[Piece]:
         yield Piece("contradictions", one["type"], "contradictions", one["type"])
     for one in told["analysts"]:
         yield _opinion(one)
+    yield from _feasible(told["feasible"])
     for one in told["contradictions"]:
         words = one["evidence"][:EVIDENCE_LIMIT]
         yield Piece("contradictions", f"evidence of {one['type']}", "evidence", words)
-    yield from _feasible(told["feasible"])
     for name in BESIDES:
         yield Piece(name, "", "besides", f"{name} {brief(told[name])}")
     if isinstance(proposal, Mapping):
@@ -58,6 +58,9 @@ def _opinion(one: Mapping[str, Any]) -> Piece:
 
 
 def _feasible(bounds: Mapping[str, Any]) -> Iterator[Piece]:
-    for name, (least, most) in bounds.items():
+    for name in ("leverage", "entry", "size_reduction"):
+        if name not in bounds:
+            continue
+        least, most = bounds[name]
         words = f"{name} {brief(least, name)} to {brief(most, name)}"
         yield Piece("feasible", name, "modify within", words)

@@ -18,6 +18,12 @@ from tradeterm.model.timing import SECOND
 LATE = ":late"
 
 
+def paid_name(answer: Answer) -> str:
+    """By which the cost of an answer is known: its question's, late votes apart."""
+    late = isinstance(answer, AgentAnswer) and answer.late
+    return f"{answer.question_id}{LATE}" if late else answer.question_id
+
+
 class Answers:
     """Who was asked, who has answered, and when that enters."""
 
@@ -82,6 +88,10 @@ class Answers:
     def open(self) -> list[Question]:
         """Questions without an answer, oldest first: after a restart they are asked by nobody."""
         return [*self._out.values(), *self._core.effects]
+
+    def paid(self) -> dict[str, Answer]:
+        """Answers that cost something and have not entered, by question (``LATE`` behind it)."""
+        return {name: answer for name, answer in self._waiting.items() if answer.cost}
 
     def dump(self) -> dict[str, Answer]:
         """For a snapshot, beside ``open``."""

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from decimal import Decimal
 
 import msgspec
 from msgspec.structs import replace
 
 from tradeterm.coordinator.coordinator import Coordinator
 from tradeterm.coordinator.degradation import Permission, Source
+from tradeterm.engine.answers import paid_name
 from tradeterm.engine.core import Core
 from tradeterm.engine.degrading import Degrading
+from tradeterm.model.commands import BookModelCosts, CommandResult
+from tradeterm.model.money import ZERO, plain
 from tradeterm.model.ports import Answer, ArbiterAnswer, ArbiterQuestion
 from tradeterm.model.proposals import Conflict, Consensus, Proposal
 from tradeterm.model.settling import Settle
@@ -38,6 +42,7 @@ class AskingState(msgspec.Struct):
 
     questions: dict[str, ArbiterQuestion]
     newest: ArbiterQuestion | None
+    booked: set[str]
 
 
 class Asking:
@@ -52,6 +57,8 @@ class Asking:
         self._degrading = degrading
         self._questions: dict[str, ArbiterQuestion] = {}
         self._newest: ArbiterQuestion | None = None
+        self._booked: set[str] = set()
+        """Questions whose cost was booked before their answer entered."""
         self.rehearsing = False
         """Whether a drill has models fail: probes show it even while nothing else asks."""
         self.ask_agent: Callable[[], bool] = _nobody
@@ -117,16 +124,30 @@ class Asking:
 
     def account(self, answer: Answer, answer_id: str) -> None:
         """Count an answer's tries and book what they cost, whoever was asked."""
-        core, counts, cost = self._core, self._core.counters.llm, answer.cost
+        counts, name = self._core.counters.llm, paid_name(answer)
         counts.calls += sum(one.outcome.was_sent for one in answer.tries)
         counts.invalid += sum(one.outcome in _INVALID for one in answer.tries)
+        if name in self._booked:
+            self._booked.remove(name)
+        else:
+            self._book(answer.cost, answer.day, answer_id)
+
+    def book(self, command: BookModelCosts, command_id: str) -> CommandResult:
+        """The run ends before these answers enter: what they cost is spent all the same."""
+        costs = {name: cost for name, cost in command.costs.items() if name not in self._booked}
+        self._booked |= costs.keys()
+        self._book(sum(costs.values(), ZERO), command.day, command_id)
+        return CommandResult(True, f"${plain(sum(costs.values(), ZERO))} for answers under way")
+
+    def _book(self, cost: Decimal, day: str, parent: str) -> None:
+        core, counts = self._core, self._core.counters.llm
         counts.cost += cost
-        if answer.day:
-            counts.day_cost = cost + (counts.day_cost if answer.day == counts.day else 0)
-            counts.day = answer.day
+        if day:
+            counts.day_cost = cost + (counts.day_cost if day == counts.day else 0)
+            counts.day = day
         if cost:
-            entry = self._portfolio.note_model_cost(core.now, cost, answer_id)
-            core.journal.write("entry", entry.id, answer_id, entry)
+            entry = self._portfolio.note_model_cost(core.now, cost, parent)
+            core.journal.write("entry", entry.id, parent, entry)
 
     def forget(self) -> list[ArbiterQuestion]:
         """A halt ends every argument; what was out is returned."""
@@ -176,10 +197,11 @@ class Asking:
     # -- snapshot --------------------------------------------------------------------------
 
     def dump(self) -> AskingState:
-        return AskingState(dict(self._questions), self._newest)
+        return AskingState(dict(self._questions), self._newest, set(self._booked))
 
     def load(self, state: AskingState) -> None:
         self._questions, self._newest = dict(state.questions), state.newest
+        self._booked = set(state.booked)
 
 
 def _nobody() -> bool:

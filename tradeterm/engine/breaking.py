@@ -25,6 +25,7 @@ from tradeterm.model.vocabulary import Breaker, BreakerEvent, ExitReason, RunSta
 from tradeterm.risk.allowances import HUNDRED
 from tradeterm.risk.breakers import Bases, Reading, floor_equity, readings
 from tradeterm.risk.conduct import LOSSES
+from tradeterm.settings.risk import RiskSettings
 
 BREAKER_TIMER = "breaker"
 ACTIONS = {
@@ -59,9 +60,9 @@ class Breaking:
         self._known: tuple[Breaker, ...] = ()
         """The breakers that were tripped then: those have nothing left to reach."""
         self._lowest = ZERO
-        least = min(self._settings.max_daily_loss, self._settings.max_drawdown)
-        self._risen = (HUNDRED - least) / HUNDRED
+        self._risen = ZERO
         """The part of a new high from which it is a loss too large."""
+        self.follow(self._settings)
         self._paused = False
         """Whether the pause is a breaker's, and not somebody's who took it over."""
         self._carry_out: dict[Breaker, Callable[[str, str], None]] = {
@@ -71,6 +72,12 @@ class Breaking:
             Breaker.DRAWDOWN: self._close_all,
         }
         books.marking.on_mark = self.check
+
+    def follow(self, settings: RiskSettings) -> None:
+        """Other limits from the next mark on."""
+        self._settings, self._measured = settings, ()
+        least = min(settings.max_daily_loss, settings.max_drawdown)
+        self._risen = (HUNDRED - least) / HUNDRED
 
     def bases(self) -> Bases:
         """What losses are measured from, as of the last mark."""

@@ -108,14 +108,21 @@ class Bus:
 
     def hears_alone(self, topic: Topic, name: str) -> bool:
         """Whether nobody but ``name`` listens to a topic."""
-        return [listener for listener, _ in self._channels[topic].handlers] == [name]
+        handlers = self._channels[topic].handlers
+        return len(handlers) == 1 and handlers[0][0] == name
 
-    def note(self, topic: Topic, source: str, symbol: str, payload: object, now: int) -> None:
-        """``publish`` while whoever listens has nothing to do with it: nobody is called."""
+    def number(self) -> int:
+        """Number a message nobody has to hear: ``note`` the newest of a source afterwards."""
         self._sequence += 1
+        return self._sequence
+
+    def note(
+        self, number: int, topic: Topic, source: str, symbol: str, payload: object, ts: int
+    ) -> None:
+        """A numbered message is its source's newest on the symbol; it is not delivered."""
         channel = self._channels[topic]
         channel.latest[symbol, source] = Message(
-            f"msg-{self._sequence}", now, topic, source, symbol, NORMAL, payload, "", channel.ttl
+            f"msg-{number}", ts, topic, source, symbol, NORMAL, payload, "", channel.ttl
         )
 
     def _hand_over(self, message: Message, channel: _Channel) -> None:

@@ -174,8 +174,8 @@ class Consulting:
             counts.model = ", ".join(dict.fromkeys(vote.model for vote in answer.votes))
 
     def _judge(self, question: AgentQuestion, answer: AgentAnswer, ballot: Ballot) -> None:
-        """Whether asking worked feeds the level; where nobody was asked, nothing did."""
-        if answer.unasked:
+        """Whether asking worked feeds the level; where nobody was asked, or we ended, nothing did."""
+        if answer.unasked or answer.is_interrupted:
             return
         degradation = self._trading.coordinator.degradation
         if ballot.valid:

@@ -49,7 +49,10 @@ class Core:
     ) -> None:
         """Everything at its beginning."""
         self.settings = settings
-        self.instruments = instruments
+        self.settings_mark = ""
+        """What verdicts add to their state once an operator changed settings; of the values."""
+        self.instruments = dict(instruments)
+        """By symbol; what an exchange changes in them is changed here (``restricting.py``)."""
         self.market = market
         self.mode = mode
         self.seed = seed
@@ -76,6 +79,8 @@ class Core:
         """Told the id of the row that says so; set by the plans."""
         self.unreconciled: Callable[[str], str] = _agreed
         """The difference with the venue that stands open on a symbol; set by the engine."""
+        self.restricted: Callable[[str], str] = _agreed
+        """What keeps new exposure off a symbol; set by the engine."""
 
     @property
     def now(self) -> int:

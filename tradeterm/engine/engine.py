@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
+from tradeterm.engine.adjusting import Adjusting
 from tradeterm.engine.analysis import Analysis
 from tradeterm.engine.answers import Answers
 from tradeterm.engine.approver import Approver
@@ -22,6 +23,7 @@ from tradeterm.engine.gap import Gap, GapEvent
 from tradeterm.engine.operator import Operator
 from tradeterm.engine.quiet import Quiet
 from tradeterm.engine.reconciliation import RECONCILE_TIMER, Reconciliation
+from tradeterm.engine.restricting import CLEAN_TIMER, Restricting
 from tradeterm.engine.state import EngineState, hashed, take_over, written
 from tradeterm.engine.telling import INPUTS, Telling
 from tradeterm.engine.trading import Trading
@@ -33,6 +35,7 @@ from tradeterm.model.market import (
     BookSnapshot,
     Candle,
     FeedNotice,
+    Listing,
     MarketEvent,
     News,
     Past,
@@ -63,7 +66,7 @@ class Engine:
         """Everything at its beginning; ``begin`` or ``load`` comes next."""
         market = Market(settings.market, symbols)
         self.core = core = Core(settings, instruments, market, mode, seed)
-        risk = RiskEngine(settings.risk, instruments)
+        risk = RiskEngine(settings.risk, core.instruments)
         self.books = Books(core, risk)
         self.trading = Trading(core, self.books, risk, approver)
         self.analysis = Analysis(core, self.books, self.trading)
@@ -85,16 +88,20 @@ class Engine:
         self._next_timer = 0
         self._run_next: Callable[[int], None] = self._run_named
         self._inputs = dict.fromkeys(INPUTS, 0)
-        self._telling = Telling(
-            core, self.analysis, self.trading.degrading, self._inputs, self._plan
-        )
-        self._answers = Answers(core, self._inputs, self._answered)
+        self.restricting = Restricting(core, self.books, self._inputs)
+        core.restricted = self.restricting.why
+        heeding = (self.trading.degrading.notice, self.restricting.notice)
+        self._telling = Telling(core, self.analysis, heeding, self._inputs, self._plan)
+        self.asked = Answers(core, self._inputs, self._answered)
+        follow = (risk.follow, self.books.conduct.follow, self.breaking.follow)
+        self.adjusting = Adjusting(core, self.operator, follow)
         self.gap = Gap(core, self.books, self._inputs)
         self.drilling = Drilling(core, self.trading, self.operator, self._telling, self._take_turns)
         self._timed: dict[str, Callable[[], None]] = {
             BREAKER_TIMER: self.breaking.timer,
             **self.trading.ghosts.timers,
             RECONCILE_TIMER: self.reconciliation.timer,
+            CLEAN_TIMER: self.restricting.look,
             PROBE_TIMER: self.trading.asking.probe,
             DRILL_TIMER: self.drilling.timer,
             "plan": self.trading.rebalancing.plans.due,
@@ -114,6 +121,7 @@ class Engine:
             FeedNotice: self._notice,
             Pulse: self._telling.pulse,
             Past: self._telling.past,
+            Listing: self._listing,
         }
         self._usual = dict(self._handlers)
         self._settling = dict.fromkeys(self.gap.takes, self._settle)
@@ -141,15 +149,6 @@ class Engine:
     def effects(self) -> deque[Question]:
         """Questions to carry to the advisor; the market is held while there are any."""
         return self.core.effects
-
-    @property
-    def open_questions(self) -> list[Question]:
-        """Asked and not answered: effects, and those that were sent out."""
-        return self._answers.open()
-
-    def send_out(self) -> list[Question]:
-        """Take the effects away, to be answered while the market goes on."""
-        return self._answers.send_out()
 
     @property
     def slice_full(self) -> bool:
@@ -258,7 +257,7 @@ class Engine:
 
         ``late``: recorded votes that came after it.
         """
-        self._answers.take(answer, late)
+        self.asked.take(answer, late)
         self._plan()
 
     def _answered(self, answer: Answer, row_id: str) -> None:
@@ -344,6 +343,10 @@ class Engine:
         else:
             self._telling.say(event)
 
+    def _listing(self, event: Listing) -> None:
+        self.restricting.listing(event)
+        self._plan()
+
     def _take_turns(self) -> None:
         """While a gap is open its market acts on orders alone, and no timer but theirs runs."""
         deaf = self.drilling.deaf if self.drilling.silent else {}
@@ -406,7 +409,7 @@ class Engine:
         if kind == "task":
             self.analysis.run_due(name)
         elif kind == "answer":
-            self._answers.due(rest)
+            self.asked.due(rest)
         elif kind == FIDELITY_TIMER:
             self.fidelity.due(due)
         elif (act := self._timed.get(kind)) is not None:
@@ -433,12 +436,12 @@ class Engine:
 
     def dump(self) -> bytes:
         """The whole state, for a snapshot; taken between inputs."""
-        return msgspec.msgpack.encode(written(self, self._answers.dump()))
+        return msgspec.msgpack.encode(written(self, self.asked.dump()))
 
     def load(self, data: bytes) -> None:
         """Continue exactly as the dumped engine would."""
         state = msgspec.msgpack.decode(data, type=EngineState)
         take_over(self, state)
         self._inputs.update(state.inputs)
-        self._answers.load(state.answers)
+        self.asked.load(state.answers)
         self._take_turns()

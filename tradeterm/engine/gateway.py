@@ -1,6 +1,6 @@
 """The LLM gateway's policy, the same for every adapter: who is asked next, how long, at what cost.
 
-Pure: whoever carries it out passes the time in (seconds, on a clock of its own) and the day.
+Pure: whoever carries it out passes in the time (the market's and the wall's) and the day.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from tradeterm.model.money import ZERO
+from tradeterm.model.timing import SECOND
 from tradeterm.model.vocabulary import TryOutcome
 from tradeterm.settings.llm import EndpointSettings, LlmSettings
 
@@ -78,19 +79,30 @@ class Budget:
 
 @dataclass(slots=True)
 class Cooldowns:
-    """Addresses that failed and are left alone for a while."""
+    """Addresses that failed and are left alone for a while.
+
+    Our own pause is of market time, so a run says the same at any speed; the pause a provider asks
+    for is of its clock, whatever the market does.
+    """
 
     seconds: float
-    _until: dict[str, float] = field(default_factory=dict)
+    _until: dict[str, int] = field(default_factory=dict)
+    """Market time, ns."""
+    _barred: dict[str, float] = field(default_factory=dict)
+    """Wall clock, seconds."""
 
-    def resting(self, now: float) -> tuple[str, ...]:
+    def resting(self, now: int, wall: float) -> tuple[str, ...]:
         """Keys of those that may not be asked again yet."""
-        return tuple(key for key, until in self._until.items() if now < until)
+        return tuple(
+            key
+            for key, until in self._until.items()
+            if now < until or wall < self._barred.get(key, wall)
+        )
 
-    def failed(self, key: str, now: float, retry_after: float) -> None:
+    def failed(self, key: str, now: int, wall: float, retry_after: float) -> None:
         """Leave it alone, longer when the provider asks for it."""
-        pause = max(self.seconds, min(retry_after, LONGEST_PAUSE))
-        self._until[key] = now + pause
+        self._until[key] = now + int(self.seconds * SECOND)
+        self._barred[key] = wall + min(retry_after, LONGEST_PAUSE)
 
 
 def endpoint_key(model: str, address: str) -> str:

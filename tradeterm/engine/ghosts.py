@@ -81,8 +81,8 @@ class _Bars:
     def __init__(self, m: SymbolMarket, seen: int) -> None:
         window, self.span = m.window, m.base * SECOND
         most = min(max(0, window.last_ts - seen) // self.span + 1, window.count)
-        stamps = window.stamps(most).tolist()
-        self.stamps: list[int] = stamps[bisect_right(stamps, seen) :]
+        stamps = window.ends(most)
+        self.stamps = stamps[bisect_right(stamps, seen) :]
         first = window.count - len(self.stamps)
         self.opens, self.highs = window.open[first:], window.high[first:]
         self.lows, self.closes = window.low[first:], window.close[first:]
@@ -118,8 +118,8 @@ class Ghosts:
         self._books = books
         currency = core.settings.market.account.currency
         self._hindsights = {
-            symbol: Hindsight(core.settings.execution, instrument, currency)
-            for symbol, instrument in core.instruments.items()
+            symbol: Hindsight(core.settings.execution, core.instruments, symbol, currency)
+            for symbol in core.instruments
         }
         self._prices = PriceMarks(core)
         self._followed: dict[str, Followed] = {}

@@ -30,6 +30,9 @@ TRADING_KINDS = frozenset(
         "hodl",
         "difference",
         "breaker",
+        "instrument",
+        "restriction",
+        "setting",
         "state",
         "level",
     }

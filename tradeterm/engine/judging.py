@@ -127,8 +127,8 @@ class Judging:
 
     @property
     def state(self) -> str:
-        """The version of account and market: the inputs taken, and the bookings they led to."""
-        return f"{self._core.stamp.input}.{self._books.revision}"
+        """The version of account, market and limits: the inputs taken, the bookings they led to."""
+        return f"{self._core.stamp.input}.{self._books.revision}{self._core.settings_mark}"
 
     def _written(self, verdict: Verdict) -> Verdict:
         """Every verdict is journaled and counted: each decided something."""
@@ -170,6 +170,7 @@ class Judging:
             standing=self._standing(symbol, ends),
             measured=self._correlations.measured(),
             unreconciled=core.unreconciled(symbol),
+            restricted=core.restricted(symbol),
             health=core.health,
         )
 

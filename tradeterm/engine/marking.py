@@ -1,7 +1,7 @@
 """Equity marks: noted after every fill, each market minute while anything is held, each UTC day.
 
-They go into the journal an hour at a time. What follows from a mark (a breaker) hears of it when
-all of it is posted.
+They go into the journal sixty at a time, and all of a day at its end. What follows from a mark (a
+breaker) hears of it when all of it is posted.
 """
 
 from __future__ import annotations
@@ -14,18 +14,19 @@ import msgspec
 
 from tradeterm.engine.core import Core
 from tradeterm.execution.execution import Execution
-from tradeterm.model.timing import DAY, HOUR, MINUTE, day_start
+from tradeterm.model.timing import DAY, MINUTE, day_start
 from tradeterm.portfolio.portfolio import Portfolio
 
 MARK_TIMER: Final = "mark:minute"
 DAY_TIMER: Final = "day"
+#: Marks in a full row: an hour of market minutes.
+ROW: Final = 60
 
 
 class MarkingState(msgspec.Struct):
     """For a snapshot."""
 
     unwritten: list[tuple[int, Decimal]]
-    hour: int
     marked: int
 
 
@@ -40,7 +41,6 @@ class Marking:
         """Called after every mark."""
         self._unwritten: list[tuple[int, Decimal]] = []
         """Marks not journaled yet."""
-        self._hour = 0
         self._marked = -1
         """Input count at the last mark: nothing can have moved when it is the same."""
 
@@ -48,6 +48,11 @@ class Marking:
     def fresh(self) -> bool:
         """Whether the equity was noted since the last input."""
         return self._marked == self._core.stamp.input
+
+    @property
+    def room(self) -> int:
+        """How many marks until there is a full row."""
+        return ROW - len(self._unwritten)
 
     def mark(self) -> None:
         """Note the equity."""
@@ -57,7 +62,7 @@ class Marking:
         notable = self._portfolio.marks.note(now, equity)
         self._unwritten.append((now, equity))
         self._marked = stamp.input
-        if (notable and now % DAY == 0) or now // HOUR > self._hour:
+        if (notable and now % DAY == 0) or not self.room:
             self.write()
         self._plan()
         self.on_mark()
@@ -70,16 +75,13 @@ class Marking:
         stamp = self._core.stamp
         self._portfolio.marks.follow(marks)
         self._marked = stamp.input + len(marks) - 1
-        first, turn = stamp.input, (self._hour + 1) * HOUR
-        if marks[-1][0] < turn:
-            self._unwritten += marks
-            return
-        for number, mark in enumerate(marks, first):
-            self._unwritten.append(mark)
-            if mark[0] >= turn:
-                stamp.now, stamp.input = mark[0], number
-                self.write()
-                turn = (self._hour + 1) * HOUR
+        first, done = stamp.input, 0
+        while done + self.room <= len(marks):
+            done, begun = done + self.room, done
+            self._unwritten += marks[begun:done]
+            stamp.now, stamp.input = marks[done - 1][0], first + done - 1
+            self.write()
+        self._unwritten += marks[done:]
 
     def minute(self) -> None:
         """A market minute (or bar, when bars are longer) is over."""
@@ -104,7 +106,6 @@ class Marking:
 
     def write(self) -> str:
         """Journal the marks since the last time; the row's id, ``""`` without any."""
-        self._hour = self._core.now // HOUR
         if not self._unwritten:
             return ""
         marks, self._unwritten = self._unwritten, []
@@ -114,11 +115,11 @@ class Marking:
         return row_id
 
     def dump(self) -> MarkingState:
-        return MarkingState(list(self._unwritten), self._hour, self._marked)
+        return MarkingState(list(self._unwritten), self._marked)
 
     def load(self, state: MarkingState) -> None:
         self._unwritten = list(state.unwritten)
-        self._hour, self._marked = state.hour, state.marked
+        self._marked = state.marked
 
 
 def _no_breaker() -> None:

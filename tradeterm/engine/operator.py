@@ -21,6 +21,7 @@ from tradeterm.model.commands import (
     AdoptDifference,
     AmendOrder,
     ApproveCard,
+    BookModelCosts,
     CancelEntries,
     CancelOrder,
     CancelPlan,
@@ -89,6 +90,7 @@ class Operator:
             ReportHealth: self.report_health,
             SetLevel: self._level,
             AbsorbExit: Absorbing(core, books).absorb,
+            BookModelCosts: trading.asking.book,
             AmendOrder: Amending(core, books, trading.judging).amend,
             **Protecting(core, books).handlers,
         }

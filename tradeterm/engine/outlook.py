@@ -30,7 +30,7 @@ from tradeterm.engine.timers import NEVER
 from tradeterm.engine.trading import Trading
 from tradeterm.market.bars import Bars
 from tradeterm.model.money import ZERO, exact
-from tradeterm.model.timing import HOUR, SECOND
+from tradeterm.model.timing import SECOND
 
 #: Shorter stretches are not worth the look.
 LEAST: Final = 2
@@ -127,7 +127,7 @@ class Outlook:
     def prospect(self, until: int, own: Collection[str] = ()) -> Prospect | None:
         """The bounds of the quiet, at most ``until``; None when it is not quiet even now.
 
-        ``own``: timers the caller runs himself.
+        ``own``: timers the caller runs himself; what they journal has no row of marks in between.
         """
         m, core, books, trading = self._m, self._core, self._books, self._trading
         rest = books.execution.interested.get(m.symbol)
@@ -147,6 +147,8 @@ class Outlook:
             if not self._hold(prospect):
                 return None
             handled.append(MARK_TIMER)
+            if own:
+                until = min(until, prospect.mark + (books.marking.room - 1) * self.span)
         prospect.until = min(until, core.timers.earliest_but(handled))
         return prospect
 
@@ -192,10 +194,6 @@ class Outlook:
         if self._asked_at != self._books.revision and self._reconciliation.agrees():
             self._asked_at = self._books.revision
         return self._asked_at == self._books.revision
-
-    def hour_turns(self) -> int:
-        """When the marks of an hour become a row."""
-        return (self._m.ts // HOUR + 1) * HOUR
 
     # -- moving on -------------------------------------------------------------------------
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from tradeterm.engine.talking import RULES
 from tradeterm.engine.cardpicture import cards_view
 from tradeterm.engine.engine import Engine
 from tradeterm.engine.holdings import portfolio_view
 from tradeterm.engine.levelpicture import level_view
 from tradeterm.engine.proportions import exposure, percent
 from tradeterm.engine.riskpicture import risk_view
+from tradeterm.engine.talking import RULES
 from tradeterm.engine.view import (
     AgentView,
     BookView,
@@ -78,6 +78,7 @@ def build_view(engine: Engine, pacing: PacingFacts, version: int) -> ConsoleView
         level=level_view(engine),
         risk=risk_view(engine, account),
         portfolio=portfolio_view(engine, account),
+        overrides={key: one.value for key, one in engine.adjusting.overrides.items()},
         away=engine.gap.away,
         balances={
             name: dict(assets) for name, assets in engine.books.portfolio.ledger.balances().items()
@@ -129,7 +130,7 @@ def _advisor(engine: Engine) -> str:
     llm = engine.core.settings.llm
     if llm.provider == "rules":
         return "RULES"
-    for question in engine.open_questions:
+    for question in engine.asked.open():
         if question.route in (Route.ADVISOR, Route.PROBE):
             who = question.agent.value if isinstance(question, AgentQuestion) else "arbiter"
             return f"asking {llm.role(who).model}"

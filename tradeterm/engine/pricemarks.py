@@ -79,7 +79,7 @@ def _closes(m: SymbolMarket, stamps: range, step: int) -> tuple[float | None, ..
     window = m.window
     reach = (window.last_ts - stamps[0] + step) // (m.base * SECOND) + 1
     count = min(window.count, max(0, reach))
-    ends, closes = window.stamps(count).tolist(), window.closes(count)
+    ends, closes = window.ends(count), window.closes(count)
     prices: list[float | None] = []
     for stamp in stamps:
         index = bisect_right(ends, stamp) - 1

@@ -124,7 +124,7 @@ class Quiet:
         dues = {timer: core.timers.due(timer) or 0 for timer in talkers}
         if not all(self._on_bars(timer, due) for timer, due in dues.items()):
             return 0
-        prospect = outlook.prospect(outlook.hour_turns(), talkers)
+        prospect = outlook.prospect(NEVER, talkers)
         if prospect is None:
             return 0
         room = (prospect.until - self._m.ts) // outlook.span
@@ -175,6 +175,9 @@ class Quiet:
                 else:
                     context = context or analysis.bar_context(symbol)
                     voice.speak(context)
+        for _, voice, _ in talks:
+            if voice is not None:
+                voice.rest()
         stamp.now, stamp.input = last, reached
 
 

@@ -134,6 +134,8 @@ def _blocked(engine: Engine, cooldowns: tuple[CooldownView, ...]) -> Iterator[tu
     for symbol in core.market.symbols:
         if core.market.stale(symbol, engine.now):
             yield symbol, "data is stale"
+        if why := core.restricted(symbol):
+            yield symbol, f"reducing only: {why}"
         if difference := core.unreconciled(symbol):
             yield symbol, f"differs from the venue: {difference}"
 

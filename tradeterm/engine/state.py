@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from tradeterm.engine.adjusting import Override
 from tradeterm.engine.analysis import AnalysisState
 from tradeterm.engine.books import BooksState
 from tradeterm.engine.breaking import BreakingState
@@ -16,6 +17,7 @@ from tradeterm.engine.counters import Counters
 from tradeterm.engine.fidelity import Prints
 from tradeterm.engine.journaling import JournalState
 from tradeterm.engine.reconciliation import ReconciliationState
+from tradeterm.engine.restricting import RestrictingState
 from tradeterm.engine.timers import TimersState
 from tradeterm.engine.trading import TradingState
 from tradeterm.engine.view import EventView
@@ -57,6 +59,8 @@ class EngineState(msgspec.Struct):
     away: Away | None = None
     in_gap: bool = False
     drills: dict[Drill, int] = msgspec.field(default_factory=dict)
+    overrides: dict[str, Override] = msgspec.field(default_factory=dict)
+    restricting: RestrictingState = RestrictingState()
 
 
 def written(engine: Engine, answers: Mapping[str, Answer]) -> EngineState:
@@ -82,17 +86,20 @@ def written(engine: Engine, answers: Mapping[str, Answer]) -> EngineState:
         reconciliation=engine.reconciliation.dump(),
         breaking=engine.breaking.dump(),
         answers=dict(answers),
-        effects=engine.open_questions,
+        effects=engine.asked.open(),
         health=core.health,
         away=engine.gap.away,
         in_gap=engine.gap.open,
         drills=engine.drilling.dump(),
+        overrides=engine.adjusting.overrides,
+        restricting=engine.restricting.dump(),
     )
 
 
 def take_over(engine: Engine, state: EngineState) -> None:
     """Everything but the inputs' counts and the answers, which the engine keeps to itself."""
     core = engine.core
+    engine.adjusting.load(state.overrides)
     core.stamp.now, core.stamp.input = state.now, state.input
     core.journal.load(state.journal)
     core.bus.load(state.bus)
@@ -108,6 +115,7 @@ def take_over(engine: Engine, state: EngineState) -> None:
     engine.fidelity.load(state.fidelity)
     engine.reconciliation.load(state.reconciliation)
     engine.breaking.load(state.breaking)
+    engine.restricting.load(state.restricting)
     core.effects.clear()
     core.effects.extend(state.effects)
     core.health = state.health

@@ -21,8 +21,8 @@ class Voice:
     """One analyst of closed bars and one symbol, for a stretch of bars."""
 
     __slots__ = (
-        "_bus", "_counts", "_failing", "_journal", "_m", "_raised", "_rule", "_seen", "_spoken",
-        "_symbol", "_task",
+        "_bus", "_counts", "_failing", "_journal", "_m", "_newest", "_number", "_raised", "_rule",
+        "_seen", "_spoken", "_symbol", "_task",
     )  # fmt: skip
 
     def __init__(
@@ -42,6 +42,9 @@ class Voice:
         self._spoken = spoken
         self._failing = failing
         self._raised = raised
+        self._number = 0
+        """Of ``_newest``, as a message."""
+        self._newest: Published | None = None
 
     def speak(self, context: AgentContext) -> None:
         """One run, on a bar that was not seen before."""
@@ -65,4 +68,10 @@ class Voice:
         published = Published(row_id, now, task.name, RULES, (), output)
         self._spoken[symbol] = published
         journal.write("agent_output", row_id, "", published)
-        self._bus.note(task.topic, task.key, symbol, published, now)
+        self._number, self._newest = self._bus.number(), published
+
+    def rest(self) -> None:
+        """The stretch is over: what was said last is the newest on the bus."""
+        task, newest = self._task, self._newest
+        if newest is not None:
+            self._bus.note(self._number, task.topic, task.key, self._symbol, newest, newest.ts)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from tradeterm.engine.analysis import Analysis
 from tradeterm.engine.core import Core
-from tradeterm.engine.degrading import Degrading
 from tradeterm.model.market import FeedNotice, News, Past, Pulse
 
 #: What is taken, by kind; all but commands come from the feed or answer a question.
 INPUTS: Final = (
     "trade", "snapshot", "delta", "candle", "news", "notice", "command", "answer", "pulse", "past",
+    "listing",
 )  # fmt: skip
 
 
@@ -20,13 +20,15 @@ class Telling:
     """Passes it on: to the analysts, the market, the operator."""
 
     def __init__(
-        self, core: Core, analysis: Analysis, degrading: Degrading, inputs: dict[str, int],
-        plan: Callable[[], None],
+        self, core: Core, analysis: Analysis, heeding: Sequence[Callable[[FeedNotice], None]],
+        inputs: dict[str, int], plan: Callable[[], None],
     ) -> None:  # fmt: skip
-        """``inputs`` counts what was taken, by kind; ``plan`` finds the next timer."""
+        """``heeding``: whose behaviour a notice may change; ``inputs`` counts what was taken, by
+        kind; ``plan`` finds the next timer.
+        """
         self._core = core
         self._analysis = analysis
-        self._degrading = degrading
+        self._heeding = heeding
         self.inputs = inputs
         self._plan = plan
 
@@ -50,8 +52,10 @@ class Telling:
             self.say(notice)
 
     def say(self, notice: FeedNotice) -> None:
-        """Count it and tell the operator; a broken link feeds the level."""
+        """Count it and tell the operator; it may feed the level, or close a symbol."""
         self._core.counters.notice(notice.code, notice.symbol, notice.text)
         text = f"{notice.symbol}: {notice.text}" if notice.symbol else notice.text
         self._core.alert(f"F-{notice.code}", "warning", text)
-        self._degrading.notice(notice)
+        for heed in self._heeding:
+            heed(notice)
+        self._plan()

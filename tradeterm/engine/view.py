@@ -377,6 +377,8 @@ class ConsoleView(msgspec.Struct, frozen=True):
     balances: dict[str, dict[str, Decimal]] = msgspec.field(default_factory=dict)
     """Account → asset → amount."""
     portfolio: PortfolioView = PortfolioView()
+    overrides: dict[str, str] = msgspec.field(default_factory=dict)
+    """Dotted key → value of every setting an operator changed in this run."""
     away: Away | None = None
     """The last gap in a live market: what was settled afterwards."""
     fault: str = ""

@@ -33,6 +33,11 @@ class Depth:
         self._prices: dict[float, Decimal] = {}
         """Levels as prices on the tick: the same ones are met again and again."""
 
+    def relist(self, instrument: Instrument) -> None:
+        """The venue has other steps from now on."""
+        self._instrument = instrument
+        self._prices.clear()
+
     def take(
         self, side: Side, size: Decimal, limit: Decimal | None, afford: Afford
     ) -> list[tuple[Decimal, Decimal]]:

@@ -110,7 +110,7 @@ class Execution:
         """What trading costs now; looking at it changes nothing."""
         self.interested: dict[str, Resting] = self._venue.interested
         self.follow_prints = self._venue.follow_prints
-        self.was_filled = self._venue.was_filled
+        self.was_filled, self.relist = self._venue.was_filled, self._venue.relist
         self.positions: dict[str, Position] = {}
         """Open margin positions by id."""
         self._fills = FillBook(

@@ -10,7 +10,7 @@ the collateral. Both make a ghost no better than a hair kinder than the exchange
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -59,12 +59,24 @@ class Quoted(NamedTuple):
 class Hindsight:
     """Fills and exits of one instrument. ``taker`` is a fraction of notional."""
 
-    def __init__(self, settings: ExecutionSettings, instrument: Instrument, currency: str) -> None:
+    def __init__(
+        self,
+        settings: ExecutionSettings,
+        instruments: Mapping[str, Instrument],
+        symbol: str,
+        currency: str,
+    ) -> None:
+        """``instruments`` may change under way; the one of ``symbol`` is looked up."""
         self._settings = settings
-        self._instrument = instrument
+        self._instruments = instruments
+        self._symbol = symbol
         self._currency = currency
         self._collar = settings.max_slippage / 100
         self._slip = settings.bar_slippage / 100
+
+    @property
+    def _instrument(self) -> Instrument:
+        return self._instruments[self._symbol]
 
     # -- entry -----------------------------------------------------------------------------
 

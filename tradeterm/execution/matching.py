@@ -69,6 +69,12 @@ class Matching:
         self._collar = settings.max_slippage / 100
         self._slip = settings.bar_slippage / 100
 
+    def relist(self, instrument: Instrument) -> None:
+        """The venue has other steps from now on."""
+        self._floor.queue(instrument.symbol).relist(instrument)
+        if (depth := self._depths.get(instrument.symbol)) is not None:
+            depth.relist(instrument)
+
     # -- what the market did -----------------------------------------------------------------
 
     def on_price(

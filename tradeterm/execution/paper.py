@@ -74,6 +74,7 @@ class PaperExchange:
         self._matching = Matching(self._floor, settings, instruments, books, affordable)
         self.interested: dict[str, Resting] = self._floor.interested
         self.follow_prints = self._floor.follow_prints
+        self.relist = self._matching.relist
 
     @property
     def agenda(self) -> Agenda:

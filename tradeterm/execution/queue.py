@@ -29,6 +29,10 @@ class Queue:
         self._instrument = instrument
         self._book = book
 
+    def relist(self, instrument: Instrument) -> None:
+        """The venue has other steps from now on."""
+        self._instrument = instrument
+
     def join(self, live: Live, there: Iterable[Live]) -> None:
         """Stand at the end of its level; ``there`` are our other orders at it."""
         live.ahead = None

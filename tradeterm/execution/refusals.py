@@ -45,7 +45,9 @@ def refusal(
 
 
 def _malformed(request: OrderRequest, instrument: Instrument) -> str:
-    if request.size <= 0 or not on_grid(request.size, instrument.lot):
+    # Steps may have changed since a position was opened: it must stay protected and closable.
+    lot = request.size if request.reduce_only else instrument.lot
+    if request.size <= 0 or not on_grid(request.size, lot):
         return f"size {plain(request.size)} is not on the lot of {plain(instrument.lot)}"
     for price, needed in (
         (request.limit, request.type in LIMITED),
@@ -53,7 +55,8 @@ def _malformed(request: OrderRequest, instrument: Instrument) -> str:
     ):
         if price is None and needed:
             return f"{request.type} without a price"
-        if price is not None and (price <= 0 or not on_grid(price, instrument.tick)):
+        off = price is not None and not (request.reduce_only or on_grid(price, instrument.tick))
+        if price is not None and (price <= 0 or off):
             return f"price {plain(price)} is not on the tick of {plain(instrument.tick)}"
     if request.tif is TimeInForce.GTD and request.expires is None:
         return "GTD without a time of expiry"

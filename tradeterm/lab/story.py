@@ -1,4 +1,7 @@
-"""The chain behind an id in words: each link with what led to it, its facts below."""
+"""The chain behind an id in words: each link with what led to it, its facts below.
+
+Observations are rounded here to six digits; ``--json`` and the journal have all of them.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,16 @@ from tradeterm.lab.cells import cell
 
 #: In the story of an id these stand in the heading already.
 _HEADING = {"id", "ts", "parent", "inputs", "question_id"}
+#: What is in there needs no other name than its own.
+_SPEAKS_FOR_ITSELF = {"output", "figures", "request"}
 WIDTH = 100
 
 
 def story(links: Iterable[dict[str, Any]], width: int = WIDTH) -> Iterator[str]:
     """Each link with its facts below it, without what the heading says."""
     for link in links:
-        yield f"{link['ts']} {link['kind']} {link['id']}  <- {', '.join(link['parents']) or '-'}"
+        because = f"  <- {', '.join(link['parents'])}" if link["parents"] else ""
+        yield f"{link['ts']} {link['kind']} {link['id']}{because}"
         facts = "  ".join(_facts(link["data"], ""))
         yield from wrap(
             facts,
@@ -33,11 +39,14 @@ def _facts(value: Any, name: str) -> Iterator[str]:
     if isinstance(value, dict):
         for key, inner in value.items():
             if key not in _HEADING:
-                yield from _facts(inner, f"{name}.{key}" if name and key[:1].islower() else key)
+                named = name in _SPEAKS_FOR_ITSELF or not (name and key[:1].islower())
+                yield from _facts(inner, key if named else f"{name}.{key}")
     elif isinstance(value, list) and any(isinstance(inner, dict) for inner in value):
         yield f"{name}=({len(value)})"
         rules = (inner for inner in value if isinstance(inner, dict) and "rule" in inner)
         yield from (_finding(rule) for rule in rules if rule["outcome"] != "pass")
+    elif isinstance(value, float):
+        yield f"{name}={value:.6g}"
     elif value not in (None, "", []):
         yield f"{name}={cell(name.rpartition('.')[2], value)}"
 

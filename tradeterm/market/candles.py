@@ -184,6 +184,16 @@ class CandleWindow:
         """Close times (ns) of the last ``count`` candles, oldest first."""
         return np.array(self._t[max(0, self.count - count) : self.count], dtype=np.int64)
 
+    def ends(self, count: int) -> list[int]:
+        """``stamps`` as plain numbers."""
+        return self._t[max(0, self.count - count) : self.count].tolist()
+
+    def tail(self, count: int) -> tuple[Column, Column, Column]:
+        """High, low and close of the last ``count`` candles, oldest first."""
+        part = slice(max(0, self.count - count), self.count)
+        _, high, low, close, _ = self._np
+        return high[part], low[part], close[part]
+
     def closes(self, count: int) -> tuple[float, ...]:
         """The last ``count`` closes, oldest first."""
         return tuple(self._c[max(0, self.count - count) : self.count])

@@ -179,8 +179,11 @@ class Figures(Mapping[int, IndicatorSet]):
         """All of them at once, ascending: what the analysts go through."""
         window = self._window
         if window.total != self._seen or window.generation != self._generation:
-            sets = ((timeframe, one.current()) for timeframe, one in self._held.items())
-            self._items = {timeframe: each for timeframe, each in sets if each is not None}
+            self._items = items = {}
+            for timeframe, one in self._held.items():
+                figures = one.current()
+                if figures is not None:
+                    items[timeframe] = figures
             self._seen, self._generation = window.total, window.generation
         return self._items.items()
 

@@ -181,15 +181,14 @@ def figure_rows(results: Sequence[Any], first: int) -> list[tuple[Any, ...]]:
     trend, direction = others[_TREND : _TREND + 2]  # the direction of a cold one is 0
     known = np.where(np.isnan(trend), np.nan, direction)
     others = (*others[: _TREND + 1], known, *others[_TREND + 2 :])
-    choppiness = map(_choppiness, *(_numbers(column, first) for column in span))
-    squeezed = map(_squeezed, *(_numbers(column, first) for column in edges))
-    columns = (_numbers(column, first) for column in others)
-    return list(zip(choppiness, squeezed, *columns, strict=True))
-
-
-def _numbers(column: Column, first: int) -> list[float | None]:
-    part = column[first:]
-    return part.tolist() if np.isfinite(part).all() else [_finite(each) for each in part.tolist()]
+    together = np.array([column[first:] for column in (*span, *edges, *others)])
+    columns: list[Any] = together.tolist()
+    for cold in np.flatnonzero(~np.isfinite(together).all(axis=1)).tolist():
+        columns[cold] = list(map(_finite, columns[cold]))
+    at = len(span) + len(edges)
+    choppiness = map(_choppiness, *columns[: len(span)])
+    squeezed = map(_squeezed, *columns[len(span) : at])
+    return list(zip(choppiness, squeezed, *columns[at:], strict=True))
 
 
 def _choppiness(total: float | None, high: float | None, low: float | None) -> float | None:

@@ -68,12 +68,15 @@ def _spike(window: CandleWindow | None, limit: float) -> tuple[float | None, int
         return None, 0
     import talib
 
-    tail = slice(-TAIL, None)
-    atr = talib.ATR(window.high[tail], window.low[tail], window.close[tail], ATR_BARS)[ATR_BARS:]
-    sums = np.cumsum(np.concatenate(((0.0,), atr)))
+    atr = talib.ATR(*window.tail(TAIL), ATR_BARS)[ATR_BARS:]
+    sums = np.zeros(len(atr) + 1)
+    atr.cumsum(out=sums[1:])
     means = (sums[MEAN_OF:] - sums[:-MEAN_OF]) / MEAN_OF
-    # Without any range there is nothing to compare with: calm.
-    ratios = np.divide(atr[MEAN_OF - 1 :], means, out=np.ones_like(means), where=means > 0)
+    ratios = atr[MEAN_OF - 1 :]
+    if means.min() > 0:
+        ratios = ratios / means
+    else:  # without any range there is nothing to compare with: calm
+        ratios = np.divide(ratios, means, out=np.ones_like(means), where=means > 0)
     if not ratios.max() > limit:
         return float(ratios[-1]), 0
     above = ratios > limit
@@ -92,7 +95,7 @@ def _moves(
     if not bars or len(window) < 2:
         return None, 0, ()
     count = min(bars + 1, TAIL)
-    stamps, closes = window.stamps(count).tolist(), window.closes(count)
+    stamps, closes = window.ends(count), window.closes(count)
     since = stamps[-1] - within * SECOND
     # Behind a gap, what lies ``bars`` before is too long ago.
     move = abs(closes[-1] / closes[bisect_left(stamps, since)] - 1) * 100

@@ -187,10 +187,30 @@ class EnableTask(Command, frozen=True, tag="enable_task"):
     enabled: bool
 
 
+class ChangeSetting(Command, frozen=True, tag="set"):
+    """Put another value in force; what is looser has to be confirmed."""
+
+    key: str
+    """Dotted: ``risk.max_leverage``."""
+    value: str
+    """As it would be written in a file."""
+    confirmed: bool = False
+    """The word for loosening was typed."""
+
+
 class ReportHealth(Command, frozen=True, tag="health"):
     """What the machinery around the engine found of itself: no person orders this."""
 
     health: Health
+
+
+class BookModelCosts(Command, frozen=True, tag="book_model_costs"):
+    """What models have cost whose answers enter after the run's end: no person orders this."""
+
+    costs: dict[str, Decimal]
+    """USD, by question."""
+    day: str
+    """Wall-clock UTC day on which they were incurred."""
 
 
 class AbsorbExit(Command, frozen=True, tag="absorb_exit"):
@@ -227,10 +247,11 @@ ShellCommand = (
     | Flatten
     | ForceRun
     | EnableTask
+    | ChangeSetting
 )
 OperatorCommand = ApproveCard | ShellCommand
 #: Whatever may stand in a journal as a command.
-RecordedCommand = OperatorCommand | ReportHealth | AbsorbExit
+RecordedCommand = OperatorCommand | ReportHealth | AbsorbExit | BookModelCosts
 
 
 def harmless(command: Command, actor: str | None = None) -> Command:

@@ -95,11 +95,19 @@ class Past(msgspec.Struct, frozen=True, gc=False, tag="past"):
     """By timeframe, oldest first; all closed at or before ``ts``."""
 
 
+class Listing(msgspec.Struct, frozen=True, gc=False, tag="listing"):
+    """What the exchange says of a symbol from now on; None: it trades it no longer."""
+
+    ts: int
+    symbol: str
+    instrument: Instrument | None = None
+
+
 #: Codes of notices that bracket the market of a time nobody was listening: what lies between GAP
 #: and GAP_OVER acts on orders and positions as it would have then. GAP_LOST: nobody can tell.
 GAP, GAP_OVER, GAP_LOST = "gap", "gap_over", "gap_lost"
 
-MarketEvent = Trade | BookSnapshot | BookDelta | Candle | News | FeedNotice | Pulse | Past
+MarketEvent = Trade | BookSnapshot | BookDelta | Candle | News | FeedNotice | Pulse | Past | Listing
 
 
 class FeedMark(msgspec.Struct, frozen=True):

@@ -61,6 +61,10 @@ class ModelTry(msgspec.Struct, frozen=True):
     """What came back when it was no valid answer, cleaned."""
 
 
+def _were_interrupted(tries: tuple[ModelTry, ...]) -> bool:
+    return bool(tries) and all(one.outcome is TryOutcome.INTERRUPTED for one in tries)
+
+
 class ArbiterAnswer(msgspec.Struct, frozen=True, gc=False, tag="arbiter"):
     """A settled question; ``latency`` in nanoseconds of market time. Numbers are unchecked."""
 
@@ -90,6 +94,11 @@ class ArbiterAnswer(msgspec.Struct, frozen=True, gc=False, tag="arbiter"):
     def cost(self) -> Decimal:
         """USD for all tries."""
         return sum((one.cost for one in self.tries), Decimal(0))
+
+    @property
+    def is_interrupted(self) -> bool:
+        """The program ended while it was out: that says nothing about any model."""
+        return _were_interrupted(self.tries)
 
 
 class Fact(msgspec.Struct, frozen=True, gc=False):
@@ -213,6 +222,11 @@ class AgentAnswer(msgspec.Struct, frozen=True, gc=False, tag="agent"):
         """USD for all tries."""
         return sum((one.cost for one in self.tries), Decimal(0))
 
+    @property
+    def is_interrupted(self) -> bool:
+        """The program ended while it was out: that says nothing about any model."""
+        return _were_interrupted(self.tries)
+
 
 Question = ArbiterQuestion | AgentQuestion
 Answer = ArbiterAnswer | AgentAnswer
@@ -264,7 +278,9 @@ class ModelCall(msgspec.Struct, frozen=True, gc=False):
     answer_format: str = "text"
     """How the model is held to the schema: json_schema, json_object or (by the prompt only) text."""
     question: str = ""
-    """Id of what it is asked for; the model is not told."""
+    """Id of what it is asked for; the model is not told, here and below."""
+    ts: int = 0
+    """Market time (ns) at which it leaves."""
 
 
 class ModelReply(msgspec.Struct, frozen=True, gc=False):

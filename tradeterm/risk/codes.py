@@ -12,6 +12,8 @@ class RiskCode(StrEnum):
     PAUSED = "paused"
     EMERGENCY = "emergency"
     UNKNOWN_SYMBOL = "unknown_symbol"
+    REDUCE_ONLY = "reduce_only"
+    """Nothing new on this symbol: its data lies, or the exchange trades it no longer."""
     BAD_NUMBER = "bad_number"
     BAD_ACCOUNT = "bad_account"
     BAD_MARKET = "bad_market"

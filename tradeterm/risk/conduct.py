@@ -41,6 +41,12 @@ class Conduct:
         self.halved = False
         """The next entry is half as large."""
 
+    def follow(self, settings: RiskSettings) -> None:
+        """Other limits from here on; what was sent and what was begun stays."""
+        self._settings = settings
+        self._entries = deque(self._entries, settings.throttle.entries_per_minute + 1)
+        self._messages = deque(self._messages, settings.throttle.messages_per_minute + 1)
+
     # -- what happens --------------------------------------------------------------------------
 
     def sent(self, request: OrderRequest, now: int) -> None:

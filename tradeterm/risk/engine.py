@@ -40,6 +40,11 @@ class RiskEngine:
         self._hashed: tuple[TradeIntent | None, str] = (None, "")
         """The intent hashed last: a card, its approval and its order are judged one after another."""
 
+    def follow(self, settings: RiskSettings) -> None:
+        """Other limits from here on."""
+        self._settings = settings
+        self._allowances = lru_cache(maxsize=256)(partial(Allowances, settings))
+
     # -- verdicts --------------------------------------------------------------------------
 
     def evaluate(

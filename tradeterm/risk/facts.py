@@ -58,5 +58,7 @@ class MarketFacts(msgspec.Struct, frozen=True, gc=False):
     """Correlation of two symbols as measured; pairs that are not warm are absent."""
     unreconciled: str = ""
     """The difference with the venue that makes our orders or positions here uncertain."""
+    restricted: str = ""
+    """What keeps new exposure off the symbol: its data lies, or it is traded no longer."""
     health: Health | None = None
     """What the machinery says of itself; None where nothing can skew or lag (sim, replay)."""

@@ -16,6 +16,7 @@ from tradeterm.risk.outcomes import (
     fresh,
     in_step,
     judged,
+    open_to_entries,
     percent,
     reconciled,
     recorded,
@@ -41,7 +42,9 @@ def level(case: Case) -> RuleOutcome:
 
 
 def symbol(case: Case) -> RuleOutcome:
-    """The symbol has an instrument."""
+    """The symbol has an instrument and is open to entries."""
+    if case.facts.restricted:
+        return open_to_entries(case.facts)
     if case.instrument is not None:
         return case.allowances.ready["symbol"]
     return RuleOutcome("symbol", _UNKNOWN_SYMBOL, case.intent.symbol, "a known symbol", FAIL)

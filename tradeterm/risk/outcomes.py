@@ -34,6 +34,12 @@ def reconciled(facts: MarketFacts) -> RuleOutcome:
     return judged("reconciled", RiskCode.UNRECONCILED, facts.unreconciled, "none", ok=False)
 
 
+def open_to_entries(facts: MarketFacts) -> RuleOutcome:
+    """Whether something keeps new exposure off the symbol."""
+    why = facts.restricted
+    return judged("symbol", RiskCode.REDUCE_ONLY, why, "open to entries", ok=not why)
+
+
 def in_step(facts: MarketFacts, settings: RiskSettings) -> RuleOutcome:
     """Our clock goes with the exchange's; a market that waits for us has no other clock."""
     health = facts.health

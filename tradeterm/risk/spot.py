@@ -23,6 +23,7 @@ from tradeterm.risk.outcomes import (
     fresh,
     in_step,
     judged,
+    open_to_entries,
     percent,
     reconciled,
     recorded,
@@ -137,6 +138,8 @@ def _level(spot: _Spot) -> RuleOutcome:
 
 
 def _symbol(spot: _Spot) -> RuleOutcome:
+    if spot.facts.restricted and spot.intent.side is PositionSide.LONG:
+        return open_to_entries(spot.facts)
     known = spot.instrument is not None
     return judged("symbol", RiskCode.UNKNOWN_SYMBOL, spot.intent.symbol, "a known symbol", ok=known)
 

@@ -54,9 +54,15 @@ class ConsoleSettings(Section):
     tour: bool
     """Begin a first run of the simulated market with the guided start."""
     remember_layout: bool
-    """Begin as ``^s`` kept it: pane, zoom, symbol, timeframe, theme, filters."""
+    """Begin as ``^s`` kept it: pane, sizes, zoom, symbol, timeframe, theme, filters."""
     bell: bool
-    """Ring when a card appears while the terminal is not focused."""
+    """Ring when a card or an alarm comes while the terminal is not focused."""
+    desktop: Literal["none", "osc9", "osc777"]
+    """The same as a desktop notification, by the sequence the terminal knows."""
+    idle_after: float = Field(ge=0, le=1440)
+    """Minutes without a key until a banner says so; 0: never."""
+    idle_pause: float = Field(ge=0, le=168)
+    """Hours without a key until trading is paused (exits go on); 0: never. A key does not resume."""
     on_signal: Literal["keep", "cancel_entries", "halt"]
     """What a signal, a lost terminal or a dead screen does with what is open; ``q`` asks."""
     poll: float = Seconds

@@ -157,7 +157,7 @@ class LlmSettings(Section):
     throttle: Decimal = Field(gt=0, le=100)
     """Percent of ``daily_cap`` from which a question gets one try only."""
     cooldown: float = Field(ge=0, le=3600)
-    """Seconds an address that failed is left alone."""
+    """Seconds of market time an address that failed is left alone."""
     every_role: OptionalEndpoint
     """One model for every role, alone: in the place of all that ``roles`` name."""
     roles: RolesSettings

@@ -31,6 +31,11 @@ class Loaded:
     settings: Settings
     origins: dict[str, str]
 
+    @property
+    def written(self) -> dict[str, str]:
+        """The origins of what is not as packaged."""
+        return {key: at for key, at in self.origins.items() if not at.startswith(DEFAULTS)}
+
 
 def load_settings(
     config_dir: Path | None = None,

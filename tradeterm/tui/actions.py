@@ -173,6 +173,13 @@ ACTIONS: tuple[Action, ...] = (
     *PANES,
     *LISTS,
     *VIEW,
+    Action(
+        "debug_line",
+        ("tilde",),
+        "",
+        "How the screen itself fares: lateness of its loop, paints, queue; on or off",
+        group="View",
+    ),
 )
 BY_NAME = {action.name: action for action in ACTIONS}
 

@@ -27,6 +27,7 @@ from tradeterm.tui.guards import number
 from tradeterm.tui.leavekeys import LeaveKeys
 from tradeterm.tui.marketkeys import MarketKeys
 from tradeterm.tui.plan import ORDER
+from tradeterm.tui.presence import Presence
 from tradeterm.tui.reportkeys import ReportKeys
 from tradeterm.tui.typed import FilterLine
 from tradeterm.tui.viewkeys import ViewKeys
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 EVERYTHING = 10**6
 
 
-class TradetermApp(CareKeys, ReportKeys, MarketKeys, LeaveKeys, ViewKeys):
+class TradetermApp(Presence, CareKeys, ReportKeys, MarketKeys, LeaveKeys, ViewKeys):
     """The console with its keys."""
 
     # -- safety --------------------------------------------------------------------------------
@@ -222,9 +223,9 @@ class TradetermApp(CareKeys, ReportKeys, MarketKeys, LeaveKeys, ViewKeys):
             pane.search = ""
 
     def action_show_help(self) -> None:
-        from tradeterm.tui.screens.pages import help_lines
+        from tradeterm.tui.screens.help import help_page
 
-        self.open_page("Help", help_lines)
+        self.open_page("Help", help_page(self.deck.panes[self.pane]))
 
     def action_command_palette(self) -> None:
         from textual.command import CommandPalette

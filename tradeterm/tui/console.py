@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -24,7 +24,7 @@ from tradeterm.tui.action import ALWAYS, key_text
 from tradeterm.tui.choice import Focus
 from tradeterm.tui.guards import BurstGuard, Question, RepeatGuard, number
 from tradeterm.tui.looks import Looks
-from tradeterm.tui.options import ConsoleOptions
+from tradeterm.tui.options import ConsoleOptions, preferred
 from tradeterm.tui.panes.base import ListPane
 from tradeterm.tui.printable import printable
 from tradeterm.tui.screens.text import Builder, PageScreen
@@ -58,6 +58,7 @@ class Console(Looks):
     ) -> None:
         self.options = options or ConsoleOptions()
         self._options_given = options is not None
+        self._configured = self.options
         self.clock = clock
         self.view = ConsoleView()
         self.pane = "positions"
@@ -165,14 +166,15 @@ class Console(Looks):
     def _announce(self, view: ConsoleView) -> None:
         """Results of commands and alarms go to the notice line; a new card rings when unseen."""
         pending = frozenset(card.id for card in view.cards if card.state == "pending")
-        if pending - self._known_cards:
+        new = pending - self._known_cards
+        if new:
             self._card_came = self.clock()
-            if not self.app_focus and self.options.bell:
-                self.bell()
         self._known_cards = pending
-        for event in self._news(view):
-            severity = "error" if event.severity == "critical" else event.severity
-            self.say(event.text, severity)
+        self.announced(self._news(view), len(new))
+
+    def announced(self, news: Sequence[EventView], cards: int) -> None:
+        """Results, alarms, and how many cards came."""
+        raise NotImplementedError
 
     def _news(self, view: ConsoleView) -> list[EventView]:
         """What came since the last picture; of what a restart brought back, alarms of this start."""
@@ -189,15 +191,25 @@ class Console(Looks):
         if self._options_given or given is None:
             return
         self._options_given = True
-        self.options = given
         if given.tour:
             self.tour.begin()
         self._guard.window = given.repeat_guard
-        self.use_looks(given)
+        self._configured = given
+        self._use(given)
         self.settled_in()
+
+    def _use(self, options: ConsoleOptions) -> None:
+        looks = (options.theme, options.glyphs) != (self.options.theme, self.options.glyphs)
+        self.options = options
+        if looks:
+            self.use_looks(options)
         if self._poller is not None:
             self._poller.stop()
-            self._poller = self.set_interval(given.poll, self.poll)
+            self._poller = self.set_interval(options.poll, self.poll)
+
+    def follow_settings(self, overrides: Mapping[str, str]) -> None:
+        """What an operator changed while the run goes on holds here, too."""
+        self._use(preferred(self._configured, overrides))
 
     # -- what keys act on ----------------------------------------------------------------------
 
@@ -367,7 +379,10 @@ class Console(Looks):
         self.ask(None)
         self.type_in(None)
         self.close_pages()
-        self.say("HALT sent: no new exposure, entries cancelled, stops stay", "error")
+        if self.view.status.state == "finished":
+            self.say("the run is finished: nothing is traded any more")
+        else:
+            self.say("HALT sent: no new exposure, entries cancelled, stops stay", "error")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action not in actions.BY_NAME:

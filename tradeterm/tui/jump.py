@@ -21,7 +21,8 @@ LETTERS: Final = {
     "safety": "s",
     "portfolio": "f",
 }
-_NAMES = " ".join(f"{letter} {name}" for name, letter in LETTERS.items())
+#: Short enough for 80 columns.
+_NAMES = "p·pos c·conf b·book h·chart e·events a·agents o·ord s·safe f·port"
 
 
 @dataclass(slots=True)

@@ -15,6 +15,7 @@ FILE_NAME = "layout.json"
 VERSION = 1
 _LARGEST = 65536
 _LONGEST = 40
+_TALLEST = 200
 
 
 class Layout(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -23,6 +24,8 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     version: int = VERSION
     pane: str
     zoomed: bool
+    sizes: dict[str, int]
+    """Pane → lines more (or fewer) than planned."""
     symbol: str
     follows: bool
     timeframe: int
@@ -72,8 +75,9 @@ def _checked(layout: Layout) -> Layout:
     """A pane that exists, filters an operator could have typed."""
     if layout.version != VERSION:
         raise ValueError(f"version {layout.version}, this program writes {VERSION}")
-    for name in (layout.pane, *layout.filters):
+    for name in (layout.pane, *layout.filters, *layout.sizes):
         if name not in ORDER:
             raise ValueError(f"there is no pane {printable(name)[:_LONGEST]!r}")
     filters = {name: printable(text)[:_LONGEST] for name, text in layout.filters.items()}
-    return msgspec.structs.replace(layout, filters=filters)
+    sizes = {name: max(-_TALLEST, min(lines, _TALLEST)) for name, lines in layout.sizes.items()}
+    return msgspec.structs.replace(layout, filters=filters, sizes=sizes)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import msgspec
+from msgspec.structs import fields, replace
 
 
 def _seconds() -> dict[str, float]:
@@ -31,7 +34,13 @@ class ConsoleOptions(msgspec.Struct, frozen=True):
     glyphs: str = "auto"
     """``unicode``, ``ascii``, or what TERM and the locale say."""
     bell: bool = True
-    """Ring when a card appears while the terminal is not focused."""
+    """Ring when a card or an alarm comes while the terminal is not focused."""
+    desktop: str = "none"
+    """The same as a desktop notification: ``none``, ``osc9`` or ``osc777``."""
+    idle_after: float = 0.0
+    """Minutes without a key until the idle banner; 0: never."""
+    idle_pause: float = 0.0
+    """Hours without a key until trading is paused; 0: never."""
     question_timeout: float = 10.0
     """Unanswered questions become No after this."""
     repeat_guard: float = 0.4
@@ -52,3 +61,19 @@ class ConsoleOptions(msgspec.Struct, frozen=True):
     """Where the operator's layout is kept; None: nowhere."""
     tour: bool = False
     """Begin the guided start: the first run of a simulated market in this file."""
+
+
+def preferred(options: ConsoleOptions, overrides: Mapping[str, str]) -> ConsoleOptions:
+    """The options with what an operator changed while the run goes on (``console.…`` → text)."""
+    kinds: dict[str, Any] = {field.name: field.type for field in fields(options)}
+    changes: dict[str, Any] = {}
+    for key, text in overrides.items():
+        section, _, name = key.partition(".")
+        if section != "console":
+            continue
+        group, _, inner = name.partition(".")
+        if inner:
+            changes[group] = {**changes.get(group, getattr(options, group)), inner: float(text)}
+        elif name in kinds:
+            changes[name] = msgspec.convert(text, kinds[name], strict=False)
+    return replace(options, **changes)

@@ -17,6 +17,8 @@ ORDER = (
 MIN_WIDTH, MIN_HEIGHT = 80, 20
 NORMAL, WIDE = 100, 160
 SHORT = 30
+#: Lines no key takes from a pane: its frame, a head and a row.
+LOWEST = 4
 RIGHT_COLUMN = 40
 BOOK_COLUMN = 46
 #: Height of the safety pane with every limit: level, cause, state, and eight gauges.
@@ -40,6 +42,8 @@ class Wish(msgspec.Struct, frozen=True):
     asking: bool = False
     """A question stands on the selected card: the conflicts pane must have room for it."""
     banner: bool = False
+    sizes: tuple[tuple[str, int], ...] = ()
+    """Pane → lines more (or fewer) than planned, by the operator's keys; zoom and questions go first."""
 
 
 def plan(width: int, height: int, wish: Wish) -> dict[str, Box]:
@@ -64,14 +68,29 @@ def plan(width: int, height: int, wish: Wish) -> dict[str, Box]:
     return boxes
 
 
-def _stack(x: int, y: int, width: int, heights: dict[str, int]) -> dict[str, Box]:
+def _stack(x: int, y: int, width: int, heights: dict[str, int], wish: Wish) -> dict[str, Box]:
     """Panes under each other; those of height 0 are left out."""
     boxes: dict[str, Box] = {}
-    for name, height in heights.items():
+    for name, height in _stretched(heights, wish).items():
         if height > 0:
             boxes[name] = Box(x, y, width, height)
             y += height
     return boxes
+
+
+def _stretched(heights: dict[str, int], wish: Wish) -> dict[str, int]:
+    """Lines moved between panes of one column, as wished; none gets too low to be read."""
+    if wish.asking or wish.zoomed:
+        return heights
+    moved = {name: height for name, height in heights.items() if height > 0}
+    for name, lines in wish.sizes:
+        for _ in range(abs(lines) if name in moved and len(moved) > 1 else 0):
+            other = max((each for each in moved if each != name), key=moved.__getitem__)
+            giver, taker = (other, name) if lines > 0 else (name, other)
+            if moved[giver] > LOWEST:
+                moved[giver] -= 1
+                moved[taker] += 1
+    return moved
 
 
 def _conflict_height(total: int, wish: Wish) -> int:
@@ -86,7 +105,7 @@ def _zoomed(body: Box, wish: Wish) -> dict[str, Box]:
         return {"conflicts": body}
     queue = _conflict_height(body.height, wish) if wish.asking else 3
     heights = {wish.chosen: body.height - queue, "conflicts": queue}
-    return _stack(body.x, body.y, body.width, heights)
+    return _stack(body.x, body.y, body.width, heights, wish)
 
 
 def _narrow(body: Box, wish: Wish) -> dict[str, Box]:
@@ -101,7 +120,7 @@ def _narrow(body: Box, wish: Wish) -> dict[str, Box]:
         heights = {"events": rest + events, "conflicts": queue}
     else:
         heights = {wish.chosen: rest, "conflicts": queue, "events": events}
-    return _stack(body.x, body.y, body.width, heights)
+    return _stack(body.x, body.y, body.width, heights, wish)
 
 
 def _normal(body: Box, wish: Wish) -> dict[str, Box]:
@@ -127,8 +146,8 @@ def _normal(body: Box, wish: Wish) -> dict[str, Box]:
     side = "orders" if wish.chosen == "orders" else "agents"
     right = {"safety": safety, "book": total - safety - spare, side: spare}
     return _with_chosen(
-        _stack(body.x, body.y, left_width, left)
-        | _stack(body.x + left_width, body.y, RIGHT_COLUMN, right),
+        _stack(body.x, body.y, left_width, left, wish)
+        | _stack(body.x + left_width, body.y, RIGHT_COLUMN, right, wish),
         wish,
     )
 
@@ -156,8 +175,8 @@ def _wide(body: Box, wish: Wish) -> dict[str, Box]:
     chart = total - queue
     middle = {"chart": chart, "conflicts": queue} if chart >= 6 else {"conflicts": total}
     return _with_chosen(
-        _stack(body.x, body.y, left_width, needs)
-        | _stack(body.x + left_width, body.y, middle_width, middle)
+        _stack(body.x, body.y, left_width, needs, wish)
+        | _stack(body.x + left_width, body.y, middle_width, middle, wish)
         | {
             "events": Box(body.x, body.y + total, rest, events),
             "book": Box(body.x + rest, body.y, BOOK_COLUMN, body.height),

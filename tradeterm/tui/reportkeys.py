@@ -7,12 +7,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tradeterm.engine.view import ConsoleView
+from tradeterm.model.commands import ChangeSetting
 from tradeterm.tui.console import Console
 from tradeterm.tui.options import ConsoleOptions
 from tradeterm.tui.session import EngineSession
 
 if TYPE_CHECKING:
     from tradeterm.tui.screens.report import Read, Write
+    from tradeterm.tui.screens.settings import Diff
 
 
 class ReportKeys(Console):
@@ -71,9 +73,43 @@ class ReportKeys(Console):
         self.open_report("Journal", records.read_journal, records.journal_lines)
 
     def action_show_settings(self) -> None:
-        from tradeterm.tui.screens import records
+        from tradeterm.tui.screens.settings import SettingsScreen
 
-        self.open_report("Settings", records.read_settings, records.settings_lines)
+        store = self.session.store
+        if store is None:
+            self.say("the engine is still starting; try again in a moment", "warning")
+        else:
+            self.push_screen(SettingsScreen(store, self.ink, self.view, self._change_setting))
+
+    def _change_setting(self, diff: Diff) -> None:
+        """Tighter at once; looser when the word is typed."""
+        if self.session.watching:
+            self.say("only watching: another process runs this", "warning")
+            return
+        if not diff.looser:
+            self.send(ChangeSetting(key=diff.key, value=diff.now), str(diff))
+            return
+        from tradeterm.tui.screens.confirm import TypedScreen
+
+        def done(typed: bool | None) -> None:
+            if typed:
+                command = ChangeSetting(key=diff.key, value=diff.now, confirmed=True)
+                self.send(command, str(diff))
+            else:
+                self.say("loosen cancelled: nothing changed")
+
+        facts = [
+            str(diff),
+            "This lets more happen than before, from the next decision on, and stays so after a "
+            "restart. It is journaled with your name on it.",
+        ]
+        self.push_screen(
+            TypedScreen(
+                "LOOSEN", f"Loosen {diff.key}?", facts, self.ink, self.clock,
+                self.options.typed_delay,
+            ),
+            done,
+        )  # fmt: skip
 
     def action_show_decisions(self) -> None:
         from tradeterm.tui.screens import decisions

@@ -45,6 +45,15 @@ PANES: Final = (
     Action(
         "zoom", ("z",), "Zoom", "Give the pane the whole screen, and back", group="Panes", rank=14
     ),
+    Action(
+        "taller",
+        ("vertical_line",),
+        "",
+        "Two lines more for the pane, from the tallest beside it",
+        group="Panes",
+    ),
+    Action("shorter", ("underscore",), "", "Two lines less for the pane", group="Panes"),
+    Action("planned_sizes", ("backslash",), "", "Every pane as tall as planned", group="Panes"),
 )
 LISTS: Final = (
     Action(
@@ -185,7 +194,7 @@ VIEW: Final = (
         "save_layout",
         ("ctrl+s",),
         "",
-        "Keep panes, zoom, symbol, timeframe, filter and theme for the next start",
+        "Keep pane, sizes, zoom, symbol, timeframe, filters and theme for the next start",
         when=moments.rememberable,
         group="View",
     ),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from tradeterm.model.timing import timeframe_text
 from tradeterm.tui import layout
 from tradeterm.tui.console import Console
@@ -10,7 +12,7 @@ from tradeterm.tui.jump import LETTERS, JumpLine
 from tradeterm.tui.layout import Layout
 from tradeterm.tui.panes.book import GROUPS
 from tradeterm.tui.panes.chart import STEP
-from tradeterm.tui.plan import ORDER
+from tradeterm.tui.plan import ORDER, plan
 from tradeterm.tui.printable import printable
 from tradeterm.tui.typed import Typed
 
@@ -132,6 +134,26 @@ class ViewKeys(Console):
 
     # -- screen --------------------------------------------------------------------------------
 
+    def action_taller(self) -> None:
+        self._resize(2)
+
+    def action_shorter(self) -> None:
+        self._resize(-2)
+
+    def _resize(self, by: int) -> None:
+        wish, size = self.deck.wish, self.deck.size
+        sizes = dict(wish.sizes)
+        sizes[self.pane] = sizes.get(self.pane, 0) + by
+        wanted = tuple(sorted((name, lines) for name, lines in sizes.items() if lines))
+        before = plan(size.width, size.height, wish)
+        if plan(size.width, size.height, replace(wish, sizes=wanted)) == before:
+            self.say("no room: zoomed, asked something, or nothing beside it to take from")
+        else:
+            self.deck.wants(sizes=wanted)
+
+    def action_planned_sizes(self) -> None:
+        self.deck.wants(sizes=())
+
     def action_redraw(self) -> None:
         self.deck.repaint()
         self.screen.refresh(layout=True)
@@ -168,6 +190,7 @@ class ViewKeys(Console):
         return Layout(
             pane=self.pane,
             zoomed=deck.wish.zoomed,
+            sizes=dict(deck.wish.sizes),
             symbol=choice.symbol,
             follows=choice.follows,
             timeframe=choice.timeframe,
@@ -206,4 +229,4 @@ class ViewKeys(Console):
         if found.over == self.options.theme:
             self.use_theme(found.theme)
         self.show_pane(found.pane)
-        deck.wants(zoomed=found.zoomed, chosen=found.pane)
+        deck.wants(zoomed=found.zoomed, sizes=tuple(sorted(found.sizes.items())))

@@ -72,9 +72,9 @@ class RecordingGate:
         self._inner = inner
         self._path = path
 
-    async def open(self, question: str, role: str) -> Opening:
+    async def open(self, question: str, role: str, now: int) -> Opening:
         """As the gate is, written down."""
-        opening = await self._inner.open(question, role)
+        opening = await self._inner.open(question, role, now)
         self._write(Line(question, opening))
         return opening
 
@@ -150,7 +150,7 @@ class CassetteGate:
                 self._refuse(number, "is an answer to a request that is not on file")
             self._attempts[mine] = line.attempt
 
-    async def open(self, question: str, role: str) -> Opening:
+    async def open(self, question: str, role: str, now: int) -> Opening:
         """How things stood then."""
         if question not in self._openings:
             self._refuse(self._end(), f"{question} ({role}) is not recorded")

@@ -62,6 +62,8 @@ class Topic(Generic[T]):
     """What is asked, by which role, and what an answer has to be."""
 
     question: str
+    asked: int
+    """Market time, ns."""
     name: str
     """Of the role."""
     role: RoleSettings
@@ -71,8 +73,13 @@ class Topic(Generic[T]):
     single: bool = False
     """One try and no more."""
 
-    def call(self, endpoint: EndpointSettings, said: str = "", repair: str = "") -> ModelCall:
-        """The question; once more with what was ``said`` when that is to be repaired."""
+    def call(
+        self, endpoint: EndpointSettings, said: str = "", repair: str = "", *, elapsed: int = 0
+    ) -> ModelCall:
+        """The question; once more with what was ``said`` when that is to be repaired.
+
+        ``elapsed`` (ns) by the tries before it: what is measured counts as market time.
+        """
         messages = self.prompt.messages
         if repair:
             messages = repairing(self.prompt, said, repair)
@@ -90,6 +97,7 @@ class Topic(Generic[T]):
             prices=(endpoint.input_price, endpoint.output_price),
             answer_format=answer_format(endpoint),
             question=self.question,
+            ts=self.asked + elapsed,
         )
 
     def judge(self, call: ModelCall, attempt: Attempt) -> tuple[T | None, ModelTry]:
@@ -112,13 +120,14 @@ async def converse(
     deadline = topic.role.deadline
     asking = Round(able, deadline, single=opening.single or topic.single)
     tries: list[ModelTry] = []
-    said = ""
-    while (step := asking.next(sum(one.latency for one in tries) / SECOND)) is not None:
-        call = topic.call(step.endpoint, said, step.repair)
+    said, elapsed = "", 0
+    while (step := asking.next(elapsed / SECOND)) is not None:
+        call = topic.call(step.endpoint, said, step.repair, elapsed=elapsed)
         spent = sum((one.cost for one in tries), ZERO)
         attempt = await gate.attempt(call, step.seconds, spent)
         found, one = topic.judge(call, attempt)
         tries.append(one)
+        elapsed += one.latency
         if found is not None:
             return Heard(found, _author(call, attempt.reply), tuple(tries), deadline)
         said = attempt.reply.text

@@ -46,8 +46,8 @@ class Gate(Protocol):
     repeatable: bool
     """Whether asking again gives the same answer."""
 
-    async def open(self, question: str, role: str) -> Opening:
-        """A question has come up: may models be asked?"""
+    async def open(self, question: str, role: str, now: int) -> Opening:
+        """A question has come up at ``now`` (market ns): may models be asked?"""
         ...
 
     async def attempt(self, call: ModelCall, seconds: float, spent: Decimal) -> Attempt:
@@ -83,19 +83,19 @@ class OpenGate:
         clock: Callable[[], float] = time.monotonic,
         day: Callable[[], str] = lambda: time.strftime("%Y-%m-%d", time.gmtime()),
     ) -> None:
-        """``budget`` knows what earlier sessions of today have spent; ``clock`` is in seconds."""
+        """``budget`` knows what earlier sessions of today have spent; ``clock``: wall, in seconds."""
         self._models = models
         self._budget = budget
         self._cooldowns = Cooldowns(budget.settings.cooldown)
         self._clock = clock
         self._day = day
 
-    async def open(self, question: str, role: str) -> Opening:
+    async def open(self, question: str, role: str, now: int) -> Opening:
         """As the budget and the cool-downs have it."""
         budget = self._budget
         budget.turn(self.today())
         unasked = budget.exhausted(role) or await self._models.ready()
-        resting = self._cooldowns.resting(self._clock())
+        resting = self._cooldowns.resting(now, self._clock())
         return Opening(budget.day, unasked, budget.throttled(role), resting)
 
     async def attempt(self, call: ModelCall, seconds: float, spent: Decimal) -> Attempt:
@@ -113,7 +113,8 @@ class OpenGate:
             self._budget.settle(call.role, estimate, cost)
         if reply.outcome.was_sent and reply.outcome not in REPAIRABLE | {TryOutcome.VALID}:
             key = endpoint_key(call.model, call.address)
-            self._cooldowns.failed(key, self._clock(), reply.retry_after)
+            failed = call.ts + reply.latency
+            self._cooldowns.failed(key, failed, self._clock(), reply.retry_after)
         return Attempt(reply, cost)
 
     async def reservation(self, call: ModelCall) -> Decimal:

@@ -63,12 +63,14 @@ class ModelAdvisor:
         """For a question that was out when the program ended: nothing is asked again silently."""
         if isinstance(question, AgentQuestion):
             return await self._interrupted_poll(question, latency)
-        answer = unsettled(question, self.name, RESTARTED, latency)
         if question.route not in (Route.ADVISOR, Route.PROBE) or not self._role.panel:
-            return answer
+            return unsettled(question, self.name, RESTARTED, latency, unasked=RESTARTED)
         topic = self._settlement(question)
         tries = await interrupted(self._gate, topic, self._role.panel[0])
-        return replace(answer, tries=tries, prompt=topic.prompt.name, day=self._gate.today())
+        return replace(
+            unsettled(question, self.name, RESTARTED, latency),
+            tries=tries, prompt=topic.prompt.name, day=self._gate.today(),
+        )  # fmt: skip
 
     def begin(self) -> None:
         """Load what takes time."""
@@ -88,7 +90,7 @@ class ModelAdvisor:
         if question.route is Route.WAIT:
             why = "at this level models settle regime conflicts only, the others wait"
             return self._by_rule(question, why)
-        opening = await self._gate.open(question.id, ARBITER)
+        opening = await self._gate.open(question.id, ARBITER, question.ts)
         if opening.unasked:
             return self._by_rule(question, opening.unasked)
         topic = self._settlement(question)
@@ -107,6 +109,7 @@ class ModelAdvisor:
     def _settlement(self, question: ArbiterQuestion) -> Topic[ArbiterAnswer]:
         return Topic(
             question.id,
+            question.ts,
             ARBITER,
             self._role,
             arbiter_prompt(question, self._role.prompt),
@@ -136,7 +139,7 @@ class ModelAdvisor:
     async def _polled(self, question: AgentQuestion) -> AgentAnswer:
         """Every member of the role's panel, side by side, each for itself."""
         poll = self._poll(question)
-        opening = await self._gate.open(question.id, question.agent)
+        opening = await self._gate.open(question.id, question.agent, question.ts)
         if opening.unasked or not poll.chains:
             why = opening.unasked or "no model is configured"
             return unasked(question, why, LEAST_LATENCY, opening.day)
@@ -163,6 +166,7 @@ class ModelAdvisor:
         role = self._settings.role(question.agent)
         topic = Topic(
             question.id,
+            question.ts,
             question.agent,
             role,
             agent_prompt(question, role.prompt),

@@ -21,10 +21,12 @@ def interrupted(question: Question, name: str, latency: int) -> Answer:
     """For a question that was out when the program ended: it is never asked again silently."""
     if isinstance(question, AgentQuestion):
         return unasked(question, RESTARTED, latency)
-    return unsettled(question, name, RESTARTED, latency)
+    return unsettled(question, name, RESTARTED, latency, unasked=RESTARTED)
 
 
-def unsettled(question: ArbiterQuestion, name: str, why: str, latency: int) -> ArbiterAnswer:
+def unsettled(
+    question: ArbiterQuestion, name: str, why: str, latency: int, *, unasked: str = ""
+) -> ArbiterAnswer:
     """No valid answer: orchestration.conflicts.fallback applies."""
     return ArbiterAnswer(
         question_id=question.id,
@@ -38,6 +40,7 @@ def unsettled(question: ArbiterQuestion, name: str, why: str, latency: int) -> A
         entry=None,
         latency=latency,
         valid=False,
+        unasked=unasked,
     )
 
 

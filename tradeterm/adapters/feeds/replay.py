@@ -230,8 +230,9 @@ def data_files(path: Path) -> list[Path]:
         raise DataError(f"{path}: there is no such file or folder")
     if not _layout(path):
         raise DataError(
-            f"{path.name}: unknown kind of file; expected a tape (.jsonl), CSV, feather or "
-            "Parquet file (also with .gz or .zst), or a folder of them"
+            f"{path.name}: unknown kind of file; expected a tape (.jsonl), CSV, feather, Parquet "
+            "or freqtrade's JSON, which its name has to say more of (BTC_USDT-5m.json); also with "
+            ".gz or .zst, or a folder of them"
         )
     return [path]
 

@@ -15,6 +15,7 @@ from tradeterm.adapters.feeds.sources import SourceMark, Steps
 from tradeterm.adapters.tape.lines import (
     CandleLine,
     DeltaLine,
+    ListingLine,
     NewsLine,
     NoticeLine,
     PastLine,
@@ -183,7 +184,7 @@ class TapeSource:
             event = BookDelta(ts, symbol, row.b, row.a)
         elif isinstance(row, SnapLine):
             event = _snapshot(row)
-        elif isinstance(row, PastLine):
+        elif isinstance(row, PastLine | ListingLine):
             event = event_of(row)
         else:
             event = self._candle(row)

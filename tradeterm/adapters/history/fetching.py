@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from tradeterm.adapters.feeds.live.exchange import reason
+from tradeterm.adapters.feeds.live.guard import LASTING, Refused
 from tradeterm.adapters.history.catalogue import Catalogue, Shelf
 from tradeterm.adapters.history.series import Series
 from tradeterm.errors import ExchangeError
@@ -59,27 +60,26 @@ class Fetcher:
         return done
 
     async def _stretch(self, done: Fetched, begin: int, end: int) -> None:
-        """Ask until ``end``; each page is stored together with the stretch it answers."""
-        shelf, span = done.shelf, done.shelf.timeframe * SECOND
+        """Ask until ``end``; each page is stored together with the stretch it answers.
+
+        What no answer covers stays unasked: the next run asks again, and believes a second
+        answer that there is nothing between two stretches.
+        """
+        shelf = done.shelf
+        goes_back = any(asked == begin for _, asked in shelf.asked)
+        enclosed = goes_back and any(asked == end for asked, _ in shelf.asked)
         at = begin
         while at < end:
-            rows = await self._page(shelf, at)
+            page = _Page(await self._page(shelf, at), shelf, at, end)
             done.pages += 1
-            candles = _candles(rows, shelf, at, end)
-            if (
-                candles
-                and candles[0].ts - span > at + span
-                and at == begin
-                and not _whole(rows, at)
-            ):
-                done.remark = _too_old(self._exchange.id, shelf, candles[0].ts - span)
-            reached = candles[-1].ts if candles else end
-            if rows and not candles:  # everything it gave is later: there is nothing in between
-                reached = min(end, int(rows[0][0]) * MILLISECOND)
-                reached = end if reached <= at else reached
-            added = self._catalogue.add(shelf, Series.of(candles), (at, reached))
+            if page.first is None or (page.first > at and not goes_back):
+                done.remark = _missing(self._exchange.id, shelf, at, page.first)
+            if page.first is None or page.reached <= at or (page.first >= end and not enclosed):
+                return
+            first = at if enclosed else page.first
+            added = self._catalogue.add(shelf, Series.of(page.candles), (first, page.reached))
             done.new, done.replaced = done.new + added.new, done.replaced + added.replaced
-            at = reached
+            at, goes_back = page.reached, True
             self._report(shelf, at)
 
     async def _page(self, shelf: Shelf, at: int) -> list[list[Any]]:
@@ -92,6 +92,8 @@ class Fetcher:
             except (ccxt.BadSymbol, ccxt.BadRequest, ccxt.NotSupported) as error:
                 raise ExchangeError(f"{shelf.name}: {reason(error)}") from error
             except (ccxt.BaseError, ExchangeError) as error:
+                if isinstance(error, Refused) and error.code in LASTING:
+                    raise ExchangeError(f"{shelf.name}: {error}") from error
                 if attempt == TRIES:
                     raise ExchangeError(
                         f"{shelf.name}: no answer for {iso(at)} after {TRIES} tries "
@@ -104,30 +106,50 @@ class Fetcher:
         raise AssertionError  # the last attempt returns or raises
 
 
-def _candles(rows: list[list[Any]], shelf: Shelf, at: int, end: int) -> list[Candle]:
-    """The closed, possible and ordered ones that open at ``at`` or later and close by ``end``."""
-    found: list[Candle] = []
-    for opened, *figures in rows:
+class _Page:
+    """One answer: the closed, possible and ordered candles from ``at`` to ``end``."""
+
+    def __init__(self, rows: list[list[Any]], shelf: Shelf, at: int, end: int) -> None:
+        self.first: int | None = None
+        """When the first candle it holds opened, ``at`` if earlier; None when it holds none."""
+        self.reached = at
+        """Up to where it answers: an exchange that has later candles had no others before."""
+        self.candles: list[Candle] = []
+        last = 0
+        for candle in filter(None, (_candle(row, shelf) for row in rows)):
+            opened = candle.ts - shelf.timeframe * SECOND
+            if candle.ts <= last:
+                continue
+            last = candle.ts
+            if self.first is None:
+                self.first = max(at, opened)
+            if opened >= at and candle.ts <= end:
+                self.candles.append(candle)
+            self.reached = max(self.reached, min(end, candle.ts))
+
+
+def _candle(row: list[Any], shelf: Shelf) -> Candle | None:
+    """None for a row that is no candle."""
+    try:
+        opened, *figures = row
         close = int(opened) * MILLISECOND + shelf.timeframe * SECOND
-        late = found and close <= found[-1].ts
-        if int(opened) * MILLISECOND < at or close > end or late or None in figures[:5]:
-            continue
         first, high, low, last, volume = (float(figure) for figure in figures[:5])
-        enclosed = 0.0 < low <= min(first, last) and max(first, last) <= high < float("inf")
-        if enclosed and 0.0 <= volume < float("inf"):
-            found.append(
-                Candle(close, shelf.symbol, shelf.timeframe, first, high, low, last, volume)
-            )
-    return found
+    except (TypeError, ValueError):
+        return None
+    enclosed = 0.0 < low <= min(first, last) and max(first, last) <= high < float("inf")
+    if not enclosed or not 0.0 <= volume < float("inf"):
+        return None
+    return Candle(close, shelf.symbol, shelf.timeframe, first, high, low, last, volume)
 
 
-def _whole(rows: list[list[Any]], at: int) -> bool:
-    """Whether the answer begins where it was asked to."""
-    return bool(rows) and int(rows[0][0]) * MILLISECOND <= at
-
-
-def _too_old(exchange: str, shelf: Shelf, first: int) -> str:
+def _missing(exchange: str, shelf: Shelf, at: int, first: int | None) -> str:
+    """What an answer leaves open."""
     name = timeframe_text(shelf.timeframe)
+    if first is None:
+        return (
+            f"{exchange} answers without a single {name} candle of {shelf.symbol} from "
+            f"{iso(at)[:16]}Z on: nothing of it is taken for granted, the same command asks again"
+        )
     older = (
         "; Kraken's own downloads go back to the beginning: `tradeterm data import FILE`"
         if exchange == "kraken"

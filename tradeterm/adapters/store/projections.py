@@ -257,6 +257,9 @@ def _session(source: Source, body: Body) -> list[Change]:
 
 RUN_STARTED, RUN_RESUMED, RUN_FINISHED = "run_started", "run_resumed", "run_finished"
 
+#: Kinds whose rows say everything about one thing: of a slice's rows with an id the last counts.
+SUPERSEDED = frozenset({"order", "position", "card"})
+
 PROJECTORS: dict[str, Projector] = {
     RUN_STARTED: _session,
     RUN_RESUMED: _session,

@@ -9,7 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tradeterm.adapters.store.projections import PROJECTORS, RUN_STARTED, Change, Source, project
+from tradeterm.adapters.store.projections import (
+    PROJECTORS,
+    RUN_STARTED,
+    SUPERSEDED,
+    Change,
+    Source,
+    project,
+)
 from tradeterm.adapters.store.rows import GENESIS, Slice, Tail, chain
 from tradeterm.adapters.store.schema import TABLES, insert_sql
 from tradeterm.errors import StoreError
@@ -114,7 +121,7 @@ def compose(rows: Iterable[Row], tail: Tail) -> Composed:
     """Number and chain ``rows`` after ``tail`` and work out what they change."""
     seq, previous, run = tail
     journal: list[Any] = []
-    changes: list[Change] = []
+    told: dict[object, tuple[Source, bytes]] = {}
     for row in rows:
         seq += 1
         ts, kind, row_id, parent, taken, body = (
@@ -130,7 +137,9 @@ def compose(rows: Iterable[Row], tail: Tail) -> Composed:
         if kind in PROJECTORS:
             if kind == RUN_STARTED:
                 run += 1
-            changes += project(Source(run, seq, kind, row_id, ts, parent), body)
+            which = (run, kind, row_id) if kind in SUPERSEDED else seq
+            told[which] = Source(run, seq, kind, row_id, ts, parent), body
+    changes = [change for source, body in told.values() for change in project(source, body)]
     return Composed(journal, flatten(changes), Tail(seq, previous, run))
 
 

@@ -29,6 +29,7 @@ _ABOUT: Final = struct.Struct("<4sIQIqqII")
 _MARK: Final = b"TTBK"
 _VERSION: Final = 1
 HEAD: Final = _FRAME.size + _ABOUT.size
+_BEGINNING: Final = _FRAME.pack(_SKIPPABLE, _ABOUT.size) + _MARK
 
 
 class Block(NamedTuple):
@@ -106,6 +107,21 @@ def _described(stream: BinaryIO, offset: int, size: int) -> Block | None:
     return block if block.following <= size else None
 
 
+def behind(file: Path, after: int) -> Block | None:
+    """The first sound block behind byte ``after``: what ends there was damaged, not cut off."""
+    size = file.stat().st_size
+    with file.open("rb") as stream:
+        stream.seek(after)
+        rest = stream.read()
+        found = rest.find(_BEGINNING, 1)
+        while found >= 0:
+            block = _described(stream, after + found, size)
+            if block is not None and sound(file, block):
+                return block
+            found = rest.find(_BEGINNING, found + 1)
+    return None
+
+
 def read(file: Path, block: Block) -> list[MarketEvent]:
     """The events of a block; DataError when it is not what was written."""
     import zstandard
@@ -141,6 +157,9 @@ def whole_blocks(file: Path) -> list[Block]:
     for one, other in pairwise(blocks):
         if one.last != other.first:
             raise damaged(file, other, f"it begins at event {other.first}, not {one.last}")
+    end, last = (blocks[-1].following, blocks[-1].last) if blocks else (0, first_of(file))
+    if end < file.stat().st_size and (lost := behind(file, end)) is not None:
+        raise damaged(file, Block(end, last, lost.first - last, 0, 0, 0, 0), "it cannot be found")
     return blocks
 
 

@@ -11,12 +11,14 @@ from typing import Any, Final
 
 import msgspec
 
+from tradeterm.model.instruments import Instrument
 from tradeterm.model.market import (
     BookDelta,
     BookSnapshot,
     Candle,
     FeedNotice,
     Levels,
+    Listing,
     MarketEvent,
     News,
     Past,
@@ -94,9 +96,16 @@ class PastLine(Line, tag="past", gc=False):
     candles: tuple[tuple[int, int, float, float, float, float, float], ...]
 
 
+class ListingLine(Line, tag="listing", gc=False):
+    """Steps and minimums from now on; without them the symbol is traded no longer."""
+
+    instrument: Instrument | None = None
+
+
 AnyLine = (
     SnapLine | DeltaLine | TradeLine | CandleLine | NewsLine | NoticeLine | PulseLine | PastLine
-)
+    | ListingLine
+)  # fmt: skip
 decode_line = msgspec.json.Decoder(AnyLine, strict=False).decode
 _split = msgspec.json.Decoder(AnyLine, strict=False).decode_lines
 
@@ -153,6 +162,10 @@ def _notice(event: FeedNotice) -> bytes:
     return _encode(NoticeLine(event.ts, event.symbol, event.code, event.text)) + b"\n"
 
 
+def _listing(event: Listing) -> bytes:
+    return _encode(ListingLine(event.ts, event.symbol, event.instrument)) + b"\n"
+
+
 def _past(event: Past) -> bytes:
     candles = b",".join([
         b"[%d,%d,%b]" % (one.ts, one.timeframe, b",".join(map(_figure, _figures(one))))
@@ -172,6 +185,7 @@ _WRITERS: Final[dict[type, Callable[[Any], bytes]]] = {
     Pulse: _pulse,
     Past: _past,
     FeedNotice: _notice,
+    Listing: _listing,
 }
 
 
@@ -197,6 +211,8 @@ def event_of(row: AnyLine) -> MarketEvent:
     if isinstance(row, PastLine):
         candles = [Candle(close, row.s, tf, *ohlcv) for close, tf, *ohlcv in row.candles]
         return Past(row.ts, row.s, tuple(candles))
+    if isinstance(row, ListingLine):
+        return Listing(row.ts, row.s, row.instrument)
     return FeedNotice(row.ts, row.s, row.code, row.text)
 
 

@@ -105,8 +105,7 @@ class LiveRecording(RecordingFeed):
 
     def seek(self, mark: FeedMark) -> None:
         """Continue after ``mark.position`` events."""
-        self._pending.clear()
-        self._handed = mark.position
+        self._stand(mark.position)
         if self._past is not None:
             self._past.seek(mark)
             self._rest = self._past

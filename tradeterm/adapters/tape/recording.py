@@ -18,7 +18,7 @@ from tradeterm.adapters.store.writer import KEPT_SNAPSHOTS
 from tradeterm.adapters.tape.about import FORMAT, About, write_beginning
 from tradeterm.adapters.tape.recorded import RecordedFeed
 from tradeterm.adapters.tape.writer import TapeWriter
-from tradeterm.errors import StoreUnwritable
+from tradeterm.errors import DataError, StoreUnwritable
 from tradeterm.model.instruments import Instrument
 from tradeterm.model.market import Candle, Feed, FeedMark, MarketEvent
 from tradeterm.settings.recording import RecordingSettings
@@ -116,9 +116,19 @@ class RecordingFeed:
 
     def seek(self, mark: FeedMark) -> None:
         """Continue after ``mark.position`` events."""
-        self._pending.clear()
-        self._handed = mark.position
+        self._stand(mark.position)
         self.inner.seek(mark)
+
+    def _stand(self, position: int) -> None:
+        """``position`` events have been handed out; nothing was committed that is not on disk."""
+        if position > self._tape.position:
+            raise DataError(
+                f"the run's tape {self._tape.folder} ends after {self._tape.position} events, and "
+                f"the journal goes by {position}: a part of it is gone; put it back, or begin a "
+                "new run with --fresh or --db FILE"
+            )
+        self._pending.clear()
+        self._handed = position
 
     def close(self) -> None:
         """Let go of the feed; what was secured is on disk."""

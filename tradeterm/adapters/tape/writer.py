@@ -9,7 +9,17 @@ from pathlib import Path
 from typing import Self
 
 from tradeterm.adapters.store.paths import DIRECTORY_MODE, create_private, sync_directory
-from tradeterm.adapters.tape.blocks import file_name, first_of, pack, sound, tape_files, walk
+from tradeterm.adapters.tape.blocks import (
+    Block,
+    behind,
+    damaged,
+    file_name,
+    first_of,
+    pack,
+    sound,
+    tape_files,
+    walk,
+)
 from tradeterm.errors import StoreUnwritable
 from tradeterm.model.market import MarketEvent
 from tradeterm.model.timing import HOUR
@@ -56,7 +66,10 @@ class TapeWriter:
 
     @classmethod
     def resume(cls, folder: Path, limits: RecordingSettings) -> Self:
-        """Go on behind the last whole block; what was cut off by a crash goes."""
+        """Go on behind the last whole block; what was cut off by a crash goes.
+
+        Raises DataError, and touches nothing, when sound blocks lie behind one that is damaged.
+        """
         tape = cls(folder, limits)
         files = tape_files(folder)
         while files and not tape._take_up(files[-1]):
@@ -68,6 +81,11 @@ class TapeWriter:
         blocks = list(walk(file))
         while blocks and not sound(file, blocks[-1]):
             blocks.pop()
+        end, last = (blocks[-1].following, blocks[-1].last) if blocks else (0, first_of(file))
+        if (lost := behind(file, end)) is not None:
+            gone = Block(end, last, lost.first - last, 0, 0, 0, 0)
+            raise damaged(file, gone, "sound blocks follow it; put the file back from a copy, or "
+                          "begin a new run with --fresh or --db FILE")  # fmt: skip
         if not blocks:
             return False
         self._file, self._begun = file, blocks[0].begin

@@ -72,7 +72,10 @@ def _loaders(environ: Mapping[str, str]) -> Finding:
 
 def _without_password(value: str) -> str:
     """An address without who may use it."""
-    parts = urlsplit(value)
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        return "an address that is none"
     if "@" in parts.netloc:
         return clean(parts._replace(netloc=f"…@{parts.netloc.rpartition('@')[2]}").geturl(), 80)
     return clean(value, 80)

@@ -10,6 +10,7 @@ import socket
 import ssl
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from difflib import get_close_matches
 from email.utils import parsedate_to_datetime
 from time import monotonic, time
 from typing import Final
@@ -153,6 +154,19 @@ def clock(host: str, skew: tuple[float, float] | None, limit: float) -> Finding:
     return judged(
         "clock", f"ours {words} (by {host})", ok=abs(drift) <= limit,
         remedy="set the clock (NTP: timedatectl set-ntp true); live entries are refused until then",
+    )  # fmt: skip
+
+
+def look_at_exchange(live: LiveSettings) -> Finding:
+    """Whether the exchange of ``live.exchange`` can be watched."""
+    from tradeterm.adapters.feeds.live.library import names
+
+    known = names()
+    near = get_close_matches(live.exchange, known, 1)
+    return judged(
+        "exchange", f"{live.exchange}", ok=live.exchange in known,
+        remedy="live.exchange: ccxt knows no websocket market of this name"
+        + (f"; did you mean {near[0]}?" if near else ""),
     )  # fmt: skip
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 from decimal import Decimal
+from itertools import accumulate
 from typing import ClassVar
+
+from textual import events
 
 from tradeterm.engine.view import ConsoleView, StatusView
 from tradeterm.tui import actions, figures
@@ -21,6 +24,8 @@ _TIGHT: Part = ("│", "faint")
 _STATES = {"running": "up", "halted": "error+bold", "paused": "warn+bold"}
 
 
+#: Seconds without a market event from which its age is an alarm.
+_STALE = 5
 #: Market, state, level, equity, drawdown, exposure.
 MAIN_GROUPS = 6
 
@@ -36,17 +41,21 @@ class StatusBar(Bar):
     """Which market, how careful, how much, how old; words first, colours second."""
 
     NAME: ClassVar[str] = "status"
+    late = ""
+    """How far this screen is behind, while that is too much."""
 
     def part_of(self, view: ConsoleView) -> object:
-        return view.status
+        return self.late, view.status
 
     def inside(self, width: int, height: int) -> list[Line]:
-        return [status_line(self.view.status, width)]
+        return [status_line(self.view.status, width, self.late)]
 
 
-def status_line(status: StatusView, width: int) -> Line:
+def status_line(status: StatusView, width: int, late: str = "") -> Line:
     """As much as fits; the main groups move closer together before one of them is left out."""
     groups = status_groups(status, width)
+    if late and status.known:
+        groups.insert(MAIN_GROUPS - 3, ((f"screen {late} late", "warn+bold"),))
     count, line = _joined(groups, _BAR, width)
     return line if count >= MAIN_GROUPS else _joined(groups, _TIGHT, width)[1]
 
@@ -107,8 +116,9 @@ def _market(status: StatusView, roomy: bool) -> Line:
     pace: Line = ((status.mode, "text+bold"), (f" {text}" if text else "", role))
     if status.data_age is None:
         return (*pace, (" no data yet" if roomy else " –", "quiet"))
-    stale = "warn+bold" if status.data_age > 5 and status.speed > 0 else "quiet"
-    return (*pace, (f" {'data ' if roomy else ''}{figures.age(status.data_age)}", stale))
+    if status.data_age > _STALE and status.speed > 0 and status.state != "finished":
+        return (*pace, (f" stale {figures.age(status.data_age)}", "warn+bold"))
+    return (*pace, (f" {'data ' if roomy else ''}{figures.age(status.data_age)}", "quiet"))
 
 
 def _money(status: StatusView, roomy: bool) -> list[Line]:
@@ -175,6 +185,10 @@ class NoticeBar(Bar):
         self.chosen = "positions"
         self.frozen = ""
         """Since when a live picture stands still, while it does."""
+        self.idle = ""
+        """How long nobody pressed a key, when that is long."""
+        self.debug = ""
+        """How the screen itself fares, when asked for."""
         self.tour = ""
         """The line of the guided start, shown while there is nothing else to say."""
 
@@ -186,6 +200,8 @@ class NoticeBar(Bar):
             self.prompt,
             self.chosen,
             self.tour,
+            self.idle,
+            self.debug,
             self.frozen,
             len(view.cards),
             len(view.positions),
@@ -201,6 +217,8 @@ class NoticeBar(Bar):
             label, text = " " + self.prompt.label, self.prompt.text
             label = clip(label, max(0, width - cells(((text, "text"),)) - 1))
             return [((label, "accent+bold"), (text, "text"), ("▏", "accent"))]
+        if self.idle:
+            return [((clip(" " + self.idle, width), "warn+bold"),)]
         if self.text:
             role = {"warning": "warn+bold", "error": "error+bold"}.get(self.severity, "accent")
             return [((clip(" " + self.text, width), role),)]
@@ -209,6 +227,8 @@ class NoticeBar(Bar):
                 f" PICTURE FROZEN at {self.frozen}Z: market and trading go on · space: the present"
             )
             return [((clip(told, width), "warn+bold"),)]
+        if self.debug:
+            return [((clip(" " + self.debug, width), "quiet"),)]
         if self.tour:
             return [((clip(" " + self.tour, width), "accent+bold"),)]
         if width < 100 and not self.view.status.walking:
@@ -217,6 +237,16 @@ class NoticeBar(Bar):
         if self.view.status.watched:
             told = told.partition(" · ")[0]  # the keys behind it are its owner's
         return [((clip(" " + told, width), "quiet"),)]
+
+    async def on_click(self, event: events.Click) -> None:
+        """A click on a tab shows its pane."""
+        tabs = self._tabs()
+        if self._shown != [tabs]:
+            return
+        ends = accumulate(cells((part,)) for part in tabs)
+        at = next((n for n, end in enumerate(ends) if event.x < end), 0)
+        if at:
+            await self.app.run_action(f"show_{ORDER[at - 1]}")
 
     def _tabs(self) -> Line:
         waiting = sum(card.state == "pending" for card in self.view.cards)

@@ -13,6 +13,10 @@ from tradeterm.tui.printable import printable
 if TYPE_CHECKING:
     from tradeterm.adapters.store.reader import Reader
 
+_NONE = (
+    "no card yet: each comes here with what became of it, the first when analysts contradict "
+    "each other"
+)
 _STATES = {"approved": "up", "pending": "accent", "expired": "warn", "drifted": "warn"}
 
 
@@ -26,7 +30,7 @@ def lines(found: Sequence[dict[str, Any]], width: int) -> Sequence[Line]:
     written: list[Line] = []
     for card in found:
         written += [*_card(card, width), BLANK]
-    return written or [(("no card yet, or none that contains what you typed", "quiet"),)]
+    return written or [((part, "quiet"),) for part in wrap(_NONE, width)]
 
 
 def _card(card: dict[str, Any], width: int) -> list[Line]:

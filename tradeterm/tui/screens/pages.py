@@ -1,4 +1,4 @@
-"""What the pages say: the help from the action table, and every fact about one row."""
+"""What the pages say: every fact about one row, and what a question is about."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from decimal import Decimal
 
 from tradeterm.engine.view import ConsoleView, EventView, OrderView, PositionView
 from tradeterm.tui import figures
-from tradeterm.tui.action import Tier
-from tradeterm.tui.actions import ACTIONS
 from tradeterm.tui.guards import number
-from tradeterm.tui.ink import BLANK, Line, fit, wrap
+from tradeterm.tui.ink import BLANK, Line, wrap
 from tradeterm.tui.panes.cardlines import card_lines, pairs
 from tradeterm.tui.panes.safety import MEANING
 from tradeterm.tui.printable import printable
@@ -18,54 +16,6 @@ from tradeterm.tui.screens.text import Builder
 from tradeterm.tui.screens.votes import agent_lines
 
 _WORKING = frozenset({"pending", "open", "partially_filled"})
-_TIERS = {
-    Tier.VIEW: "",
-    Tier.LOWERS: "at once",
-    Tier.RAISES: "asks, y",
-    Tier.GLOBAL: "typed word",
-}
-
-
-def help_lines(view: ConsoleView, width: int) -> Sequence[Line]:
-    """Every key by group, then what the words of the status line mean."""
-    lines: list[Line] = []
-    lines += _text(
-        "PAPER: no order leaves this program. Agents propose, you approve or refuse, "
-        "the risk engine has the last word. Nothing typed here can skip it.",
-        width,
-    )
-    groups = dict.fromkeys(action.group for action in ACTIONS)
-    for group in groups:
-        lines += [BLANK, ((group, "accent+bold"),)]
-        for action in (each for each in ACTIONS if each.group == group):
-            room = max(10, width - 14 - 11)
-            for at, part in enumerate(wrap(action.help, room)):
-                keys = action.shown if at == 0 else ""
-                tier = _TIERS[action.tier] if at == 0 else ""
-                lines.append(
-                    (
-                        (fit(keys, 14), "text+bold"),
-                        (fit(part, room), "text"),
-                        (fit(tier, 11, ">"), "quiet"),
-                    )
-                )
-    lines += [BLANK, (("Levels", "accent+bold"),)]
-    for level, meaning in MEANING.items():
-        here = level == view.status.level
-        lines.append(
-            (
-                (fit(level, 14), "warn+bold" if here else "text+bold"),
-                (meaning + (" – now" if here else ""), "text"),
-            )
-        )
-    lines += [BLANK, (("Good to know", "accent+bold"),)]
-    lines += _text(
-        "Countdowns run in market time. While a card waits, SIM and REPLAY run at 1×. "
-        "Without an answer there is no trade. Stops and targets work in every state, "
-        "halted included.",
-        width,
-    )
-    return lines
 
 
 def away_lines(view: ConsoleView, width: int) -> Sequence[Line]:

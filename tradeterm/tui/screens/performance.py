@@ -87,6 +87,8 @@ def _ratios(found: dict[str, Any]) -> str:
 
 def _plot(title: str, curve: Sequence[tuple[int, Decimal | float]], width: int) -> list[Line]:
     """Drawn by plotext in one colour: its own would not follow the theme."""
+    if len(curve) < 2:
+        return [((f"{title}: drawn from the second mark on, at the next fill or minute", "quiet"),)]
     import plotext
 
     step = max(1, len(curve) // PLOT_POINTS)

@@ -63,25 +63,3 @@ def journal_lines(rows: list[Any], width: int) -> Sequence[Line]:
         facts = clean(body, _LONG)
         found.append(((clip(head, width), "text"), (clip(facts, width - len(head)), "quiet")))
     return found
-
-
-def read_settings(reader: Reader) -> list[tuple[str, Any, Any]]:
-    """(Key, value, default) of what this session of the run was started with."""
-    from tradeterm.settings.loading import load_settings
-    from tradeterm.settings.settings import leaves
-
-    default = dict(leaves(load_settings().settings.effective()))
-    used = leaves(reader.run_info()["session"]["settings"])
-    return [(key, value, default.get(key)) for key, value in used]
-
-
-def settings_lines(settings: list[tuple[str, Any, Any]], width: int) -> Sequence[Line]:
-    """Every key with its value; those that are not the default say what that is."""
-    found: list[Line] = []
-    for key, value, was in settings:
-        text = clip(printable(f"{key} = {value}"), width)
-        if value == was:
-            found.append(((text, "text"),))
-        else:
-            found.append(((text, "warn"), (clip(printable(f"   default {was}"), 60), "quiet")))
-    return found

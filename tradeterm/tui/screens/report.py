@@ -11,7 +11,7 @@ from textual import events
 
 from tradeterm.engine.view import ConsoleView
 from tradeterm.errors import TradetermError
-from tradeterm.tui.ink import Ink, Line
+from tradeterm.tui.ink import Ink, Line, wrap
 from tradeterm.tui.screens.text import PagePane, PageScreen
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class ReportScreen(PageScreen):
     def _lines(self, view: ConsoleView, width: int) -> Sequence[Line]:
         """Drawn once per width: a plot costs tens of milliseconds."""
         if self._told:
-            return [((self._told, "quiet"),)]
+            return [((part, "quiet"),) for part in wrap(self._told, width)]
         if self._drawn is None or self._drawn[0] != width:
             self._drawn = (width, self._write(self._found, width))
         return self._drawn[1]

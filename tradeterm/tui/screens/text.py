@@ -129,6 +129,8 @@ class PageScreen(ModalScreen[None]):
 
     CSS_PATH = Path(__file__).with_name("screens.tcss")
     PANE: ClassVar[type[PagePane]] = PagePane
+    FOOT: ClassVar[int] = 0
+    """Lines kept free below the text."""
     WIDEST: ClassVar[int] = 96
     """Cells; longer lines are hard to read."""
 
@@ -149,7 +151,7 @@ class PageScreen(ModalScreen[None]):
     def fit(self) -> None:
         """As large as its text, as far as the terminal allows."""
         width = max(10, min(self.app.size.width - _MARGIN_X, self.WIDEST))
-        needed = len(self.pane.lines(width - 4)) + 2
+        needed = len(self.pane.lines(width - 4)) + self.FOOT + 2
         self.pane.styles.width = width
         self.pane.styles.height = max(5, min(self.app.size.height - _MARGIN_Y, needed))
 

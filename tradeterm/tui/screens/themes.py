@@ -47,7 +47,7 @@ class ThemesPane(Pane):
         return grounded(line, "cursor", width) if here else line
 
 
-_KEEPING = "ctrl+s keeps it for this machine; console.theme sets it for every run"
+_KEEPING = "ctrl+s keeps it on this machine, console.theme for every run"
 
 
 def _sample() -> Line:

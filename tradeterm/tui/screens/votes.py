@@ -13,6 +13,12 @@ from tradeterm.tui.panes.agents import WHOLE
 from tradeterm.tui.panes.cardlines import pairs, quotation, sides
 from tradeterm.tui.screens.text import Builder
 
+#: Why an agent has nothing to say, and what changes that.
+_SILENT = {
+    "off": "It is switched off; p in its pane or `tradeterm task enable {name}` switches it on.",
+    "warming": "It waits until enough bars have closed or headlines have come.",
+}
+
 
 def votes_page(view: ConsoleView, width: int) -> Sequence[Line]:
     """All agents, symbol by symbol, with their reasoning as quotation."""
@@ -26,6 +32,9 @@ def agent_lines(agent: AgentView, view: ConsoleView, width: int) -> list[Line]:
     """Its standing, then what it says about each symbol, and why."""
     lines: list[Line] = [((figures.agent(agent.name), "accent+bold"), (f"  {agent.state}", "text"))]
     lines += pairs(_standing(agent), width)
+    if agent.state in _SILENT:
+        said = _SILENT[agent.state].format(name=agent.name)
+        lines += [((part, "quiet"),) for part in wrap(said, width)]
     if agent.why:
         lines += [((part, "warn"),) for part in wrap(f"rules speak: {agent.why}", width)]
     about = (WHOLE,) if WHOLE in agent.votes else (*view.symbols, *agent.votes)

@@ -6,7 +6,7 @@ ccxt is imported here, when asked: never in sim or replay, never before the firs
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
 from typing import Any
 
@@ -20,6 +20,8 @@ from tradeterm.settings.market import MarketSettings
 
 #: ccxt's way of stating steps (``precisionMode``): as numbers of decimals, or as the step itself.
 _DECIMAL_PLACES, _TICK_SIZE = 2, 4
+#: Steps and minimums that can be meant: money has 18 decimals at most.
+FINEST, LARGEST = Decimal("1e-18"), Decimal("1e9")
 
 
 def open_exchange(name: str, settings: LiveSettings) -> Any:
@@ -125,30 +127,52 @@ async def load_instruments(
 
 
 def _instrument(row: dict[str, Any], mode: int, market: MarketSettings) -> Instrument:
-    fees, precision, limits = market.fees.entry, row["precision"], row["limits"]
-    lot = _step(precision.get("amount"), mode, row["symbol"])
+    fees, precision, symbol = market.fees.entry, row["precision"], row["symbol"]
+    lot = _step(precision.get("amount"), mode, f"{symbol}, step of its size")
     return Instrument(
-        symbol=row["symbol"],
+        symbol=symbol,
         base=row["base"],
         quote=row["quote"],
-        tick=_step(precision.get("price"), mode, row["symbol"]),
+        tick=_step(precision.get("price"), mode, f"{symbol}, step of its price"),
         lot=lot,
-        min_size=max(lot, _least(limits, "amount")),
-        min_notional=_least(limits, "cost"),
+        min_size=max(lot, _least(row, "amount", f"{symbol}, smallest size")),
+        min_notional=_least(row, "cost", f"{symbol}, smallest order value"),
         taker_fee=fees.taker / 100,
     )
 
 
-def _step(value: object, mode: int, symbol: str) -> Decimal:
-    """A step as ccxt states it; ExchangeError when it states none."""
-    step = None if value is None else Decimal(str(value))
+def _step(value: object, mode: int, what: str) -> Decimal:
+    """A step as ccxt states it; ExchangeError when it states none that can be one."""
+    step = None if value is None else _number(value, what)
     if step is not None and mode == _DECIMAL_PLACES:
-        step = Decimal(1).scaleb(-int(step))
-    if step is None or mode not in {_DECIMAL_PLACES, _TICK_SIZE} or not 0 < step < 10**6:
-        raise ExchangeError(f"{symbol}: the exchange states no usable step ({value})")
+        step = Decimal(1).scaleb(-int(step)) if abs(step) <= 18 else None
+    if step is None or mode not in {_DECIMAL_PLACES, _TICK_SIZE} or not FINEST <= step <= LARGEST:
+        raise _unusable(what, value)
     return step.normalize()
 
 
-def _least(limits: dict[str, Any], of: str) -> Decimal:
-    least = (limits.get(of) or {}).get("min")
-    return Decimal(str(least)) if least else Decimal(0)
+def _least(row: dict[str, Any], of: str, what: str) -> Decimal:
+    """A minimum; 0 where the exchange states none."""
+    value = (row["limits"].get(of) or {}).get("min")
+    least = Decimal(0) if value is None else _number(value, what)
+    if not 0 <= least <= LARGEST:
+        raise _unusable(what, value)
+    return least
+
+
+def _number(value: object, what: str) -> Decimal:
+    """Finite, or ExchangeError."""
+    try:
+        number = Decimal(str(value))
+    except InvalidOperation:
+        raise _unusable(what, value) from None
+    if not number.is_finite():
+        raise _unusable(what, value)
+    return number
+
+
+def _unusable(what: str, value: object) -> ExchangeError:
+    return ExchangeError(
+        f"{what}: the exchange states {clean(str(value))[:40]!r}, which nothing can be ordered by; "
+        "leave the symbol out with --symbols, or try again later"
+    )

@@ -89,11 +89,13 @@ async def fetch_gap(
     found: list[Trade | Candle] = []
     for number, symbol in enumerate(bars):
         share = max(0.0, began + seconds - monotonic()) / (len(bars) - number)
-        since = starts[symbol]
-        trades = await _trades(exchange, symbol, since, until, share, refused)
+        since, first = starts[symbol], bars[symbol][:1]
+        # From the beginning of a bar that was heard in part: so they can add up to it.
+        early = min(since, first[0].begun - MILLISECOND) if first else since
+        trades = await _trades(exchange, symbol, early, until, share, refused)
         found += _merged(bars[symbol], trades, since, until)
     found.sort(key=lambda event: event.ts)
-    return Backfill(tuple(found), "; ".join(lost), tuple(refused))
+    return Backfill(tuple(found), "; ".join(lost), tuple(dict.fromkeys(refused)))
 
 
 async def _bars(exchange: History, symbol: str, since: int, until: int) -> list[_Bar]:
@@ -177,14 +179,11 @@ def _merged(
             if trades[taken].ts >= begun:
                 inside.append(trades[taken])
             taken += 1
-        # What of the first bar lies before the gap was heard; only its later part is missing.
-        heard_part = begun <= since
         events += inside
-        whole = _whole(inside, bar.volume) or (heard_part and inside and _reaches(inside, bar))
-        if bar.volume > 0 and not whole:
+        if bar.volume > 0 and not _whole(inside, bar.volume):
             events.append(_with(inside, bar))
     events += trades[taken:]
-    return [event for event in events if event.ts <= until]
+    return [event for event in events if since < event.ts <= until]
 
 
 def _whole(trades: Sequence[Trade], volume: float) -> bool:
@@ -194,14 +193,7 @@ def _whole(trades: Sequence[Trade], volume: float) -> bool:
 def _with(trades: Sequence[Trade], bar: Candle) -> Candle:
     """The bar, wide enough for prints it does not know of: what was traded was traded."""
     prices = [trade.price for trade in trades]
-    return msgspec.structs.replace(
-        bar, low=min((*prices, bar.low)), high=max((*prices, bar.high))
-    )
-
-
-def _reaches(trades: Sequence[Trade], bar: Candle) -> bool:
-    """Whether trades end where the bar does."""
-    return trades[-1].price == bar.close
+    return msgspec.structs.replace(bar, low=min((*prices, bar.low)), high=max((*prices, bar.high)))
 
 
 def _words(error: Exception) -> str:

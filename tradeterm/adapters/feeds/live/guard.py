@@ -7,12 +7,16 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import msgspec
+
 from tradeterm.errors import ExchangeError
 
 if TYPE_CHECKING:
     import aiohttp
 
 MEBIBYTE = 2**20
+#: Refusals that asking again does not change.
+LASTING = frozenset({"E-HOST", "E-REDIRECT"})
 
 
 class Refused(ExchangeError):
@@ -132,15 +136,30 @@ class _Answer:
         self.reason = reason
         self.headers = headers
         self._body = body
-        if status == 200 and body.lstrip()[:1] not in {b"{", b"["}:
+        if status == 200 and not _is_json(body):
             start = body[:40].decode(errors="replace") or "nothing"
-            raise Refused("E-NOTJSON", f"answered 200 with {start!r}")
+            raise Refused("E-NOTJSON", f"answered 200 with {start!r}, which is not whole JSON")
 
     async def text(self, errors: str = "replace") -> str:
         return self._body.decode(errors=errors)
 
 
+def _is_json(body: bytes) -> bool:
+    """Whether it is one whole object or list."""
+    if body.lstrip()[:1] not in {b"{", b"["}:
+        return False
+    try:
+        msgspec.json.decode(body, type=msgspec.Raw)
+    except msgspec.DecodeError:
+        return False
+    return True
+
+
 def _host(address: str) -> str:
-    parts = urlsplit(address)
-    port = parts.port or {"http": 80, "ws": 80}.get(parts.scheme, 443)
+    """``host:port``; empty for what is no address."""
+    try:
+        parts = urlsplit(address)
+        port = parts.port or {"http": 80, "ws": 80}.get(parts.scheme, 443)
+    except ValueError:
+        return ""
     return f"{parts.hostname}:{port}" if parts.hostname else ""

@@ -27,8 +27,10 @@ class Inbox:
         self._clock = clock
         self._door = threading.Lock()
         self._events: list[MarketEvent] = []
-        self._late: list[Make] | None = None
-        """What arrives while the past is told first; None when nothing has to wait."""
+        self._late: list[tuple[Make, bool]] | None = None
+        """What arrives while the past is told first, and whether it is a print; None when nothing
+        has to wait."""
+        self._prints_wait = True
         self._floor = 0
         self._frozen = False
         self._crowded = CROWD
@@ -62,11 +64,11 @@ class Inbox:
 
     # -- the market's side -----------------------------------------------------------------
 
-    def put(self, make: Make) -> None:
+    def put(self, make: Make, *, is_print: bool = False) -> None:
         """``make`` gets the stamp."""
         with self._door:
-            if self._late is not None:
-                self._late.append(make)
+            if self._late is not None and (self._prints_wait or not is_print):
+                self._late.append((make, is_print))
                 return
             first = not self._events
             self._add(make, self._clock())
@@ -83,13 +85,27 @@ class Inbox:
         """What arrives from now on waits for ``thaw``."""
         with self._door:
             self._late = [] if self._late is None else self._late
+            self._prints_wait = True
+
+    def admit_prints(self) -> None:
+        """The past takes too long: prints go in before it, those that wait first."""
+        with self._door:
+            if self._late is None:
+                return
+            late, self._late, self._prints_wait = self._late, [], False
+            for make, is_print in late:
+                if is_print:
+                    self._add(make, self._clock())
+                else:
+                    self._late.append((make, is_print))
+        self._wake()
 
     def thaw(self) -> None:
         """Time goes on, and what had to wait enters now."""
         with self._door:
             self._frozen = False
             late, self._late = self._late or (), None
-            for make in late:
+            for make, _ in late:
                 self._add(make, self._clock())
         self._wake()
 

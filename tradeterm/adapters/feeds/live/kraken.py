@@ -189,11 +189,8 @@ class KrakenWire:
         if trade.symbol not in self._books:
             return
         when = _nanoseconds(trade.timestamp)
-        if old and when <= (self._sink.covered or when):
-            return  # the last fifty before we came; of those missed a backfill tells
-        self._sink.trade(
-            trade.symbol, trade.price, trade.qty, trade.side, str(trade.trade_id), when
-        )
+        take = self._sink.old_trade if old else self._sink.trade
+        take(trade.symbol, trade.price, trade.qty, trade.side, str(trade.trade_id), when)
         if not old:
             self._sink.stamped(when)
 

@@ -12,10 +12,11 @@ from typing import Any, Final, Protocol
 from msgspec.structs import replace
 
 from tradeterm.adapters.feeds.live.clock import SkewGauge
-from tradeterm.adapters.feeds.live.exchange import load_instruments, reason
+from tradeterm.adapters.feeds.live.exchange import reason
 from tradeterm.adapters.feeds.live.gap import fetch_gap
 from tradeterm.adapters.feeds.live.inbox import Inbox
 from tradeterm.adapters.feeds.live.kraken import KrakenWire
+from tradeterm.adapters.feeds.live.listings import ListingWatch
 from tradeterm.adapters.feeds.live.moments import MarketClock
 from tradeterm.adapters.feeds.live.polling import poll
 from tradeterm.adapters.feeds.live.sink import Sink
@@ -40,6 +41,8 @@ STALL: Final = 2.0
 ASK_TIME: Final = 60.0
 #: Seconds after which a side task that failed is tried again.
 AGAIN: Final = 300.0
+#: Seconds that prints wait for what came before them; stops do not wait for a slow answer.
+HOLD: Final = 2.0
 #: How far beyond its edges a gap is asked for: what is known there is recognised by its id.
 OVERLAP: Final = 3 * SECOND
 #: How far before the last message the last print of a quiet symbol may lie.
@@ -91,7 +94,11 @@ class Link:
         """An earlier session of the run has ended."""
         self._doubt = ""
         """Why nobody can say how long that was ago."""
-        self._told_down = self._told_polling = self._told_instruments = False
+        self._patience = HOLD
+        """Seconds that prints wait for the past."""
+        self._gap_begun = False
+        """The gap that is being asked for has been announced."""
+        self._told_down = self._told_polling = False
         self._failures = 0
         self._tries = 0
         self._up = 0.0
@@ -101,6 +108,8 @@ class Link:
         """The newest backfill; it follows the ones before it."""
         self._fills: set[asyncio.Task[None]] = set()
         self._instruments: dict[str, Instrument] = {}
+        interval = settings.instruments_interval
+        self._listings = ListingWatch(exchange, symbols, sink, market, interval)
 
     def _make_stream(self) -> Stream:
         if self._exchange.id == "kraken":
@@ -117,6 +126,7 @@ class Link:
         """
         self._since, self._instruments = since, instruments
         self._away, self._doubt = since > 0, doubt
+        self._patience = self._settings.timeout if since else HOLD
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._stay_connected())
@@ -177,11 +187,14 @@ class Link:
         if self._since:
             self._inbox.hold()
             since, self._since = self._since, 0
-            self._sink.covered = self._exchange_time(self._clock.now()) - OVERLAP
+            self._sink.expect_backfill()
             fill = asyncio.create_task(self._fill(since, self._last_prints, self._filling))
             self._filling = fill
             self._fills.add(fill)
             fill.add_done_callback(self._fills.discard)
+            loop = asyncio.get_running_loop()
+            waited = loop.call_later(self._patience, self._let_prints_in, since)
+            fill.add_done_callback(lambda _: waited.cancel())
         if self._polling is not None:
             self._polling.cancel()
             self._polling = None
@@ -242,8 +255,21 @@ class Link:
         try:
             await self._tell_past(since, heard)
         finally:
+            self._patience, self._gap_begun = HOLD, False
             if self._filling is asyncio.current_task():
                 self._inbox.thaw()
+
+    def _let_prints_in(self, since: int) -> None:
+        """Stops wait for no answer: what trades now acts now, the past when it is known."""
+        self._begin_gap(since)
+        self._inbox.admit_prints()
+
+    def _begin_gap(self, since: int) -> None:
+        """Say that there was one, once."""
+        if not self._gap_begun:
+            self._gap_begun = True
+            why = f"{(self._clock.now() - since) / SECOND:.0f} s away"
+            self._inbox.put_past(lambda ts: FeedNotice(ts, "", GAP, why), since)
 
     async def _tell_past(self, since: int, heard: dict[str, int]) -> None:
         if self._gauge.skew(self._clock.now()) is None:
@@ -254,9 +280,8 @@ class Link:
         limit = self._settings.timeout * len(self._symbols)
         found = await fetch_gap(self._exchange, starts, until, limit)
         lost, self._doubt = "; ".join(filter(None, (self._doubt, found.lost))), ""
-        why = f"{(asked - since) / SECOND:.0f} s away"
         put = self._inbox.put_past
-        put(lambda ts: FeedNotice(ts, "", GAP, why), since)
+        self._begin_gap(since)
         now = self._clock.now()  # asking took a while; nothing falls due in it any more
         for event in found.events:
             if self._sink.remember(event):
@@ -266,6 +291,7 @@ class Link:
         put(lambda ts: FeedNotice(ts, "", GAP_OVER, ""), now)
         for symbol, words in found.refused:
             self._sink.reject(symbol, words)
+        self._sink.backfilled(until - OVERLAP)
 
     async def _thaw_at_last(self) -> None:
         """An exchange that cannot be reached must not stop the operator's clock for ever."""
@@ -339,41 +365,8 @@ class Link:
                 self._gauge.asked(sent, self._clock.now(), int(told) * MILLISECOND)
 
     async def _watch_instruments(self) -> None:
-        """Steps and minimums may change while we run, or were away (FAULTS X13)."""
-        await self._sink.began.wait()
-        if not self._away:  # a new run has just asked for them
-            await asyncio.sleep(self._settings.instruments_interval)
-        while True:
-            try:
-                now = await load_instruments(self._exchange, self._symbols, self._market)
-            except ExchangeError as error:
-                if not self._told_instruments:
-                    self._sink.notice("instruments_unknown", f"{error}; asked again")
-                self._told_instruments = True
-            else:
-                self._told_instruments = False
-                for symbol in self._symbols:
-                    self._compare(symbol, self._instruments.get(symbol), now.get(symbol))
-                self._instruments = now
-            await asyncio.sleep(self._settings.instruments_interval)
-
-    def _compare(self, symbol: str, before: Instrument | None, now: Instrument | None) -> None:
-        if before == now:
-            return
-        if now is None:
-            self._sink.notice("instrument", "no longer traded there", symbol)
-            self._sink.lose(symbol, "the exchange no longer trades it")
-        elif before is None:
-            self._sink.notice("instrument", "traded again", symbol)
-        else:
-            changed = [
-                f"{field} {getattr(before, field)} → {getattr(now, field)}"
-                for field in ("tick", "lot", "min_size", "min_notional")
-                if getattr(before, field) != getattr(now, field)
-            ]
-            if changed:
-                text = f"{', '.join(changed)}; this run goes on with the old ones"
-                self._sink.notice("instrument", text, symbol)
+        known = None if self._away else self._instruments  # a new run has just asked for them
+        await self._listings.run(known)
 
 
 def _start(heard: int | None, since: int) -> int:

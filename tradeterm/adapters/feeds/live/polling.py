@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from tradeterm.adapters.feeds.live.exchange import reason
 from tradeterm.adapters.feeds.live.sink import Sink
@@ -16,6 +16,9 @@ from tradeterm.model.vocabulary import FeedSource
 from tradeterm.settings.live import LiveSettings
 
 log = logging.getLogger(__name__)
+
+#: What ccxt raises over an answer whose rows are not what it expects.
+MALFORMED: Final = (ValueError, LookupError, TypeError, AttributeError)
 
 
 async def poll(exchange: Any, symbols: Sequence[str], sink: Sink, settings: LiveSettings) -> None:
@@ -36,7 +39,7 @@ async def _ask(exchange: Any, symbol: str, sink: Sink, settings: LiveSettings) -
             told = Mirror(settings.depth).take(book)
             # Only what is later than the last one is new; before any, old prints are no news.
             trades = await exchange.fetch_trades(symbol, since // MILLISECOND) if since else []
-    except (ccxt.BaseError, ExchangeError, ValueError, TimeoutError) as error:
+    except (ccxt.BaseError, ExchangeError, TimeoutError, *MALFORMED) as error:
         # The operator knows already that the line is down; this counts how often it was tried.
         sink.health[symbol].rejected += 1
         log.info("poll of %s: %s", symbol, reason(error))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
@@ -11,12 +11,14 @@ from tradeterm.adapters.feeds.live.border import is_print
 from tradeterm.adapters.feeds.live.clock import SkewGauge
 from tradeterm.adapters.feeds.live.health import SymbolHealth
 from tradeterm.adapters.feeds.live.inbox import Inbox
+from tradeterm.model.instruments import Instrument
 from tradeterm.model.market import (
     BookDelta,
     BookSnapshot,
     Candle,
     FeedNotice,
     Levels,
+    Listing,
     Pulse,
     Trade,
 )
@@ -25,7 +27,7 @@ from tradeterm.model.vocabulary import FeedSource
 
 #: Trades of one symbol that are remembered so that none is told twice.
 REMEMBERED: Final = 2_000
-#: Rejections of one symbol that are told one by one; the counter goes on.
+#: Rejections of one symbol that are told within a minute; the counter goes on.
 TOLD: Final = 5
 #: The exchange's stamps of one message in so many are compared with our clock.
 COMPARED: Final = 16
@@ -49,13 +51,15 @@ class Sink:
         """Seconds the newest stamped message was on its way, our clock's own error taken out."""
         self.began = asyncio.Event()
         """Some book has arrived."""
-        self.covered = 0
-        """Prints that the exchange stamped up to here are told by a backfill (ns)."""
+        self._old: list[tuple[str, float, float, str, str, int]] | None = None
+        """Prints from before the stream, while a backfill tells of that time; None: of no use."""
         self._inbox = inbox
         self._clock = clock
         self._gauge = gauge
         self._ids: dict[str, deque[str]] = {s: deque(maxlen=REMEMBERED) for s in symbols}
         self._known: dict[str, set[str]] = {s: set() for s in symbols}
+        self._told: defaultdict[tuple[str, str], deque[int]] = defaultdict(deque)
+        """(code, symbol) → when it was told within the last minute."""
         self._pulse = 0
         self._stamps = 0
 
@@ -93,7 +97,7 @@ class Sink:
             return
         self.newest[symbol] = max(self.newest.get(symbol, 0), when)
         self.health[symbol].heard = self.heard
-        self._inbox.put(lambda ts: Trade(ts, symbol, price, size, side, trade_id))
+        self._inbox.put(lambda ts: Trade(ts, symbol, price, size, side, trade_id), is_print=True)
 
     def remember(self, event: Trade | Candle) -> bool:
         """Something missed (exchange's stamp), to be told another way; False: it was told."""
@@ -102,6 +106,24 @@ class Sink:
             return False
         self.newest[symbol] = max(self.newest.get(symbol, 0), event.ts)
         return True
+
+    def old_trade(
+        self, symbol: str, price: float, size: float, side: str, trade_id: str, when: int
+    ) -> None:
+        """A print from before the stream: it waits for the backfill, which may tell it."""
+        if self._old is not None:
+            self._old.append((symbol, price, size, side, trade_id, when))
+
+    def expect_backfill(self) -> None:
+        """One has begun: keep what the stream says of that time."""
+        self._old = [] if self._old is None else self._old
+
+    def backfilled(self, until: int) -> None:
+        """It has told everything stamped up to ``until``: tell what is later."""
+        old, self._old = self._old or [], None
+        for print_ in old:
+            if print_[-1] > until:
+                self.trade(*print_)
 
     def recall(self, told: Mapping[str, Sequence[str]]) -> None:
         """Trades (symbol → ids) that an earlier session has told."""
@@ -144,22 +166,29 @@ class Sink:
         """Words for the operator, journaled."""
         self._inbox.put(lambda ts: FeedNotice(ts, symbol, code, text))
 
+    def listing(self, symbol: str, instrument: Instrument | None) -> None:
+        """Steps and minimums from now on; None: traded no longer."""
+        self._inbox.put(lambda ts: Listing(ts, symbol, instrument))
+
     def reject(self, symbol: str, text: str) -> None:
-        """Something was refused: counted, the first few of a symbol told."""
-        health = self.health[symbol]
-        health.rejected += 1
-        if health.rejected <= TOLD:
-            more = "; further ones are counted only" if health.rejected == TOLD else ""
-            self.notice("rejected", f"{text}{more}", symbol)
+        """Something was refused: counted, the first few of a minute told as they came."""
+        self.health[symbol].rejected += 1
+        self._tell("rejected", symbol, text)
 
     def lose(self, symbol: str, why: str) -> None:
         """The book cannot be trusted: nothing trades on it until its next snapshot."""
-        health = self.health[symbol]
-        health.resyncs += 1
+        self.health[symbol].resyncs += 1
         self._inbox.put(lambda ts: BookSnapshot(ts, symbol, (), ()))
-        if health.resyncs <= TOLD:
-            more = "; further ones are counted only" if health.resyncs == TOLD else ""
-            self.notice("resync", f"book fetched anew: {why}{more}", symbol)
+        self._tell("resync", symbol, f"book fetched anew: {why}")
+
+    def _tell(self, code: str, symbol: str, text: str) -> None:
+        now, told = self._clock(), self._told[code, symbol]
+        while told and told[0] <= now - MINUTE:
+            told.popleft()
+        if len(told) < TOLD:
+            told.append(now)
+            more = "; further ones of this minute are counted only" if len(told) == TOLD else ""
+            self.notice(code, f"{text}{more}", symbol)
 
     def down(self) -> None:
         """Nothing reaches us."""

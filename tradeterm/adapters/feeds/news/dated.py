@@ -49,7 +49,10 @@ class DatedNews:
         """Reads everything; raises DataError for a path that holds no news."""
         self.inner = inner
         self.mode, self.symbols, self.start = inner.mode, inner.symbols, inner.start
-        found = list(once(sorted(item for path in paths for item in read_path(path))))
+        documents = [read_path(path) for path in paths]
+        found = list(once(sorted(item for each in documents for item in each.items)))
+        self.faults = tuple(each.fault for each in documents if each.fault)
+        """Of documents that were not whole."""
         self._items = [item for item in found if item.ts >= self.start]
         self.never = len(found) - len(self._items)
         """Texts without a date, or of a time before the market begins."""
@@ -67,7 +70,8 @@ class DatedNews:
         else:
             told = "no text is dated after the market's beginning"
         never = f"; {self.never} earlier or undated: never seen" if self.never else ""
-        return f"agents.sentiment_analysis.sources: {told}{never}"
+        faults = "".join(f"; {fault}" for fault in self.faults)
+        return f"agents.sentiment_analysis.sources: {told}{never}{faults}"
 
     def identity(self) -> dict[str, str]:
         """The market's, and what was written beside it."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tradeterm.adapters.feeds.news.items import Assets, Item, entries, once, read_path
+from tradeterm.adapters.feeds.news.items import Assets, Document, Item, entries, once, read_path
 from tradeterm.adapters.feeds.news.wire import fetch
 from tradeterm.errors import DataError
 from tradeterm.model.market import FeedNotice, MarketEvent
@@ -36,7 +36,7 @@ class NewsPoller:
         self._now = now
         self._seen: set[str] = set()
         self._silent: set[str] = set()
-        """Sources that could not be read when they were last looked at."""
+        """Sources that could not be read, or not whole, when they were last looked at."""
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="news", daemon=True)
 
@@ -59,15 +59,18 @@ class NewsPoller:
             if self._over.is_set():
                 return
             try:
-                items = _read(source)
+                found = _read(source)
             except DataError as error:
                 self._failed(source, str(error))
             except Exception as error:  # a document nobody foresaw must not end the news
                 log.exception("news source %s", source)
                 self._failed(source, type(error).__name__)
             else:
-                self._silent.discard(source)
-                self._tell(items)
+                self._tell(found.items)
+                if found.fault:
+                    self._failed(source, found.fault)
+                else:
+                    self._silent.discard(source)
 
     def _tell(self, items: Sequence[Item]) -> None:
         """What is new, and not older than counts; an undated text is of now."""
@@ -88,7 +91,7 @@ class NewsPoller:
         self._put(lambda ts: FeedNotice(ts, "", NOTICE, text))
 
 
-def _read(source: str) -> list[Item]:
+def _read(source: str) -> Document:
     if not is_address(source):
         return read_path(Path(source))
     host = urlsplit(source).hostname or source
