@@ -7,6 +7,7 @@ import signal
 import subprocess
 from pathlib import Path
 
+import pytest
 from click import Context
 
 from tests.conftest import Shell
@@ -22,6 +23,20 @@ def test_every_command_has_one_place_in_the_help(shell: Shell) -> None:
     text = shell("--help").out.partition("Options:")[2]
     assert all(title in text for title, _ in SECTIONS)
     assert "..." not in text, "a sentence was cut"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("postions", "did you mean positions?"),
+        ("approve", "at the console only"),
+        ("xyzzy", "No such command"),
+    ],
+)
+def test_a_name_that_is_no_command_gets_an_answer(shell: Shell, name: str, said: str) -> None:
+    answer = shell(name)
+    assert answer.code == 2
+    assert said in answer.err
 
 
 def test_a_reader_that_has_seen_enough_is_no_failed_check(tmp_path: Path) -> None:

@@ -53,6 +53,21 @@ class Commands(click.Group):
         """What is here already first: ``run`` needs no other module."""
         return self.commands.get(cmd_name) or self._all().get(cmd_name)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """A name that is none gets the nearest one, or the reason why there is none."""
+        from difflib import get_close_matches
+
+        name = args[0]
+        if self.get_command(ctx, name) is None:
+            if name == "approve":
+                ctx.fail("a card is approved at the console only, by its keys: a asks, y sends")
+            near = get_close_matches(name, self.list_commands(ctx), 1)
+            if near:
+                ctx.fail(f"there is no command {name!r}; did you mean {near[0]}?")
+        return super().resolve_command(ctx, args)
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """In the order of the alphabet."""
         return sorted(self._all())

@@ -155,6 +155,10 @@ class Desk:
         if request.record:
             desk.notices.append(f"the market is recorded in {store.paths.tape / run_id}")
         desk.notices.extend(watch_only(engine.core))
+        desk.notices.extend(
+            f"{key} is {one.value}, as {one.actor} put it at {iso(one.ts)}"
+            for key, one in engine.adjusting.overrides.items()
+        )
         if request.settings.llm.provider != "rules":
             from tradeterm.adapters.advisors.opening import remarks
 

@@ -46,6 +46,7 @@ BENCHES: dict[str, Bench] = {
     "tape": lambda d, q: market_runs.tape(d, 1 if q else 3),
     "book_updates": lambda d, q: market_runs.book_updates(d, 1 if q else 3),
     "live": lambda d, q: live.storm(d, 5.0 if q else 20.0),
+    "live_on_screen": lambda d, q: live.drawn(d, 5.0 if q else 10.0),
     "matching": lambda _, q: matching.matching(1 if q else 3),
     "verdict": lambda _, q: verdicts.measure(300 if q else 3000),
     "commits": _commits,

@@ -26,6 +26,9 @@ FAST, SLOW = 50, 200
 #: What the yardstick's rule uses, like ours with its stops at the least and most usual distance.
 STOP, REWARD, SHARE = 0.02, 1.9, 0.3
 FEE = 0.004
+#: The exits ours has beside stop and target (config/execution.yaml), and how to do without them.
+ACTIVATION, DISTANCE, HOLDING = 0.01, 0.015, 172_800 // STEP
+PLAIN = ("execution.trailing.enabled=false", "execution.time_exit=31536000")
 
 CROSS_ONLY = (
     "agents.trading_decision.rule=ema_cross",
@@ -83,10 +86,12 @@ async def _replay(file: Path, db: Path, overrides: tuple[str, ...], approve: str
     }
 
 
-def yardstick(file: Path) -> dict[str, float]:
+def yardstick(file: Path, *, trailing: bool) -> dict[str, float]:
     """The same rule in backtesting.py: seconds from the file, of the run alone, trades.
 
-    Written with its ``crossover``, as its own quick start does; by hand it is no faster.
+    Written with its ``crossover``, as its own quick start does; by hand it is no faster. With
+    ``trailing`` stops follow and positions end after 48 h, as ours do; without, only the first
+    stop and target end them.
     """
     import pandas as pd
     import talib
@@ -101,6 +106,8 @@ def yardstick(file: Path) -> dict[str, float]:
             self.slow = self.I(talib.EMA, self.data.Close, SLOW)
 
         def next(self) -> None:
+            if trailing:
+                self._keep()
             if crossover(self.fast, self.slow):
                 above = True
             elif crossover(self.slow, self.fast):
@@ -113,6 +120,15 @@ def yardstick(file: Path) -> dict[str, float]:
                 self.buy(size=SHARE, sl=price * (1 - STOP), tp=price * (1 + REWARD * STOP))
             else:
                 self.sell(size=SHARE, sl=price * (1 + STOP), tp=price * (1 - REWARD * STOP))
+
+        def _keep(self) -> None:
+            for trade in self.trades:
+                if len(self.data) - trade.entry_bar >= HOLDING:
+                    trade.close()
+                elif trade.is_long and self.data.High[-1] >= trade.entry_price * (1 + ACTIVATION):
+                    trade.sl = max(trade.sl, self.data.High[-1] * (1 - DISTANCE))
+                elif trade.is_short and self.data.Low[-1] <= trade.entry_price * (1 - ACTIVATION):
+                    trade.sl = min(trade.sl, self.data.Low[-1] * (1 + DISTANCE))
 
     gc.collect()
     began = time.perf_counter()
@@ -136,30 +152,38 @@ def yardstick(file: Path) -> dict[str, float]:
 def ema_cross(directory: Path, rounds: int = 3, count: int = BARS) -> dict[str, Any]:
     """Bars per second with only the EMA-cross rule, ours and theirs in turns; medians.
 
-    ``run`` trades every cross (cards approved), ``unapproved`` lets the cards expire.
+    ``run`` trades every cross (cards approved) with every exit of ours, also in theirs; ``plain``
+    with stop and target alone, both; ``unapproved`` lets the cards expire, beside theirs plain.
     """
     file = directory / "BTC_USDT-5m.csv"
     write_bars(file, count)
     replay(file, directory / "warm.db", CROSS_ONLY)
-    traded, quiet, theirs = [], [], []
+    yardstick(file, trailing=False)
+    runs: dict[str, list[dict[str, Any]]] = {}
     for n in range(rounds):
-        traded.append(replay(file, directory / f"traded{n}.db", CROSS_ONLY, "all"))
-        theirs.append(yardstick(file))
-        quiet.append(replay(file, directory / f"quiet{n}.db", CROSS_ONLY))
+        for name, took in (
+            ("run", replay(file, directory / f"run{n}.db", CROSS_ONLY, "all")),
+            ("theirs", yardstick(file, trailing=True)),
+            ("plain", replay(file, directory / f"plain{n}.db", (*CROSS_ONLY, *PLAIN), "all")),
+            ("theirs_plain", yardstick(file, trailing=False)),
+            ("unapproved", replay(file, directory / f"unapproved{n}.db", CROSS_ONLY)),
+        ):
+            runs.setdefault(name, []).append(took)
     figures: dict[str, Any] = {"bars": count}
-    for name, runs, key in (
-        ("run", traded, "run"),
-        ("from_csv", traded, "from_csv"),
-        ("unapproved", quiet, "run"),
+    for name, ours, theirs, key in (
+        ("run", "run", "theirs", "run"),
+        ("from_csv", "run", "theirs", "from_csv"),
+        ("plain", "plain", "theirs_plain", "run"),
+        ("unapproved", "unapproved", "theirs_plain", "run"),
     ):
-        mine = count / median(run[f"seconds_{key}"] for run in runs)
-        other = count / median(run[f"seconds_{key}"] for run in theirs)
+        mine = count / median(run[f"seconds_{key}"] for run in runs[ours])
+        other = count / median(run[f"seconds_{key}"] for run in runs[theirs])
         figures[name] = {"ours": mine, "backtesting_py": other, "ratio": mine / other}
-    summary = traded[-1]["summary"]
+    last = runs["run"][-1]
     figures |= {
-        "rows": traded[-1]["rows"],
-        "exits": sum(summary["exits"].values()),
-        "trades_backtesting_py": theirs[-1]["trades"],
+        "rows": last["rows"],
+        "exits": sum(last["summary"]["exits"].values()),
+        "trades_backtesting_py": runs["theirs"][-1]["trades"],
     }
     return figures
 

@@ -10,10 +10,13 @@ from pathlib import Path
 import pytest
 
 from tests.engine.machine import Machine, Market, settings
+from tradeterm.agents.context import AgentContext
+from tradeterm.agents.regime import RegimeAgent
 from tradeterm.engine.quiet import LEAST
 from tradeterm.model.commands import Command, EnableTask, Halt, Pause, Resume
 from tradeterm.model.market import MarketEvent
-from tradeterm.model.vocabulary import AgentName, ExitReason
+from tradeterm.model.outputs import RegimeView
+from tradeterm.model.vocabulary import AgentName, ExitReason, Topic
 
 START = 1_700_000_100  # on the grid of 5 minutes
 OTHERS_OFF = tuple(
@@ -183,6 +186,47 @@ def test_analysts_speak_on_every_bar(tmp_path: Path, seed: int, overrides: tuple
     assert machine.engine.books.portfolio.holds_assets
     assert {"weekly", "drawdown"} & {each.breaker for each in counters.breakers} or not overrides
     assert taken > 300
+
+
+def test_a_task_that_runs_between_bars_too(tmp_path: Path) -> None:
+    write_bars(tmp_path, 700, 36, wild=0.003)
+    seven_minutes = "orchestration.schedule.sentiment_analysis={interval: 420, enabled: true}"
+    market = Market.of(f"replay:{tmp_path}", 24 * 365, settings(seven_minutes))
+    machine, _ = compare(market, {}, 36)
+    runs = machine.engine.core.counters.agents[AgentName.SENTIMENT.value].runs
+    assert runs > 700 * 300 // 420 - 5
+
+
+def test_an_analyst_that_fails_now_and_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is counted and told as it would have been, and the other one speaks all the same."""
+    write_bars(tmp_path, 700, 37, wild=0.003)
+    run = RegimeAgent.run
+
+    def failing(self: RegimeAgent, ctx: AgentContext) -> RegimeView | None:
+        if ctx.now // 300_000_000_000 % 37 == 5:
+            raise ValueError("no such regime")
+        return run(self, ctx)
+
+    monkeypatch.setattr(RegimeAgent, "run", failing)
+    machine, taken = compare(Market.of(f"replay:{tmp_path}", 24 * 365, settings()), {}, 37)
+    counts = machine.engine.core.counters.agents
+    assert counts[AgentName.REGIME.value].errors > 10
+    assert counts[AgentName.TECHNICAL.value].errors == 0
+    assert taken > 50
+
+
+def test_whoever_listens_to_the_analysts_hears_every_word(tmp_path: Path) -> None:
+    write_bars(tmp_path, 400, 38, wild=0.003)
+    machine = Machine(Market.of(f"replay:{tmp_path}", 24 * 365, settings()))
+    heard: list[int] = []
+    machine.engine.core.bus.subscribe(Topic.TA_SIGNALS, "test", lambda m: heard.append(m.ts))
+    machine.begin()
+    taken = taken_in_bulk(machine)
+    machine.run(len(machine.market.events))
+    assert len(heard) == machine.engine.core.counters.agents[AgentName.TECHNICAL.value].rule > 300
+    assert not sum(taken)
 
 
 def test_two_symbols_are_left_alone(tmp_path: Path) -> None:

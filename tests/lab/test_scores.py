@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from tradeterm.lab.gates import Calls, approval
 from tradeterm.lab.measures import ENOUGH, calibration, rate, reliability, wilson
 from tradeterm.lab.opinions import Opinion, Prices, judged, scores, votes
 from tradeterm.lab.outcomes import Outcome
+from tradeterm.lab.scorecard import Section
 from tradeterm.model.timing import MINUTE, SECOND
 
 D = Decimal
@@ -191,3 +193,36 @@ def test_a_run_without_anything_to_judge(shell: Shell, tmp_path: Path) -> None:
     assert found.code == 0
     assert "none yet" in found.out
     assert "no card was approved yet" in found.out
+
+
+names = st.text("abcdefghij/-_ ", min_size=1, max_size=60).map(str.strip).filter(bool)
+
+
+@given(
+    st.integers(2, 7).flatmap(
+        lambda count: st.lists(
+            st.lists(names, min_size=count, max_size=count), min_size=1, max_size=4
+        )
+    ),
+    st.integers(30, 160),
+)
+def test_a_table_is_never_wider_than_the_page_and_loses_no_letter(
+    rows: list[list[str]], width: int
+) -> None:
+    """Eighty columns, long names of models: more tables and more lines instead."""
+    columns = [f"c{number}" for number in range(len(rows[0]))]
+    blocks = Section("", columns, rows).blocks(width)
+    assert max(len(line) for block in blocks for line in block) <= width
+    shown = Counter("".join(line for block in blocks for line in block))
+    told = Counter("".join(cell for row in (columns, *rows) for cell in row))
+    del told[" "]
+    assert all(shown[letter] >= count for letter, count in told.items())
+
+
+def test_rows_of_one_name_are_told_apart_in_every_table() -> None:
+    rows = [["chart", "openai/one", "0.1"], ["chart", "deepseek/another", "0.2"]]
+    blocks = Section("", ["agent", "by", "Brier"], rows).blocks(26)
+    assert blocks == [
+        ["agent     by", "#1 chart  openai/one", "#2 chart  deepseek/ano", "          ther"],
+        ["agent     Brier", "#1 chart    0.1", "#2 chart    0.2"],
+    ]

@@ -6,10 +6,10 @@ import msgspec
 import pytest
 
 from tests.market.samples import START, walk
+from tradeterm.market.buckets import Aggregator
 from tradeterm.market.candles import (
     MAX_FLAT,
     NEVER,
-    Aggregator,
     CandleWindow,
     TradeBuilder,
     WindowState,

@@ -101,11 +101,27 @@ def test_candles_out_of_order_twice_or_of_another_timeframe_are_rejected_and_cou
     assert replay.on_candle(third) == [third]
 
 
-def test_candles_beside_trades_are_left_out() -> None:
+def test_a_candle_beside_trades_completes_ours_and_is_never_one_more() -> None:
     live = market()
-    live.on_trade(trade(START, 100.0))
-    assert live.on_candle(walk(1)[0]) == []
-    assert live.rejected == {"candle_beside_trades": 1}
+    for minute in range(6):
+        live.on_trade(Trade(START + minute * MINUTE, BTC, 100.0 + minute, 1.0, "buy"))
+    live.close_due(START + 6 * MINUTE)
+    whole = live.dump()
+    assert live.on_candle(Candle(START + 3 * MINUTE, BTC, 60, 102, 102, 102, 102, 1.0)) == []
+    assert live.dump() == whole, "nothing was missing"
+    assert live.on_candle(Candle(START + 3 * MINUTE, BTC, 60, 102, 110, 90, 103, 5.0)) == []
+    rows = live.symbol(BTC).recent(60, 10)
+    assert rows[2] == (START + 3 * MINUTE, 102.0, 110.0, 90.0, 103.0, 5.0)
+    assert len(rows) == 6
+    higher = live.symbol(BTC).windows.get(300)
+    if higher is not None and higher.count:
+        assert higher.high[-1] == 110.0
+    assert live.rejected == {"candle_completed": 1}
+    again = market()
+    again.load(live.dump())
+    assert again.indicators(BTC, 60) == live.indicators(BTC, 60)
+    live.on_candle(Candle(START + 300 * MINUTE, BTC, 300, 1, 1, 1, 1, 1.0))
+    assert live.rejected["candle_beside_trades"] == 1
 
 
 def test_trades_after_bars_turn_the_symbol_into_a_stream() -> None:

@@ -108,11 +108,13 @@ def written_down(monkeypatch: pytest.MonkeyPatch) -> None:
     from tradeterm.tui.screens import decisions, performance, records, scores
 
     monkeypatch.setattr("tradeterm.adapters.store.reader.Reader", WrittenDown)
-    for module, name in ((performance, "performance"), (scores, "scores"), (decisions, "decisions")):
+    for module, name in (
+        (performance, "performance"),
+        (scores, "scores"),
+        (decisions, "decisions"),
+    ):
         monkeypatch.setattr(module, "read", lambda _, name=name: numbers(PAGES[name]))
-    rows = [
-        SimpleNamespace(**{**row, "body": row["body"].encode()}) for row in PAGES["journal"]
-    ]
+    rows = [SimpleNamespace(**{**row, "body": row["body"].encode()}) for row in PAGES["journal"]]
     monkeypatch.setattr(records, "read_journal", lambda _: rows)
     monkeypatch.setattr("tradeterm.holding.in_force", lambda _: held())
     monkeypatch.setattr("tradeterm.holding.settings_in_force", lambda _: load_settings().settings)

@@ -115,6 +115,7 @@ async def test_who_watches_is_shown_no_key_it_has_not(console: Open) -> None:
             hint = desk.app.deck.panes[desk.app.pane].hint()
             for word in ("close", "approve", "cancel", "pause", "level", "stop", "trail"):
                 assert word not in hint, (pane, hint)
+        assert "approves:" not in await desk.press("2")
         await desk.look(after=10.0)
         assert "space" not in desk.text.splitlines()[-2]
         assert "a asks" not in await desk.look(with_cards(view, []))

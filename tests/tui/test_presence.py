@@ -35,7 +35,7 @@ async def test_an_idle_console_says_so_and_the_first_key_only_ends_that(console:
     async with left_alone(console, idle_after=15) as desk:
         assert "IDLE" not in await desk.look(after=14 * 60)
         text = await desk.look(after=60)
-        assert "IDLE 15 min without a key · 3 positions · 2 cards wait · any key is back" in text
+        assert "IDLE 15 min: no key · 3 positions · 2 cards wait · any key ends this" in text
         await desk.press("R")  # would refuse every card
         assert desk.session.commands == []
         assert "IDLE" not in desk.text
@@ -104,7 +104,7 @@ def test_hostile_words_reach_no_terminal_as_control_sequences() -> None:
         attention.call(hostile, at * 20.0, bell=False, desktop=("osc9", "osc777")[at % 2])
     for each in sent:
         inner = each[1:-1]
-        assert each[0] == "\x1b" and each[-1] == "\x07"
+        assert (each[0], each[-1]) == ("\x1b", "\x07")
         assert not any(char < " " or "\x7f" <= char <= "\x9f" for char in inner)
         assert len(each) < 200
     assert sent[0] == "\x1b]9;tradeterm: 4,1,50\x07"

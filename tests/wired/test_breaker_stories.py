@@ -14,7 +14,8 @@ from tests.wired.stage import BTC, RISE, Record, Stage, play, request
 from tradeterm.adapters.store.schema import TABLES
 from tradeterm.desk import Desk
 from tradeterm.model.commands import Command, CommandResult, ResetBreaker, Resume
-from tradeterm.model.timing import MINUTE, SECOND, parse_instant
+from tradeterm.model.timing import DAY, MINUTE, SECOND, parse_instant
+from tradeterm.risk.rules import RULES
 
 #: Four entries of a third of the equity each, with stops so far away that nothing else closes them.
 EXPOSED = (
@@ -24,6 +25,7 @@ EXPOSED = (
     "risk.max_exposure=500", "risk.max_correlated=500", "risk.max_margin=100",
     "risk.max_positions_per_symbol=20", "risk.max_positions=50",
 )  # fmt: skip
+SIDES = {"long": "BUY", "short": "SELL"}
 CRASH = 35
 """The minute the fall begins."""
 
@@ -238,3 +240,31 @@ async def test_a_recorded_day_scaled_to_a_crash_does_the_same_on_bars(stage: Sta
     for breaker in ("weekly", "drawdown"):
         assert "fill" in order[order.index(breaker) :]
         assert caused(record, breaker)
+
+
+async def test_a_halted_desk_refuses_a_side_once_a_day(stage: Stage) -> None:
+    """Until a breaker moves the answer is the same: the wish is not argued at every signal."""
+    crash(stage)
+    for day in (0, 24 * 60):
+        for wave in range(3):
+            begin = (CRASH + 70 + day + 6 * wave) * 60
+            stage.tape.hold(begin, begin + 180, 45_450.0)
+            stage.tape.hold(begin + 180, begin + 360, 44_550.0)
+    record = (await stage.play(*EXPOSED)).sound()
+    assert record.summary["state"] == "halted"
+    rows = record.rows("state", "breaker", "agent_output", "proposal", "verdict")
+    said, refused, moved, halted = [], [], 0, False
+    for row in rows:
+        halted |= row.kind == "state" and row.data["state"] == "halted"
+        moved += row.kind == "breaker"
+        when = (row.ts // DAY, moved)
+        if halted and row.kind == "agent_output":
+            said.append((*when, row.data["output"]["action"]))
+        elif halted and row.kind == "proposal":
+            refused.append((*when, SIDES[row.data["intent"]["side"]]))
+        elif halted and row.kind == "verdict" and row.data["intent"] is None:
+            assert {"halted", "breaker"} <= set(row.data["codes"])
+            assert len(row.data["rules"]) == len(RULES), "told with every figure"
+    assert {day for day, _, _ in refused} == {rows[0].ts // DAY, rows[0].ts // DAY + 1}
+    assert len(said) >= len(set(said)) + 4, "the same was said again, on both days"
+    assert sorted(refused) == sorted(set(said))

@@ -34,7 +34,7 @@ def bad(engine: Engine, seconds: Sequence[float], symbol: str = BTC) -> None:
 
 def codes(engine: Engine) -> set[str]:
     wish = Hypothesis(
-        BTC, PositionSide.SHORT, D("0.01"), D("60010"), D("61000"), D("57000"), D(1), 0.9
+        BTC, PositionSide.SHORT, D("0.01"), D("60010"), D("61000"), D("57000"), D(1), D("0.9")
     )
     return set(what_if(engine, wish)["codes"])
 
@@ -102,7 +102,7 @@ async def test_other_steps_count_at_once_and_name_the_orders_that_do_not_fit(
         assert stop.id in row["affected"], "59,109.9 is no multiple of 0.5"
         assert said(engine, stop.id)
         wish = Hypothesis(
-            BTC, PositionSide.SHORT, D("0.0519"), D("60010.3"), D("61000"), D("57000"), D(1), 0.9
+            BTC, PositionSide.LONG, None, None, D("59000"), D("63000"), D(1), D("0.9")
         )
         assert D(what_if(engine, wish)["size"]) % D("0.001") == 0
         body = engine.dump()

@@ -28,6 +28,7 @@ from tradeterm.engine.state import EngineState, hashed, take_over, written
 from tradeterm.engine.telling import INPUTS, Telling
 from tradeterm.engine.trading import Trading
 from tradeterm.market.market import Market
+from tradeterm.market.symbol import STREAM
 from tradeterm.model.commands import Command, CommandResult
 from tradeterm.model.instruments import Instrument
 from tradeterm.model.market import (
@@ -320,6 +321,8 @@ class Engine:
     def _candle(self, event: Candle) -> None:
         self._inputs["candle"] += 1
         closed = self._market.on_candle(event)
+        if self._market.symbol(event.symbol).mode == STREAM:  # orders have met its prints
+            return self._closed(closed)
         rest = self.books.execution.interested.get(event.symbol)
         if rest is not None and not rest.passed(event):
             self._execute(event)

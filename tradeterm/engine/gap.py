@@ -21,6 +21,7 @@ from tradeterm.model.market import (
     GAP,
     GAP_LOST,
     GAP_OVER,
+    PROGRAM_AWAY,
     BookDelta,
     BookSnapshot,
     Candle,
@@ -29,10 +30,12 @@ from tradeterm.model.market import (
 )
 from tradeterm.model.money import plain
 from tradeterm.model.orders import ExecutionEvent, Filled, PositionChanged
-from tradeterm.model.timing import iso
+from tradeterm.model.timing import MINUTE, iso
 
 CODES: Final = frozenset({GAP, GAP_OVER, GAP_LOST})
 GapEvent = Trade | Candle | BookDelta | BookSnapshot
+#: A line that flaps is one alarm: a gap so soon after another is told only with what it changed.
+QUIET: Final = 10 * MINUTE
 #: Lines kept about one gap; the journal has the rest.
 MAX_LINES: Final = 100
 _TOLD: Final = frozenset({"opened", "reduced", "closed"})
@@ -76,10 +79,13 @@ class Gap:
             return
         self.open = True
         since = max(core.market.last_event, core.market.heard) or core.now
-        self.away = Away(since)
+        soon = self.away is not None and since < self.away.until + QUIET
+        again = soon and why != PROGRAM_AWAY
+        self.away = Away(since, again=again)
         core.market.forget_books()
         self._books.execution.follow_prints()
-        core.alert("E-GAP", "warning", f"nobody listened since {iso(since)}: {why}")
+        if not again:
+            core.alert("E-GAP", "warning", f"nobody listened since {iso(since)}: {why}")
 
     def _end(self) -> None:
         if not self.open or self.away is None:
@@ -95,7 +101,7 @@ class Gap:
         text = "; ".join((told, *away.lines))
         if away.fills:
             core.risk_alert("E-GAP", "error", text)  # an operator who was away must not miss it
-        else:
+        elif away.lines or not away.again:
             core.alert("E-GAP", "warning", text)
 
     def _lost(self, reason: str) -> None:

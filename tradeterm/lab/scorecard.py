@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from textwrap import wrap
 from typing import NamedTuple
 
 from tradeterm.lab.outcomes import Body
 
 NOT_ENOUGH = "not enough data"
 _ENDLESS = 10**6
+#: No column is made narrower than this.
+_NARROWEST = 12
 
 
 class Section(NamedTuple):
@@ -25,19 +28,50 @@ class Section(NamedTuple):
         return [line for block in self.blocks(_ENDLESS) for line in block]
 
     def blocks(self, width: int) -> list[list[str]]:
-        """The same in as many tables as ``width`` asks for; each begins with the first column."""
+        """The same in as many tables as ``width`` asks for, none wider.
+
+        Each begins with the first column, its rows numbered where it does not tell them apart.
+        """
         if not self.columns:
             return []
         if not self.rows:
             return [["none yet"]]
-        columns = list(zip(self.columns, *self.rows, strict=True))
-        first, *rest = (_aligned(column) for column in columns)
+        first, *rest = zip(self.columns, *self.rows, strict=True)
+        if sum(_width(column) + 2 for column in (first, *rest)) - 2 > width:
+            first = _told_apart(first)
+        limit = max(_NARROWEST, (width - 4) // 2)
         found = [[first]]
+        room = width - min(_width(first), limit)
         for column in rest:
-            if sum(len(each[0]) + 2 for each in found[-1]) + len(column[0]) > width:
+            room -= 2 + min(_width(column), limit)
+            if room < 0 and len(found[-1]) > 1:
                 found.append([first])
+                room = width - min(_width(first), limit) - 2 - min(_width(column), limit)
             found[-1].append(column)
-        return [["  ".join(line).rstrip() for line in zip(*one, strict=True)] for one in found]
+        return [_lines(block, limit) for block in found]
+
+
+def _width(column: Sequence[str]) -> int:
+    return max(map(len, column))
+
+
+def _told_apart(column: Sequence[str]) -> tuple[str, ...]:
+    name, *cells = column
+    if len(set(cells)) == len(cells):
+        return tuple(column)
+    return (name, *(f"#{number} {text}" for number, text in enumerate(cells, start=1)))
+
+
+def _lines(columns: Sequence[Sequence[str]], limit: int) -> list[str]:
+    """One table; a cell beyond ``limit`` goes on in the line below."""
+    wrapped: list[list[str]] = [[] for _ in columns]
+    for row in zip(*columns, strict=True):
+        cells = [wrap(text, limit) or [""] for text in row]
+        height = max(map(len, cells))
+        for column, parts in zip(wrapped, cells, strict=True):
+            column += parts + [""] * (height - len(parts))
+    aligned = [_aligned(column) for column in wrapped]
+    return ["  ".join(line).rstrip() for line in zip(*aligned, strict=True)]
 
 
 def sections(report: Body, agent: str = "") -> list[Section]:
@@ -196,7 +230,7 @@ def _money(report: Body) -> Section:
 
 def _aligned(column: Sequence[str]) -> list[str]:
     width = max(map(len, column))
-    figures = all(cell[:1] in "+-0123456789" for cell in column[1:])
+    figures = all(cell[:1] in "+-0123456789" for cell in column[1:] if cell)
     return [cell.rjust(width) if figures else cell.ljust(width) for cell in column]
 
 

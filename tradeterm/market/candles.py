@@ -24,6 +24,11 @@ NEVER = 2**63 - 1
 #: Longest silence (in bars) filled with flat candles; after a longer one the window restarts.
 MAX_FLAT = 600
 
+#: Candles at the end of a window that may still be completed.
+RECENT = 60
+#: Part of a candle's volume that rounding may hide.
+TOLERANCE = 0.001
+
 Column = npt.NDArray[np.float64]
 
 
@@ -106,6 +111,39 @@ class CandleWindow:
         self.vwap_value += (high + low + close) / 3.0 * volume
         self.vwap_volume += volume
         return True
+
+    def widen(self, ts: int, high: float, low: float, close: float | None, extra: float) -> bool:
+        """Take into a recent candle what was missing in it; None: its close stays."""
+        at = self._find(ts)
+        if at is None:
+            return False
+        before = self._worth(at)
+        self._h[at], self._l[at] = max(self._h[at], high), min(self._l[at], low)
+        self._v[at] += extra
+        if close is not None:
+            self._c[at] = close
+        if (ts - 1) // DAY == self.vwap_day:
+            self.vwap_value += self._worth(at) - before
+            self.vwap_volume += extra
+        self.newest = self._c[self.count - 1]
+        self.generation += 1
+        return True
+
+    def lacks(self, bar: Candle) -> float | None:
+        """How much of a recent candle's volume is missing here; None when nothing of it is."""
+        at = self._find(bar.ts)
+        if at is None:
+            return None
+        extra = bar.volume - self._v[at]
+        beyond = bar.high > self._h[at] or bar.low < self._l[at]
+        return max(0.0, extra) if beyond or extra > bar.volume * TOLERANCE else None
+
+    def _find(self, ts: int) -> int | None:
+        recent = range(self.count - 1, max(-1, self.count - 1 - RECENT), -1)
+        return next((at for at in recent if self._t[at] == ts), None)
+
+    def _worth(self, at: int) -> float:
+        return (self._h[at] + self._l[at] + self._c[at]) / 3.0 * self._v[at]
 
     @property
     def room(self) -> int:
@@ -343,96 +381,5 @@ class TradeBuilder:
     def load(self, state: BuilderState) -> None:
         """Go on with a dumped candle."""
         self.end = state.end
-        self.open, self.high, self.low = state.open, state.high, state.low
-        self.close, self.volume = state.close, state.volume
-
-
-class Aggregator:
-    """Closed candles of the base timeframe → one higher timeframe.
-
-    A bucket whose beginning was not seen is dropped: half an hour is not an hour. Gaps inside a
-    bucket stay what they are. The bucket closes with its last bar, or late, by the first bar that
-    lies beyond it (then its stamp is still its own end).
-    """
-
-    __slots__ = (
-        "close", "end", "high", "low", "open", "span", "symbol", "timeframe", "volume", "whole",
-    )  # fmt: skip
-
-    def __init__(self, symbol: str, timeframe: int) -> None:
-        self.symbol = symbol
-        self.timeframe = timeframe
-        self.span = timeframe * SECOND
-        self.end = 0
-        self.open = self.high = self.low = self.close = self.volume = 0.0
-        self.whole = False
-
-    def add(self, bar: Candle) -> tuple[Candle | None, Candle | None]:
-        """(candle that should have closed before ``bar``, candle that closes with it)."""
-        ts = bar.ts
-        late: Candle | None = None
-        if ts > self.end:
-            if self.end and self.whole:
-                late = self._bar()
-            self._begin(bar)
-        else:
-            if bar.high > self.high:
-                self.high = bar.high
-            if bar.low < self.low:
-                self.low = bar.low
-            self.close = bar.close
-            self.volume += bar.volume
-        if ts != self.end:
-            return late, None
-        done = self._bar() if self.whole else None
-        self.whole = False
-        return late, done
-
-    def follow(self, bars: Bars, stop: int) -> None:
-        """Stand as after ``bars[:stop]``, whose newest bucket begins among them."""
-        buckets, columns = bars.buckets(self.timeframe), bars.columns
-        at = stop - 1 - buckets.first
-        number, inside = divmod(at, buckets.length)
-        self.end = columns.stamps[stop - 1]
-        self.end += -self.end % self.span
-        self.whole = inside + 1 < buckets.length
-        self.open, self.close = buckets.opens[number], columns.closes[stop - 1]
-        self.high, self.low, self.volume = buckets.highs[at], buckets.lows[at], buckets.volumes[at]
-
-    def _begin(self, bar: Candle) -> None:
-        known = self.end > 0
-        ts = bar.ts
-        self.end = ts + -ts % self.span
-        begun = self.end - self.span
-        self.whole = known or ts - bar.timeframe * SECOND <= begun
-        self.open, self.high, self.low = bar.open, bar.high, bar.low
-        self.close, self.volume = bar.close, bar.volume
-
-    def _bar(self) -> Candle:
-        return Candle(
-            self.end, self.symbol, self.timeframe,
-            self.open, self.high, self.low, self.close, self.volume,
-        )  # fmt: skip
-
-    def forming(self) -> tuple[int, float, float, float, float, float] | None:
-        """The unfinished candle as (close time, o, h, l, c, v)."""
-        if not self.whole:
-            return None
-        return self.end, self.open, self.high, self.low, self.close, self.volume
-
-    def reset(self) -> None:
-        """Forget the bucket (after a silence too long to bridge)."""
-        self.end = 0
-        self.whole = False
-
-    def dump(self) -> BuilderState:
-        """The forming candle."""
-        return BuilderState(
-            self.end, self.open, self.high, self.low, self.close, self.volume, self.whole
-        )
-
-    def load(self, state: BuilderState) -> None:
-        """Go on with a dumped candle."""
-        self.end, self.whole = state.end, state.whole
         self.open, self.high, self.low = state.open, state.high, state.low
         self.close, self.volume = state.close, state.volume

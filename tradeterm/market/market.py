@@ -228,7 +228,7 @@ class Market:
     def _accepts(self, m: SymbolMarket, ev: Candle) -> bool:
         """Whether a bar that is not simply the next one may be taken."""
         if m.mode == STREAM:
-            self._count("candle_beside_trades")
+            self._beside(m, ev)
             return False
         if m.mode == BARS:
             text = f"{timeframe_text(ev.timeframe)} candle beside {timeframe_text(m.base)} ones"
@@ -241,6 +241,17 @@ class Market:
         self._measure()
         self._plan()
         return True
+
+    def _beside(self, m: SymbolMarket, ev: Candle) -> None:
+        """The exchange's own bar beside its prints: it completes ours, where ours lacks something."""
+        if ev.timeframe != m.base:
+            self._count("candle_beside_trades")
+            return
+        extra = m.repair(ev)
+        if extra is not None:
+            text = f"its candle lacked {extra:.12g} of {ev.volume:.12g}; completed by the exchange's"
+            self._reject(ev.ts, ev.symbol, "candle_completed", text)
+            self._plan()
 
     def _count(self, code: str) -> None:
         self.rejected[code] = self.rejected.get(code, 0) + 1

@@ -11,8 +11,9 @@ import msgspec
 
 from tradeterm.market.bars import Bars
 from tradeterm.market.book import BookState, OrderBook
+from tradeterm.market.buckets import Aggregator
 from tradeterm.market.candles import (
-    Aggregator,
+    NEVER,
     BuilderState,
     CandleWindow,
     TradeBuilder,
@@ -180,6 +181,28 @@ class SymbolMarket:
         if price:
             self.builder.load(begun)
             self.price = price
+
+    def repair(self, bar: Candle) -> float | None:
+        """Complete a base candle by the exchange's own: how much volume it lacked; None: nothing.
+
+        Before our first print there is none of ours: then the exchange's is the candle.
+        """
+        if self.builder.end == NEVER:
+            if self.close(bar) is None:
+                return None
+            self.builder.begin(bar.ts, bar.close)
+            return bar.volume
+        extra = self.window.lacks(bar)
+        if extra is None:
+            return None
+        self.window.widen(bar.ts, bar.high, bar.low, bar.close, extra)
+        for aggregator in self.aggregators:
+            if not aggregator.widen(bar, extra):
+                end = bar.ts + -bar.ts % aggregator.span
+                close = bar.close if bar.ts == end else None
+                self.windows[aggregator.timeframe].widen(end, bar.high, bar.low, close, extra)
+        self.closes += 1  # whoever keeps figures of the candles looks again
+        return extra
 
     def heard_of(self, bar: Candle) -> TradeBuilder | None:
         """The forming candle, when ``bar`` (or its beginning) is the same one and was begun."""

@@ -14,3 +14,5 @@ class Away(msgspec.Struct, frozen=True):
     events: int = 0
     fills: int = 0
     lines: tuple[str, ...] = ()
+    again: bool = False
+    """The one before it is not long ago: told only if something happened in it."""

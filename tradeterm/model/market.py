@@ -106,6 +106,8 @@ class Listing(msgspec.Struct, frozen=True, gc=False, tag="listing"):
 #: Codes of notices that bracket the market of a time nobody was listening: what lies between GAP
 #: and GAP_OVER acts on orders and positions as it would have then. GAP_LOST: nobody can tell.
 GAP, GAP_OVER, GAP_LOST = "gap", "gap_over", "gap_lost"
+#: What a GAP says that begins with the program, not with a line that broke.
+PROGRAM_AWAY = "the program was away"
 
 MarketEvent = Trade | BookSnapshot | BookDelta | Candle | News | FeedNotice | Pulse | Past | Listing
 

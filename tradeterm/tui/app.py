@@ -2,7 +2,7 @@
 
 The machinery (picture, timers, signals, questions) is in console.py, what positions and orders
 can be told in orderkeys.py, what cards can in cardkeys.py, agents and the level in carekeys.py,
-the market's pace in marketkeys.py, leaving in leavekeys.py.
+the market's pace in marketkeys.py, pages about one row in detailkeys.py, leaving in leavekeys.py.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from tradeterm.model.commands import (
     Resume,
 )
 from tradeterm.model.timing import iso
-from tradeterm.tui import actions, figures
+from tradeterm.tui import actions
 from tradeterm.tui.carekeys import CareKeys
-from tradeterm.tui.guards import number
+from tradeterm.tui.detailkeys import DetailKeys
 from tradeterm.tui.leavekeys import LeaveKeys
 from tradeterm.tui.marketkeys import MarketKeys
 from tradeterm.tui.plan import ORDER
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 EVERYTHING = 10**6
 
 
-class TradetermApp(Presence, CareKeys, ReportKeys, MarketKeys, LeaveKeys, ViewKeys):
+class TradetermApp(Presence, CareKeys, ReportKeys, MarketKeys, LeaveKeys, DetailKeys, ViewKeys):
     """The console with its keys."""
 
     # -- safety --------------------------------------------------------------------------------
@@ -149,34 +149,6 @@ class TradetermApp(Presence, CareKeys, ReportKeys, MarketKeys, LeaveKeys, ViewKe
     def action_errors_only(self) -> None:
         self.deck.events.errors_only = not self.deck.events.errors_only
         self.deck.rebuild("events")
-
-    def action_detail(self) -> None:
-        from tradeterm.tui.screens import pages
-
-        deck = self.deck
-        if self.pane == "positions" and (position := deck.positions.current()):
-            self.open_page(f"Position {position.symbol}", pages.position_page(position.id))
-        elif self.pane == "conflicts" and (card := deck.conflicts.current()):
-            self.open_page(f"Card {number(card.id)}", pages.card_page(card.id))
-        elif self.pane == "orders" and (order := deck.orders.current()):
-            self.open_page(f"Order {order.id}", pages.order_page(order.id))
-        elif self.pane == "agents" and (agent := deck.agents.current()):
-            self.open_page(f"Agent {figures.agent(agent.name)}", pages.agent_page(agent.name))
-        elif self.pane == "safety":
-            from tradeterm.tui.screens.risk import risk_page
-
-            self.open_page("Risk", risk_page)
-        elif self.pane == "portfolio":
-            from tradeterm.tui.screens.portfolio import portfolio_page
-
-            self.open_page("Portfolio", portfolio_page)
-        elif self.pane == "events" and (event := deck.events.current()):
-            self.open_page("Event", pages.event_page(event))
-
-    def action_show_votes(self) -> None:
-        from tradeterm.tui.screens.votes import votes_page
-
-        self.open_page("Agents", votes_page)
 
     # -- view ----------------------------------------------------------------------------------
 

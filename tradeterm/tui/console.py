@@ -37,6 +37,8 @@ log = logging.getLogger("tradeterm.tui")
 HALT = actions.BY_NAME["halt"]
 #: Repaint rates while the terminal is not focused, as a factor on the intervals.
 _UNFOCUSED = 2.0
+#: Messages of these severities stay longer, as a factor.
+_STAYS = {"warning": 1.5, "error": 3}
 #: Seconds a requested speed is believed before the engine's answer counts again.
 _SPEED_MEMORY = 2.0
 
@@ -121,7 +123,8 @@ class Console(Looks):
         if self.typing and self.typing.over(now):
             self.type_in(None)
             self.say("no answer, so No: nothing was sent", "warning")
-        if self.deck.notice.text and now - self._said > self.options.notice_time:
+        stays = self.options.notice_time * _STAYS.get(self.deck.notice.severity, 1)
+        if self.deck.notice.text and now - self._said > stays:
             self.say("")
         self._show(now)
 
@@ -338,6 +341,12 @@ class Console(Looks):
         goes_on = line.take(event.key, event.character)
         if self.typing is line:  # it may have asked for another one
             self.type_in(line if goes_on else None)
+
+    def on_paste(self, event: events.Paste) -> None:
+        """What is pasted is text for the line being typed, and otherwise nothing."""
+        if self.typing and not isinstance(self.screen, ModalScreen):
+            self.typing.paste(event.text)
+            self.type_in(self.typing)
 
     def open_page(self, title: str, build: Builder) -> None:
         """A page over the deck."""

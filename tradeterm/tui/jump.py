@@ -42,6 +42,9 @@ class JumpLine:
                 self.go(name)
         return False
 
+    def paste(self, text: str) -> None:
+        """A letter is pressed, not pasted."""
+
     def over(self, now: float) -> bool:
         """Nothing happens by itself."""
         del now

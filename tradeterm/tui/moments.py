@@ -266,7 +266,7 @@ def exposed(view: ConsoleView, focus: Focus) -> bool:
 @unless("there is no row to tell more about")
 def listed(view: ConsoleView, focus: Focus) -> bool:
     """The focused pane has something to tell more about."""
-    return bool(focus.row) or focus.pane in {"portfolio", "safety"}
+    return bool(focus.row) or focus.pane in {"book", "portfolio", "safety"}
 
 
 @unless("the guided start is not shown; ^t begins it")

@@ -82,8 +82,8 @@ class Presence(Console):
             held = len(self.view.positions)
             waiting = sum(card.state == "pending" for card in self.view.cards)
             text = (
-                f"IDLE {int(seconds // MINUTE)} min without a key · {held} positions · "
-                f"{waiting} cards wait · any key is back, H halts"
+                f"IDLE {int(seconds // MINUTE)} min: no key · {held} positions · "
+                f"{waiting} cards wait · any key ends this"
             )
         if text != self.deck.notice.idle:
             self.deck.notice.idle = text
@@ -98,7 +98,7 @@ class Presence(Console):
         self.deck.notice.debug = (
             f"screen late p99 {pulse.worst * 1000:.0f} ms · {pulse.paints(now):.1f} paints/s · "
             f"queue {self._message_queue.qsize()} · picture {self.view.version} · "
-            f"journal {self.view.status.store_lag * 1000:.0f} ms behind"
+            f"journal +{self.view.status.store_lag * 1000:.0f} ms"
             if self.debugging
             else ""
         )

@@ -81,14 +81,17 @@ class ReportKeys(Console):
         else:
             self.push_screen(SettingsScreen(store, self.ink, self.view, self._change_setting))
 
-    def _change_setting(self, diff: Diff) -> None:
-        """Tighter at once; looser when the word is typed."""
+    def _change_setting(self, diff: Diff) -> str:
+        """Tighter at once; looser when the word is typed. Why not, or an empty string."""
         if self.session.watching:
-            self.say("only watching: another process runs this", "warning")
-            return
-        if not diff.looser:
+            return "only watching: another process runs this"
+        if diff.looser:
+            self._confirm_looser_setting(diff)
+        else:
             self.send(ChangeSetting(key=diff.key, value=diff.now), str(diff))
-            return
+        return ""
+
+    def _confirm_looser_setting(self, diff: Diff) -> None:
         from tradeterm.tui.screens.confirm import TypedScreen
 
         def done(typed: bool | None) -> None:
@@ -100,8 +103,8 @@ class ReportKeys(Console):
 
         facts = [
             str(diff),
-            "This lets more happen than before, from the next decision on, and stays so after a "
-            "restart. It is journaled with your name on it.",
+            "This lets more happen than before, from the next decision on, also after a restart.",
+            "It is journaled with your name on it.",
         ]
         self.push_screen(
             TypedScreen(

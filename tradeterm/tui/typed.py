@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 
 from tradeterm.model.money import floor_to
 from tradeterm.tui.panes.base import ListPane
+from tradeterm.tui.printable import printable
 
 _LONGEST = 40
 
@@ -33,6 +34,10 @@ class Typed(Protocol):
         """One key; False when the line is finished."""
         ...
 
+    def paste(self, text: str) -> None:
+        """Text from the clipboard: into a line, never an answer and never the end of it."""
+        ...
+
     def over(self, now: float) -> bool:
         """Whether it has waited too long and means No."""
         ...
@@ -44,6 +49,12 @@ def _edited(text: str, key: str, character: str | None) -> str:
     if character and character.isprintable():
         return (text + character)[:_LONGEST]
     return text
+
+
+def _with(text: str, pasted: str) -> str:
+    """As much of the first line as fits."""
+    line, _, _ = pasted.strip().partition("\n")
+    return (text + printable(line).strip())[:_LONGEST]
 
 
 @dataclass(slots=True)
@@ -61,6 +72,10 @@ class FilterLine:
             return False
         self.pane.set_filter("" if key == "escape" else _edited(self.pane.filter, key, character))
         return key != "escape"
+
+    def paste(self, text: str) -> None:
+        """A row's id, most likely."""
+        self.pane.set_filter(_with(self.pane.filter, text))
 
     def over(self, now: float) -> bool:
         """A filter may wait."""
@@ -91,6 +106,10 @@ class AmountLine:
         self.text = _edited(self.text, key, character)
         return True
 
+    def paste(self, text: str) -> None:
+        """A price, most likely; enter is still to come."""
+        self.text = _with(self.text, text)
+
     def over(self, now: float) -> bool:
         """Nothing is sent before enter."""
         del now
@@ -119,6 +138,9 @@ class SureLine:
             return True
         (self.done if key == "y" else self.left)()
         return False
+
+    def paste(self, text: str) -> None:
+        """Nobody says yes by pasting."""
 
     def over(self, now: float) -> bool:
         """No answer is No."""

@@ -18,7 +18,7 @@ def card_lines(card: CardView, view: ConsoleView, width: int) -> list[Line]:
         *sides(card, width),
         *_evidence(card, width),
     ]
-    if card.state == "pending":
+    if card.state == "pending" and not view.status.watched:
         verb = (
             f"sends: {card.action}"
             if card.closing

@@ -16,7 +16,7 @@ HEIGHT = 13
 #: Bars before it was opened: what the entry came out of.
 _BEFORE = 12
 _POINTS = 400
-_LEGEND = "cells of e: entry, s: stop, t: target; the upright line is the entry's time"
+_LEGEND = "e entry, s stop, t target; the upright line: when it was entered"
 #: Letters rather than colours alone; what they mean stands in the legend.
 _ROLES = {"e": "text", "s": "down", "t": "up"}
 Points = list[tuple[int, float]]
@@ -58,7 +58,11 @@ def _chart(view: ConsoleView, position: PositionView) -> ChartView | None:
 
 
 def _plot(
-    points: Points, prices: dict[str, float], opened: int, width: int, written: Callable[[float], str]
+    points: Points,
+    prices: dict[str, float],
+    opened: int,
+    width: int,
+    written: Callable[[float], str],
 ) -> list[Line]:
     import plotext
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
 
-from tradeterm.engine.view import ConsoleView, EventView, OrderView, PositionView
+from tradeterm.engine.view import ConsoleView, EventView, PositionView
 from tradeterm.tui import figures
 from tradeterm.tui.guards import number
 from tradeterm.tui.ink import BLANK, Line, wrap
-from tradeterm.tui.panes.cardlines import card_lines, pairs
+from tradeterm.tui.panes.cardlines import card_lines
 from tradeterm.tui.panes.safety import MEANING
 from tradeterm.tui.printable import printable
 from tradeterm.tui.screens.text import Builder
@@ -45,76 +44,6 @@ def away_lines(view: ConsoleView, width: int) -> Sequence[Line]:
     return lines
 
 
-def position_page(position_id: str) -> Builder:
-    """Everything about a position, kept current."""
-
-    def build(view: ConsoleView, width: int) -> Sequence[Line]:
-        position = next((each for each in view.positions if each.id == position_id), None)
-        if position is None:
-            return _text(
-                f"{position_id} is closed; `tradeterm explain {position_id}` tells its story.",
-                width,
-            )
-        return [
-            *_position(position, view, width),
-            BLANK,
-            (("Its orders", "accent+bold"),),
-            *[
-                line
-                for order in view.orders
-                if order.symbol == position.symbol
-                for line in order_lines(order, view, width)[:2]
-            ][:12],
-        ]
-
-    return build
-
-
-def _position(position: PositionView, view: ConsoleView, width: int) -> list[Line]:
-    book = view.books.get(position.symbol)
-    tick = book.tick if book else None
-    currency = view.status.currency
-    follows = {"stop": " (not yet active)"}.get(position.stop_kind, "")
-    facts = [
-        ("side", position.side),
-        ("size", figures.size(position.size)),
-        ("entry", figures.price(position.entry, tick)),
-        ("mark", figures.price(position.mark, tick)),
-        ("leverage", f"{position.leverage.normalize():f}×"),
-        ("stop", f"{figures.price(position.stop, tick)} ({_away(position.stop, position.mark)})"),
-        ("kind of stop", position.stop_kind.replace("_", " ").replace("stop", "fixed")),
-        ("trailing", f"on{follows}" if position.trailing else "off"),
-        (
-            "target",
-            "–"
-            if position.target is None
-            else f"{figures.price(position.target, tick)} ({_away(position.target, position.mark)})",
-        ),
-        ("unrealised", f"{figures.signed(position.unrealised)} {currency}"),
-        ("realised", f"{figures.signed(position.realised)} {currency}"),
-        ("fees so far", f"{figures.money(position.fees)} {currency}"),
-        ("carry so far", f"{figures.money(position.carry)} {currency}"),
-        ("net of costs", f"{figures.signed(position.net)} {currency}"),
-        ("collateral", f"{figures.percent(position.percent_equity)} % of equity"),
-        ("collateral left", _left(position, tick)),
-        ("agent", figures.agent(position.agent)),
-        ("opened", figures.moment(position.opened)),
-    ]
-    state = "closing: the exit order is out" if position.closing else "open and protected"
-    return [((f"{position.symbol} {position.id} · {state}", "text+bold"),), *pairs(facts, width)]
-
-
-def _left(position: PositionView, tick: Decimal | None) -> str:
-    left = f"{figures.percent(position.collateral_left)} %"
-    if position.liquidation is None:
-        return left
-    return f"{left}; liquidation at {figures.price(position.liquidation, tick)}"
-
-
-def _away(price: Decimal, mark: Decimal) -> str:
-    return f"{(price / mark - 1) * 100:+.2f} %" if mark > 0 else "–"
-
-
 def card_page(card_id: str) -> Builder:
     """A card with all its evidence and rules."""
 
@@ -142,39 +71,6 @@ def card_page(card_id: str) -> Builder:
         ]
 
     return build
-
-
-def order_page(order_id: str) -> Builder:
-    """Everything about an order."""
-
-    def build(view: ConsoleView, width: int) -> Sequence[Line]:
-        order = next((each for each in view.orders if each.id == order_id), None)
-        if order is None:
-            return _text(f"{order_id} is no longer listed.", width)
-        return order_lines(order, view, width)
-
-    return build
-
-
-def order_lines(order: OrderView, view: ConsoleView, width: int) -> list[Line]:
-    """An order in two or more lines."""
-    book = view.books.get(order.symbol)
-    facts = [
-        ("for", order.purpose),
-        ("size", figures.size(order.size)),
-        ("filled", figures.size(order.filled)),
-        ("price", figures.price(order.price, book.tick if book else None)),
-        ("status", order.status.replace("_", " ")),
-        ("position", order.position or "–"),
-        ("expires", figures.when(order.expires)),
-        ("created", figures.when(order.created)),
-        ("updated", figures.when(order.updated)),
-    ]
-    kind = order.type.replace("_", " ") + (", post-only" if order.post_only else "")
-    head = f"{order.id}  {order.side} {order.symbol} {kind}"
-    reason = _text(order.reason, width) if order.reason else []
-    doubt = _text(f"unknown at the venue: {order.unknown}", width) if order.unknown else []
-    return [((head, "text+bold"),), *pairs(facts, width), *doubt, *reason]
 
 
 def agent_page(name: str) -> Builder:

@@ -130,8 +130,9 @@ class SettingsScreen(ReportScreen):
     FOOT: ClassVar[int] = 5
 
     def __init__(
-        self, store: Path, ink: Ink, view: ConsoleView, change: Callable[[Diff], None]
+        self, store: Path, ink: Ink, view: ConsoleView, change: Callable[[Diff], str]
     ) -> None:
+        """``change`` hands it on, or says why not."""
         super().__init__("Settings", store, read, lines, ink, view)
         self._change = change
         self._seen = view.overrides
@@ -205,8 +206,7 @@ class SettingsScreen(ReportScreen):
         if diff.was == diff.now:
             self.settings.tell(f"{key} is {diff.was} already")
         else:
-            self.settings.tell(f"{diff.key}: {diff.was} → {diff.now}")
-            self._change(diff)
+            self.settings.tell(self._change(diff) or f"{diff.key}: {diff.was} → {diff.now}")
 
 
 def difference(found: Found, key: str, text: str) -> Diff:

@@ -24,7 +24,14 @@ from tradeterm.adapters.feeds.live.sink import Sink
 from tradeterm.adapters.feeds.news.poller import NewsPoller
 from tradeterm.errors import EngineFault, ExchangeError, UsageError
 from tradeterm.model.instruments import Instrument
-from tradeterm.model.market import GAP, Candle, FeedMark, FeedNotice, MarketEvent
+from tradeterm.model.market import (
+    GAP,
+    PROGRAM_AWAY,
+    Candle,
+    FeedMark,
+    FeedNotice,
+    MarketEvent,
+)
 from tradeterm.model.timing import MILLISECOND
 from tradeterm.model.vocabulary import MarketMode
 from tradeterm.settings.live import LiveSettings
@@ -127,7 +134,7 @@ class LiveFeed:
         if since:
             self._inbox.freeze(floor)
             # At once: what the books showed then is not true any more. On the tape, as all else.
-            self._inbox.put_past(lambda ts: FeedNotice(ts, "", GAP, "the program was away"), floor)
+            self._inbox.put_past(lambda ts: FeedNotice(ts, "", GAP, PROGRAM_AWAY), floor)
         self._since.set_result(since)
         if not self._thread.is_alive():
             self._thread.start()
