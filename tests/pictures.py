@@ -48,6 +48,7 @@ class Shot(NamedTuple):
 SHOTS = (
     Shot("deck", ()),
     Shot("card", ("2", "z", "a"), (120, 36)),
+    Shot("position", ("1", "enter")),
     Shot("why", ("1", "v"), (120, 36)),
     Shot("performance", ("0",)),
     Shot("narrow", ("4",), (80, 24), "paper"),

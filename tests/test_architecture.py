@@ -192,3 +192,24 @@ def test_locks_name_no_host_and_hash_everything() -> None:
         pins = [line for line in text.splitlines() if line and not line.startswith((" ", "#"))]
         assert all("==" in pin for pin in pins)
         assert text.count("--hash=sha256:") >= len(pins)
+
+
+#: What reads markup or escape sequences out of a string, and widgets that do unless told not to.
+MARKUP = {
+    "from_markup", "from_ansi", "render_markup", "from_text", "from_rich_text", "Static", "Label",
+    "Button", "Markdown", "RichLog", "Link", "Tooltip", "notify", "tooltip", "border_title",
+    "border_subtitle",
+}  # fmt: skip
+
+
+def test_the_screen_builds_no_markup_from_data() -> None:
+    """Lines are (text, role); nothing that interprets a string is within reach."""
+    guilty = []
+    for path in sources("tui"):
+        for node in ast.walk(tree(path)):
+            name = getattr(node, "attr", None) or getattr(node, "id", None) or (
+                node.arg if isinstance(node, ast.keyword) else None
+            )  # fmt: skip
+            if name in MARKUP or name == "markup":
+                guilty.append(f"{path.relative_to(ROOT)}:{getattr(node, 'lineno', '')} {name}")
+    assert not guilty

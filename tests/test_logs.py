@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import subprocess
 import sys
@@ -112,6 +113,20 @@ def test_nothing_reaches_the_terminal(tmp_path: Path, capfd: pytest.CaptureFixtu
     assert capfd.readouterr() == ("", "")
     for words in ("third party", "old habit", "worker died", "ZeroDivisionError"):
         assert words in logged(tmp_path)
+
+
+def test_a_closed_terminal_is_no_error(tmp_path: Path) -> None:
+    def write() -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    start_logging("info", tmp_path)
+    for name in ("textual-output", "tape"):
+        worker = threading.Thread(target=write, name=name)
+        worker.start()
+        worker.join()
+    assert "the terminal was closed" in logged(tmp_path)
+    assert "textual-output died" not in logged(tmp_path)
+    assert "tape died" in logged(tmp_path), "of anybody else it is an alarm"
 
 
 def test_a_directory_that_cannot_be_written_is_no_reason_to_stop(tmp_path: Path) -> None:

@@ -235,9 +235,7 @@ def _of_run(db: Path | None) -> dict[str, Any]:
     from tradeterm.holding import in_force
 
     with Reader(db) as reader:
-        return {
-            held.key: {"value": held.value, "origin": held.origin} for held in in_force(reader)
-        }
+        return {held.key: {"value": held.value, "origin": held.origin} for held in in_force(reader)}
 
 
 def _of_a_start(config_dir: Path | None, overrides: tuple[str, ...]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 Record = dict[str, Any]
 #: Newest rows shown when nothing is said; a CSV has all of them.
 SHOWN = 100
+#: What a spreadsheet takes for the beginning of a formula, and what only looks like one.
+_FORMULA = frozenset("=+-@|")
+_NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?(?:E[-+]?\d+)?")
 _limit = click.IntRange(min=-1)
 _csv_option = click.option(
     "--csv", "csv_to", metavar="FILE|-", help="All columns as CSV, to a file or standard output."
@@ -159,12 +163,10 @@ def write_csv(to: str, columns: Sequence[str], rows: Sequence[Record], book: Pat
     """A header and one line per row; ``-`` is standard output. Raises UsageError."""
     import csv
 
-    from tradeterm.model.text import visible
-
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(columns)
-    writer.writerows([visible(_flat(row.get(name))) for name in columns] for row in rows)
+    writer.writerows([_inert(_flat(row.get(name))) for name in columns] for row in rows)
     if to == "-":
         click.echo(out.getvalue(), nl=False)
         return
@@ -175,6 +177,14 @@ def write_csv(to: str, columns: Sequence[str], rows: Sequence[Record], book: Pat
         path.write_text(out.getvalue(), encoding="utf-8", newline="")
     except OSError as error:
         raise UsageError(f"--csv {to}: cannot be written ({error.strerror})") from error
+
+
+def _inert(text: str) -> str:
+    """On one line, and no formula: what a spreadsheet would calculate is marked as text (``'``)."""
+    from tradeterm.model.text import visible
+
+    shown = visible(text).replace("\n", " ")
+    return f"'{shown}" if shown.lstrip()[:1] in _FORMULA and not _NUMBER.fullmatch(shown) else shown
 
 
 def _flat(value: Any) -> str:

@@ -7,6 +7,7 @@ environment variables, bearer tokens, and whatever looks like a key.
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import re
@@ -22,6 +23,8 @@ from typing import Final
 from tradeterm.errors import UsageError
 
 FILE_NAME: Final = "tradeterm.log"
+#: Textual's thread that writes to the terminal; a closed window ends it with EIO.
+_SCREEN_WRITER = "textual-output"
 MAX_BYTES: Final = 2_000_000
 BACKUPS: Final = 4
 LEVELS: Final = ("debug", "info", "warning", "error")
@@ -186,6 +189,8 @@ def _log_uncaught(
 def _log_thread(crash: threading.ExceptHookArgs) -> None:
     name = crash.thread.name if crash.thread else "thread"
     error = crash.exc_value or crash.exc_type()
-    logging.getLogger("tradeterm").critical(
-        "%s died", name, exc_info=(crash.exc_type, error, crash.exc_traceback)
-    )
+    log = logging.getLogger("tradeterm")
+    if name == _SCREEN_WRITER and isinstance(error, OSError) and error.errno == errno.EIO:
+        log.info("the terminal was closed while it was written to")
+        return
+    log.critical("%s died", name, exc_info=(crash.exc_type, error, crash.exc_traceback))

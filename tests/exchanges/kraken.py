@@ -10,7 +10,8 @@ import argparse
 import asyncio
 import json
 import time
-from collections.abc import Callable, Coroutine
+from collections import defaultdict
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import partial
@@ -32,6 +33,8 @@ class Caller:
     books: dict[str, int] = field(default_factory=dict)
     """Symbol → depth."""
     trades: set[str] = field(default_factory=set)
+    others: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    """Channel (``ticker``, ``ohlc``) → symbols."""
 
 
 class KrakenServer(ThreadedServer):
@@ -120,6 +123,23 @@ class KrakenServer(ThreadedServer):
             await self._tell(text, lambda caller: symbol in caller.trades)
 
         self.call(work)
+
+    def ticker(self, symbol: str, last: str) -> None:
+        """The ticker's last price, as Kraken sends it after a trade."""
+        bid, ask = (float(self.books[symbol].best(side, 1)[0][0]) for side in ("bids", "asks"))
+        data = {"symbol": symbol, "bid": bid, "ask": ask, "last": float(last), "volume": 1234.5}
+        self._beside("ticker", symbol, data)
+
+    def candle(self, symbol: str, begun: float, figures: Sequence[float]) -> None:
+        """The minute that began then, so far: open, high, low, close, volume."""
+        names = ("open", "high", "low", "close", "volume")
+        data = dict(zip(names, figures, strict=True))
+        more = {"symbol": symbol, "interval": 1, "interval_begin": stamp(begun), "trades": 1}
+        self._beside("ohlc", symbol, data | more)
+
+    def _beside(self, channel: str, symbol: str, data: dict[str, Any]) -> None:
+        text = json.dumps({"channel": channel, "type": "update", "data": [data]})
+        self.call(partial(self._tell, text, lambda caller: symbol in caller.others[channel]))
 
     def remember(self, symbol: str, at: float, price: str, size: str, side: str = "buy") -> None:
         """A print that only REST tells of, at this second."""
@@ -227,6 +247,8 @@ class KrakenServer(ThreadedServer):
             depth = int(message["params"].get("depth", 10))
             caller.books[symbol] = depth
             await caller.ws.send_str(self.books[symbol].snapshot(depth))
+        elif channel in {"ticker", "ohlc"}:
+            caller.others[channel].add(symbol)
         elif channel == "trade":
             caller.trades.add(symbol)
             if message["params"].get("snapshot", True):

@@ -121,11 +121,13 @@ def stamp(seconds: float | None = None) -> str:
     return at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def trade_text(book: TrueBook, price: Decimal, size: Decimal, side: str, number: int) -> str:
+def trade_text(
+    book: TrueBook, price: Decimal, size: Decimal, side: str, number: int, at: float | None = None
+) -> str:
     return (
         f'{{"channel":"trade","type":"update","data":[{{"symbol":"{book.pair.symbol}",'
         f'"side":"{side}","price":{book.price(price)},"qty":{book.size(size)},'
-        f'"ord_type":"market","trade_id":{number},"timestamp":"{stamp()}"}}]}}'
+        f'"ord_type":"market","trade_id":{number},"timestamp":"{stamp(at)}"}}]}}'
     )
 
 

@@ -122,8 +122,8 @@ def test_a_stop_moved_after_it_became_a_limit_is_armed_anew() -> None:
     ))  # fmt: skip
     world.trade(BTC, 65500.0)
     assert world.execution.positions
-    world.trade(BTC, 64999.9)  # the book still bids 65,999: it takes that
-    assert world.fills[-1].fill.price == D("65999")
+    world.trade(BTC, 64999.9)  # the book still bids 65,999, which that print has consumed
+    assert world.fills[-1].fill.price == D("64967.4")  # 64,999.9 × 0.9995
     assert not world.execution.positions
 
 
@@ -374,3 +374,27 @@ def test_reports_of_an_amendment_nobody_asked_for_are_ignored() -> None:
     world.wait(1)
     report = OrderAmended(world.now, request.id, 3, D("0.02"), D("1"))
     assert world.execution.adopt_reports([report], world.now) == []
+
+
+@pytest.mark.parametrize("shown", [64_990.0, 64_100.0])
+def test_a_stop_fills_no_better_than_the_print_that_set_it_off(shown: float) -> None:
+    """A book that lags behind its prints still shows what they have consumed."""
+    world = held()
+    world.book(BTC, ((shown, 0.004), (63_800.0, 0.004)), ((65_001.0, 1.0),))
+    world.trade(BTC, 63_900.0)
+    assert not world.execution.positions
+    fills = [(each.fill.evidence, each.fill.price, each.fill.size) for each in world.fills[1:]]
+    # what the book shows from the print on, then 63,900 × 0.9995 on the tick
+    assert fills == [
+        (Evidence.BOOK_WALK, D("63800"), D("0.004")),
+        (Evidence.BAR_ESTIMATE, D("63868.0"), D("0.006")),
+    ]
+
+
+def test_a_stop_set_off_where_the_book_stands_walks_it_as_ever() -> None:
+    world = held()
+    world.book(BTC, ((63_900.0, 0.004), (63_800.0, 1.0)), ((63_901.0, 1.0),))
+    world.trade(BTC, 63_900.0)
+    assert [(each.fill.price, each.fill.size) for each in world.fills[1:]] == [
+        (D("63900"), D("0.004")), (D("63800"), D("0.006")),
+    ]  # fmt: skip

@@ -217,8 +217,16 @@ class Witness:
         levels = self.shown[request.symbol, request.side.opposite]
         levels[price] -= size
         assert levels[price] >= 0
-        better = [p for p in levels if (p < price if request.side is Side.BUY else p > price)]
-        assert not any(levels[p] for p in better)
+        buys = request.side is Side.BUY
+        better = [p for p in levels if (p < price if buys else p > price)]
+        if any(levels[p] for p in better):
+            told = self.print
+            assert request.purpose is Purpose.STOP, "it passed over what it could have had"
+            assert told is not None
+            assert told.symbol == request.symbol
+            by = D(str(told.price))
+            assert price >= by if buys else price <= by
+            assert not any(levels[p] for p in better if (p >= by if buys else p <= by))
         if request.limit is None and request.purpose is not Purpose.STOP:
             # Levels are never removed here before they are restated, so the touch is the best
             # one shown: what was taken from it does not move the collar.

@@ -13,6 +13,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import time
@@ -164,10 +165,69 @@ async def test_x04_a_jump_of_half_the_price_lets_nothing_in(live: Session) -> No
     engine = live.desk.engine
     await live.until(lambda: live.counts["past"] and engine.core.health != Health())
     assert not {"unusual_move", "price_collar"} & set(live.verdict())
-    live.server.trade(BTC, "97500.0", "0.5")
-    await live.until(lambda: engine.core.market.symbol(BTC).price == 97500.0)
+    live.server.trade(BTC, "65000.0", "0.5")
+    for _ in range(3):  # one alone waits for a second source
+        assert engine.core.market.symbol(BTC).price < 66000.0
+        live.server.trade(BTC, "97600.0", "0.5")
+    await live.until(lambda: engine.core.market.symbol(BTC).price == 97600.0)
     assert "unusual_move" in live.verdict()
-    assert "price_collar" in live.verdict(entry="97500")
+    assert "price_collar" in live.verdict(entry="97600")
+
+
+async def test_x04_a_print_far_away_waits_for_the_ticker_and_alone_it_was_a_lie(
+    live: Session,
+) -> None:
+    market, before = live.desk.engine.core.market, live.counts["trade"]
+    live.server.trade(BTC, "65000.0", "0.5")
+    live.server.trade(BTC, "131000.0", "0.5")
+    await live.until(lambda: live.said("F-jump"))
+    live.server.ticker(BTC, "65010.0")  # a second source that says otherwise
+    live.server.trade(BTC, "65020.0", "0.5")
+    await live.until(lambda: market.symbol(BTC).price == 65020.0)
+    assert live.counts["trade"] == before + 2
+    assert any("131000 was a jump nobody confirmed" in text for text in live.said("F-rejected"))
+    live.server.trade(BTC, "30000.0", "0.5")
+    live.server.ticker(BTC, "30010.0")
+    await live.until(lambda: market.symbol(BTC).price == 30000.0)
+    assert live.counts["trade"] == before + 3
+
+
+async def test_the_exchange_s_own_bar_completes_one_of_ours_that_lacks_something(
+    live: Session,
+) -> None:
+    market = live.desk.engine.core.market
+    await live.until(lambda: live.counts["past"] >= 2)
+    live.server.trade(BTC, "65000.0", "0.5")
+    minute = time.time() // 60 * 60 - 60  # over, and told a moment late
+    live.server.candle(BTC, minute, (64990.0, 70000.0, 60000.0, 65010.0, 99.0))
+    live.server.candle(BTC, minute + 60, (65010.0, 65010.0, 65010.0, 65010.0, 0.5))
+    await live.until(lambda: live.said("F-candle_completed"))
+    row = next(row for row in market.symbol(BTC).recent(60, 5) if row[0] == (minute + 60) * 10**9)
+    assert row[2:] == (70000.0, 60000.0, 65010.0, 99.0)
+
+
+async def test_a_book_that_stands_still_while_prints_run_away_is_fetched_anew(
+    live: Session,
+) -> None:
+    before = live.counts["snapshot"]
+    for price in ("64000.0", "63900.0", "63800.0", "63700.0"):
+        live.server.trade(BTC, price, "0.1", "sell")
+        await asyncio.sleep(0.8)  # the book's silence is what is tested
+    await live.until(partial(_counted, live, before + 2))
+    await live.fresh()
+    assert any("while 4 prints went by" in text for text in live.said("F-resync"))
+    assert shown(live, BTC) == true(live, BTC)
+
+
+async def test_x01_three_bad_ticks_in_a_minute_leave_the_symbol_to_reductions(
+    live: Session,
+) -> None:
+    for number in range(3):
+        live.server.send(trade(900 + number, price="-1.5"))
+    await live.until(lambda: live.said("R-REDUCING BTC/USDT"))
+    assert "reduce_only" in live.verdict()
+    assert "reduce_only" not in live.verdict(XRP)
+    assert any("at -1.5" in text for text in live.said("F-rejected")), "raw, in the journal"
 
 
 @pytest.mark.long

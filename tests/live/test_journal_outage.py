@@ -78,6 +78,7 @@ async def test_an_exit_of_a_process_that_never_got_the_journal_back_is_booked_at
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     disk, db, ended = Disk(monkeypatch), tmp_path / "run.db", ""
+    early = False
     kept = tmp_path / "emergency.jsonl"
     with KrakenServer() as server:
         async with session(server, db, *ALONE, symbols=(BTC,)) as live:
@@ -88,8 +89,8 @@ async def test_an_exit_of_a_process_that_never_got_the_journal_back_is_booked_at
                 await stopped_out(live, disk)
                 await live.until(kept.exists)
         except StoreUnwritable as error:
-            assert not isinstance(error.__context__, TimeoutError), "it ended, but too early"
-            ended = str(error)
+            ended, early = str(error), isinstance(error.__context__, TimeoutError)
+        assert not early, "what was waited for did not come"
         assert "disk is full" in ended or "earlier slice" in ended
         disk.full = False
         assert [each["closed"] for each in Record(db, {}).positions()] == [None]

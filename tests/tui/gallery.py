@@ -36,6 +36,7 @@ SCREENS: dict[str, tuple[str, ...]] = {
     "event": ("5", "enter"),
     "agent": ("6", "enter"),
     "order": ("7", "enter"),
+    "book": ("3", "enter"),
     "risk": ("8", "enter"),
     "portfolio": ("9", "enter"),
     "said": ("2", "o"),
@@ -116,9 +117,11 @@ def written_down(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "read", lambda _, name=name: numbers(PAGES[name]))
     rows = [SimpleNamespace(**{**row, "body": row["body"].encode()}) for row in PAGES["journal"]]
     monkeypatch.setattr(records, "read_journal", lambda _: rows)
+    monkeypatch.setattr("tradeterm.lab.trade.trade_story", lambda *_: PAGES["trade"])
     monkeypatch.setattr("tradeterm.holding.in_force", lambda _: held())
     monkeypatch.setattr("tradeterm.holding.settings_in_force", lambda _: load_settings().settings)
     monkeypatch.setattr(records, "chain_of", lambda _: lambda _: PAGES["why"])
+    monkeypatch.setattr("tradeterm.lab.trade.trade_story", lambda *_: PAGES["trade"])
 
 
 def verdict() -> Future[dict[str, Any]]:

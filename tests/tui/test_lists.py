@@ -204,8 +204,10 @@ async def test_levels_and_averages_stand_on_the_chart_until_i(console: Open) -> 
     async with console(200, 60) as desk:
         assert "long from 64,812.0 ╌" in desk.text
         assert "stop 63,900.0 ╌" in desk.text
+        assert "▲" in "".join(line[88:155] for line in desk.text.splitlines()[2:20]), "own fill"
         text = await desk.press("i")
         assert "long from" not in text
+        assert "▲" not in "".join(line[88:155] for line in text.splitlines()[2:20])
         assert "averages and levels off" in text
 
 

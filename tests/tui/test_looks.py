@@ -11,7 +11,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.color import Color
 
-from tests.tui.conftest import Open
+from tests.tui.eyes import contrast
 from tradeterm.tui import figures
 from tradeterm.tui.ink import PALETTES, Palette
 from tradeterm.tui.printable import PlainFilter
@@ -23,23 +23,7 @@ WORDS = ("text", "quiet", "up", "down", "warn", "error", "accent")
 @pytest.mark.parametrize("role", WORDS)
 @pytest.mark.parametrize("ground", ["ground", "cursor"])
 def test_every_word_has_contrast(palette: Palette, role: str, ground: str) -> None:
-    colour, below = (Color.parse(getattr(palette, name)) for name in (role, ground))
-    assert colour.get_contrast_text is not None
-    assert _contrast(colour, below) >= 4.5
-
-
-def _contrast(one: Color, two: Color) -> float:
-    """WCAG 2.1 contrast ratio."""
-    light, dark = sorted((_luminance(one), _luminance(two)), reverse=True)
-    return (light + 0.05) / (dark + 0.05)
-
-
-def _luminance(colour: Color) -> float:
-    parts = [
-        value / 12.92 if value <= 0.03928 else ((value + 0.055) / 1.055) ** 2.4
-        for value in colour.normalized
-    ]
-    return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
+    assert contrast(getattr(palette, role), getattr(palette, ground)) >= 4.5
 
 
 def test_no_color_leaves_weight_and_reverse_only() -> None:
@@ -52,17 +36,6 @@ def test_no_color_leaves_weight_and_reverse_only() -> None:
     assert [bool(each.style.reverse) for each in plain if each.style] == [False, True]
     assert plain[0].style is not None
     assert plain[0].style.bold
-
-
-async def test_no_color_is_obeyed_by_the_whole_screen(
-    console: Open, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("NO_COLOR", "1")
-    async with console() as desk:
-        for strip in desk.app.screen._compositor.render_strips():
-            for segment in strip:
-                assert segment.style is None or segment.style.color is None
-                assert segment.style is None or segment.style.bgcolor is None
 
 
 def test_nothing_heavy_is_imported_before_the_first_paint() -> None:

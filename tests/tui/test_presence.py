@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
 from tests.tui.conftest import Console, Open
 from tests.tui.pictures import busy, card, with_cards, with_status
+from tests.tui.test_key_to_journal import opened
 from tradeterm.engine.view import ConsoleView, EventView
 from tradeterm.model.commands import Halt, Pause
+from tradeterm.settings.loading import load_settings
+from tradeterm.showing import console_options
 from tradeterm.tui.attention import Attention
 from tradeterm.tui.options import ConsoleOptions, preferred
 
@@ -19,7 +23,9 @@ HOUR = 3600.0
 
 
 @asynccontextmanager
-async def left_alone(console: Open, *views: ConsoleView, **options: float) -> AsyncIterator[Console]:
+async def left_alone(
+    console: Open, *views: ConsoleView, **options: float
+) -> AsyncIterator[Console]:
     async with console(120, 40, *(views or (busy(),))) as desk:
         desk.app.options = replace(desk.app.options, **options)
         yield desk
@@ -97,6 +103,22 @@ async def test_a_terminal_nobody_looks_at_is_called_and_never_twice_at_once(
         assert len(sent) == 2
 
 
+async def test_a_critical_alarm_calls_until_a_key_is_pressed(console: Open) -> None:
+    async with console() as desk:
+        sent: list[str] = []
+        desk.app._attention = Attention(lambda: sent.append("bell"), sent.append)
+        await desk.look(with_event(busy(2), "critical", "E-JOURNAL disk full"))
+        assert sent == []  # it has the focus
+        assert "UNANSWERED" not in await desk.look(after=290)
+        assert "UNANSWERED E-JOURNAL disk full" in await desk.look(after=20)
+        await desk.look(after=290)
+        await desk.look(after=20)
+        assert sent == ["bell", "bell"]
+        await desk.press("j")
+        await desk.look(after=1000)
+        assert sent == ["bell", "bell"]
+
+
 def test_hostile_words_reach_no_terminal_as_control_sequences() -> None:
     sent: list[str] = []
     attention = Attention(lambda: None, sent.append)
@@ -148,3 +170,35 @@ async def test_a_screen_that_lags_says_so(console: Open) -> None:
         text = await desk.look(after=0.1)
         assert "late" not in text.splitlines()[0]
         assert "screen late p99 500 ms" in text
+
+
+async def test_the_pause_of_an_absent_operator_is_a_row_with_its_cause(tmp_path: Path) -> None:
+    async with opened(tmp_path) as desk:
+        desk.app.options = replace(desk.app.options, idle_pause=1)
+        desk.clock.wait(HOUR + 1)
+        await desk.waits(lambda: desk.app.view.status.state == "paused", "not paused")
+        [row] = desk.commands()
+        assert (row["command"], row["actor"]) == ("pause", "console.idle_pause")
+        assert desk.app.view.status.state_reason == "console.idle_pause"
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "value"),
+    [
+        ("desktop", "osc9", "osc9"),
+        ("bell", "false", False),
+        ("idle_after", "3", 3.0),
+        ("idle_pause", "2.5", 2.5),
+        ("on_signal", "halt", "halt"),
+        ("stale_after", "5", 5.0),
+        ("question_timeout", "7", 7.0),
+    ],
+)
+def test_what_the_file_says_and_what_a_key_says_reach_the_console_alike(
+    key: str, text: str, value: object
+) -> None:
+    settings = load_settings(None, (f"console.{key}={text}",)).settings
+    assert getattr(console_options(settings.console), key) == value
+    was = console_options(load_settings().settings.console)
+    assert getattr(was, key) != value
+    assert getattr(preferred(was, {f"console.{key}": text}), key) == value

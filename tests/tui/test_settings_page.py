@@ -78,9 +78,7 @@ async def test_how_the_console_looks_changes_at_once(tmp_path: Path) -> None:
         assert rows(desk) == [("console.theme", "paper", False)]
 
 
-async def test_who_watches_changes_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_who_watches_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with opened(tmp_path) as desk:
         await at(desk, "risk.max_leverage")
         monkeypatch.setattr(EngineThread, "watching", property(lambda _: True))

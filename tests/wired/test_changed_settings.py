@@ -51,7 +51,10 @@ async def test_what_is_looser_needs_its_word(stage: Stage) -> None:
     stage.key(62, "set", key="risk.min_confidence", value="0.1")
     stage.key(63, "set", key=LEVERAGE, value="2", confirmed=True)
     record = (await stage.play(until="25m")).sound()
-    assert [(row["was"], row["value"]) for row in record.bodies("setting")] == [("5", "1"), ("1", "2")]
+    assert [(row["was"], row["value"]) for row in record.bodies("setting")] == [
+        ("5", "1"),
+        ("1", "2"),
+    ]
     assert leverage(record) == [2]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import urllib.request
 from collections.abc import Iterator
 from decimal import Decimal
@@ -14,6 +13,8 @@ from click.testing import CliRunner
 from msgspec.structs import replace
 
 from tests import local_model
+from tests.adapters.model_clerk import clerk, everywhere, role_of
+from tests.adapters.model_server import ModelServer, say
 from tests.agents.questions import question
 from tests.injections import CORPUS
 from tests.wired.stage import play, request
@@ -25,6 +26,16 @@ from tradeterm.model.ports import Quotation
 from tradeterm.model.text import clean
 from tradeterm.model.vocabulary import AgentName, TryOutcome
 
+#: Headlines and decisions come often, every proposal needs a key, failures do not matter.
+BUSY = (
+    "market.simulation.news_interval=5",
+    "orchestration.schedule.sentiment_analysis.interval=60",
+    "orchestration.schedule.trading_decision.interval=60",
+    "orchestration.degradation.failures=[100, 200, 300]",
+    "orchestration.approval.mode=all",
+    "risk.max_risk=0.2",
+    "llm.cooldown=0",
+)
 ANALYSTS = frozenset({AgentName.TECHNICAL, AgentName.REGIME, AgentName.SENTIMENT})
 pytestmark = [
     pytest.mark.local_llm,
@@ -49,74 +60,92 @@ def test_the_doctor_asks_every_role(settings: tuple[str, ...]) -> None:
     assert all(one["ok"] and one["seconds"] > 0 and Decimal(one["cost"]) > 0 for one in checks)
 
 
-async def test_a_short_prompt_of_any_role_is_at_most_300_tokens_by_its_own_tokenizer(
+async def test_it_reads_the_short_prompt_of_every_role(
     settings: tuple[str, ...], tmp_path: Path
 ) -> None:
-    """Three symbols, positions held, headlines, everybody's opinions.
-
-    It is cut off after 50 tokens: only its reading is looked at, and the rules speak.
-    """
-    short = f"{settings[1][:-1]}, prompt: short}}"
-    symbols = ("BTC/USDT", "XRP/USDT", "XRP/BTC")
+    """Cut off after 50 tokens: only its reading is looked at, and the rules speak."""
     record = await play(
         request(
             "sim",
             tmp_path / "run.db",
             settings[0],
-            short,
+            f"{settings[1][:-1]}, prompt: short}}",
             *(f"llm.roles.{role}.max_tokens=50" for role in ("arbiter", *AgentName)),
             *(f"llm.roles.{role}.deadline=120" for role in ("arbiter", *AgentName)),
-            "llm.cooldown=0",
-            "market.simulation.news_interval=5",
-            "orchestration.schedule.sentiment_analysis.interval=60",
-            "orchestration.schedule.trading_decision.interval=60",
-            "orchestration.degradation.failures=[100, 200, 300]",
+            *BUSY,
             "llm.throttle=0.000001",  # one try a question
             "orchestration.degradation.holds.budget=NORMAL",
-            "orchestration.approval.mode=all",
-            "risk.max_risk=0.2",
-            until="110s",
-            symbols=symbols,
+            until="70s",
+            symbols=("BTC/USDT",),
             approve="all",
         )
     )
     record.sound()
-    told = {row["id"]: row for row in record.bodies("agent_question")}
-    decisions = [row for row in told.values() if row["agent"] == AgentName.TRADING]
-    facts = [{fact["name"].partition(" ")[0] for fact in row["facts"]} for row in decisions]
-    assert {row["symbol"] for row in decisions} == set(symbols)
-    assert any({*ANALYSTS, "account", "position"} <= names for names in facts)
     answers = [*record.bodies("agent_answer"), *record.bodies("answer")]
     answers = [answer for answer in answers if not answer["unasked"]]
-    roles = {answer.get("agent", "arbiter") for answer in answers}
-    assert roles == {"arbiter", *AgentName}
+    assert {answer.get("agent", "arbiter") for answer in answers} == {"arbiter", *AgentName}
     for answer in answers:
         tries = answer.get("tries") or [t for vote in answer["votes"] for t in vote["tries"]]
         assert all(100 < one["tokens_in"] <= MOST_TOKENS for one in tries)
         assert answer["prompt"].partition(" ")[0].endswith("-short-1")
 
 
+async def test_no_request_with_a_short_prompt_is_beyond_300_of_its_tokens(
+    settings: tuple[str, ...], tmp_path: Path
+) -> None:
+    """Three symbols, positions held, headlines, everybody's opinions, repairs: each one counted.
+
+    A quick clerk answers; the local model's own tokenizer counts what the clerk was asked.
+    """
+    symbols = ("BTC/USDT", "XRP/USDT", "XRP/BTC")
+    acts = [clerk(), say("{}"), clerk(), clerk(), clerk()] * 60
+    with ModelServer.running(*acts) as server:
+        asked = everywhere(server)
+        short = (asked[0], f"{asked[1][:-1]}, prompt: short}}", *asked[2:])
+        record = await play(
+            request(
+                "sim", tmp_path / "run.db", *short, *BUSY, until="4m", symbols=symbols,
+                approve="all",
+            )
+        )  # fmt: skip
+    record.sound()
+    decisions = [
+        row for row in record.bodies("agent_question") if row["agent"] == AgentName.TRADING
+    ]
+    facts = [{fact["name"].partition(" ")[0] for fact in row["facts"]} for row in decisions]
+    assert {row["symbol"] for row in decisions} == set(symbols)
+    assert any({*ANALYSTS, "account", "position"} <= names for names in facts)
+    told = [[message["content"] for message in body["messages"]] for body in server.asked]
+    assert {role_of(body) for body in server.asked} == {"arbiter", *AgentName}
+    assert any("Not usable" in words[-1] for words in told)
+    counts = [
+        sum(len(tokenised(settings, text)) for text in words) + TEMPLATE_TOKENS for words in told
+    ]
+    assert len(counts) > 40
+    assert 250 < max(counts) <= MOST_TOKENS
+
+
 def test_whatever_strangers_write_a_short_prompt_stays_in_its_budget(
     settings: tuple[str, ...],
 ) -> None:
     """Injections in all scripts and encodings, as headlines: the model's tokenizer counts."""
-    base = re.search(r"http://[0-9.:]+", settings[1])
-    assert base is not None
     longest = 0
     for _, text in CORPUS:
         quotes = tuple(Quotation(f"n{n}", "wire", 12.0, clean(text, 240)) for n in range(12))
         asked = replace(question(AgentName.SENTIMENT), texts=quotes)
         prompt = agent_prompt(asked, "short")
         messages = repairing(prompt, "{", "score: Input should be greater than or equal to -1")
-        longest = max(longest, sum(len(tokenised(base[0], words)) for _, words in messages))
+        longest = max(longest, sum(len(tokenised(settings, words)) for _, words in messages))
     assert 200 < longest + TEMPLATE_TOKENS <= MOST_TOKENS
 
 
-def tokenised(base: str, text: str) -> list[int]:
-    """By the server's own tokenizer."""
+def tokenised(settings: tuple[str, ...], text: str) -> list[int]:
+    """By the tokenizer of the model in the settings."""
+    base = settings[1].partition("api_base: '")[2].partition("/v1")[0]
     body = json.dumps({"content": text}).encode()
-    asked = urllib.request.Request(f"{base}/tokenize", body, {"content-type": "application/json"})
-    with urllib.request.urlopen(asked) as answer:
+    kind = {"content-type": "application/json"}
+    asked = urllib.request.Request(f"{base}/tokenize", body, kind)  # noqa: S310 - our own server
+    with urllib.request.urlopen(asked) as answer:  # noqa: S310
         found: list[int] = json.load(answer)["tokens"]
     return found
 

@@ -97,7 +97,7 @@ async def test_other_steps_count_at_once_and_name_the_orders_that_do_not_fit(
         (row,) = rows(engine, "instrument")
         assert row["version"] == 2
         assert "tick 0.1 → 0.5" in row["changed"]
-        stop, target = engine.books.execution.protective("pos-1")
+        stop, _ = engine.books.execution.protective("pos-1")
         assert stop is not None
         assert stop.id in row["affected"], "59,109.9 is no multiple of 0.5"
         assert said(engine, stop.id)

@@ -50,17 +50,24 @@ def digest(question: AgentQuestion) -> Iterator[Piece]:
             yield from map(_quote, question.texts)
             yield from _ranked(question.facts, ())
         case AgentName.TRADING:
-            if question.scope is not None:
-                yield from _allowed(question.scope)
-            yield from _held(question)
-            others = [fact for fact in question.facts if not _is_held(fact, question.symbol)]
-            yield from map(_view, (fact for fact in others if fact.name in _VIEWS))
-            yield from _ranked(others, _DECISION)
-            if question.scope is not None:
-                yield from _refused(question.scope)
-            yield from map(_quote, question.texts)
+            yield from _decision(question)
         case AgentName.PORTFOLIO:
             yield from _ranked(question.facts, _REBALANCE)
+
+
+def _decision(question: AgentQuestion) -> Iterator[Piece]:
+    """What may be done, and what analysts say of it: who holds something hears them first."""
+    held = list(_held(question))
+    others = [fact for fact in question.facts if not _is_held(fact, question.symbol)]
+    views = [_view(fact) for fact in others if fact.name in _VIEWS]
+    allowed = [] if question.scope is None else list(_allowed(question.scope))
+    yield from held
+    yield from allowed[:1]
+    yield from (*views, *allowed[1:]) if held else (*allowed[1:], *views)
+    yield from _ranked(others, _DECISION)
+    if question.scope is not None:
+        yield from _refused(question.scope)
+    yield from map(_quote, question.texts)
 
 
 def _candles(facts: tuple[Fact, ...], names: tuple[str, ...]) -> Iterator[Piece]:
@@ -112,17 +119,17 @@ def _is_held(fact: Fact, symbol: str) -> bool:
 
 
 def _held(question: AgentQuestion) -> Iterator[Piece]:
-    """Positions in the pair itself, each as one sentence."""
+    """Positions in the pair itself, as the ledger has them now: who knows of none must not add."""
     for fact in question.facts:
         if _is_held(fact, question.symbol):
             told = {name: brief(value, name) for name, value in fact.values.items()}
             target = f", target {told['target']}" if "target" in told else ""
             words = f"{told['side']} {told['size']} at {told['entry']}, stop {told['stop']}{target}"
-            yield Piece(fact.name, "", f"held, {_since(fact)}", words)
+            yield Piece(fact.name, "", "held", words)
 
 
 def _allowed(scope: Scope) -> Iterator[Piece]:
-    """Both directions in one line where both are allowed: the stricter bound of each pair."""
+    """What closes, then both directions in one line: the stricter bound of each pair."""
     closes = "".join(f", {action.value}" for action in scope.closes)
     yield Piece("allowed", "actions", "allowed", f"HOLD{closes}")
     if scope.entries:
@@ -138,7 +145,7 @@ def _bounds(entries: tuple[Allowed, ...]) -> str:
         f"price {brief(float(price), 'price')}, size to {_floor(entries, 'max_size')}, "
         f"leverage 1-{_floor(entries, 'max_leverage')}, stop {brief(float(least))}-"
         f"{brief(float(most))} %, loss at it to {_floor(entries, 'max_loss')}, gain from "
-        f"{brief(float(max(one.min_reward for one in entries)))} times that, sure from "
+        f"{brief(float(max(one.min_reward for one in entries)))}x that, sure from "
         f"{brief(max(one.min_confidence for one in entries))}"
     )
 

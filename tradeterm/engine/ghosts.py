@@ -15,7 +15,6 @@ from typing import Final
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
 from tradeterm.engine.books import Books
 from tradeterm.engine.core import Core
@@ -86,6 +85,8 @@ class _Bars:
         first = window.count - len(self.stamps)
         self.opens, self.highs = window.open[first:], window.high[first:]
         self.lows, self.closes = window.low[first:], window.close[first:]
+        self.lowest = float(self.lows.min(initial=float("inf")))
+        self.highest = float(self.highs.max(initial=0.0))
 
     def bar(self, index: int, blind: int) -> Bar:
         """One of them; of one that began before ``blind`` its close alone."""
@@ -95,14 +96,14 @@ class _Bars:
         )  # fmt: skip
         return bar.closing() if bar.ts - self.span < blind else bar
 
-    def candidates(self, position: Position) -> npt.NDArray[np.intp]:
+    def candidates(self, position: Position) -> list[int]:
         """Where the range touches stop or target."""
-        sign = position.side.sign
-        worst, best = (self.lows, self.highs) if sign > 0 else (self.highs, self.lows)
-        touched = (worst - float(position.stop)) * sign <= 0
-        if position.target is not None:
-            touched |= (best - float(position.target)) * sign >= 0
-        return np.flatnonzero(touched)
+        sign, stop = position.side.sign, float(position.stop)
+        target = sign * float("inf") if position.target is None else float(position.target)
+        floor, ceiling = (stop, target) if sign > 0 else (target, stop)
+        if floor < self.lowest and self.highest < ceiling:
+            return []  # nearly always
+        return np.flatnonzero((self.lows <= floor) | (self.highs >= ceiling)).tolist()
 
     def close_at(self, ts: int) -> float | None:
         """Close of the last bar at or before ``ts``."""
@@ -262,7 +263,7 @@ class Ghosts:
         hindsight = self._hindsights[one.ghost.symbol]
         struck, until = None, self._core.now + 1
         for index in bars.candidates(position):
-            bar = bars.bar(int(index), one.blind)
+            bar = bars.bar(index, one.blind)
             if (struck := hindsight.struck(position, bar)) is not None:
                 until = bar.ts
                 break

@@ -124,8 +124,8 @@ class Outlook:
             return False
         return bars.timeframe == m.base and bars.symbol == m.symbol
 
-    def prospect(self, until: int, own: Collection[str] = ()) -> Prospect | None:
-        """The bounds of the quiet, at most ``until``; None when it is not quiet even now.
+    def prospect(self, own: Collection[str] = ()) -> Prospect | None:
+        """The bounds of the quiet; None when it is not quiet even now.
 
         ``own``: timers the caller runs himself; what they journal has no row of marks in between.
         """
@@ -138,7 +138,7 @@ class Outlook:
         settled = now < m.ts + self.span and m.ts <= now <= watch and m.window.last_ts == m.ts
         if not settled or m.book.ready or trading.coordinator.degradation.holds:
             return None
-        until = min(until, core.market.next_close, books.execution.next_due, trading.next_due)
+        until = min(core.market.next_close, books.execution.next_due, trading.next_due)
         if until < m.ts + LEAST * self.span:
             return None
         prospect = Prospect(watch, look, NEVER, until, max(rest.low, 0.0), rest.high)

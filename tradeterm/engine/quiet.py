@@ -6,7 +6,7 @@ bar (``tests/engine/test_quiet.py`` compares both). It reads columns (``market/b
 that come as a list are somebody else's. Why that is safe says ``engine/outlook.py``; beyond it
 
 - with the EMA-cross rule the averages keep their order, by the very arithmetic of the rule: it
-  says nothing; and the base window has room and stays in its day: nothing is dropped or begun anew;
+  says nothing; and the base window has room: nothing is dropped;
 - with the other rules the analysts that look at closed bars speak on every bar, and nobody waits
   for what they say: no proposal is parked.
 
@@ -89,7 +89,7 @@ class Quiet:
         above, averages = rule.side(m.symbol), m.indicators[m.base].standing(rule.fast, rule.slow)
         if above is None or averages is None or m.window.room < LEAST:
             return 0
-        prospect = outlook.prospect(m.window.session_end)
+        prospect = outlook.prospect()
         if prospect is None:
             return 0
         room = min(m.window.room, (prospect.until - m.ts) // outlook.span)
@@ -124,7 +124,7 @@ class Quiet:
         dues = {timer: core.timers.due(timer) or 0 for timer in talkers}
         if not all(self._on_bars(timer, due) for timer, due in dues.items()):
             return 0
-        prospect = outlook.prospect(NEVER, talkers)
+        prospect = outlook.prospect(talkers)
         if prospect is None:
             return 0
         room = (prospect.until - self._m.ts) // outlook.span

@@ -39,9 +39,13 @@ class Depth:
         self._prices.clear()
 
     def take(
-        self, side: Side, size: Decimal, limit: Decimal | None, afford: Afford
-    ) -> list[tuple[Decimal, Decimal]]:
-        """Fill up to ``size`` for a taker of ``side``, no worse than ``limit``: (price, size)."""
+        self, side: Side, size: Decimal, limit: Decimal | None, afford: Afford,
+        gone: Decimal | None = None,
+    ) -> list[tuple[Decimal, Decimal]]:  # fmt: skip
+        """Fill up to ``size`` for a taker of ``side``, no worse than ``limit``: (price, size).
+
+        Levels better than ``gone`` were consumed, whatever the book still shows.
+        """
         self._forget_refreshed()
         resting = side.opposite
         fills: list[tuple[Decimal, Decimal]] = []
@@ -49,6 +53,8 @@ class Depth:
             price = self._prices.get(level) or self._exactly(level)
             if limit is not None and (price > limit if side is Side.BUY else price < limit):
                 break
+            if gone is not None and (price < gone if side is Side.BUY else price > gone):
+                continue
             part = min(size, self._available(resting, level, shown))
             granted = afford(price, part) if part > 0 else ZERO
             if granted > 0:

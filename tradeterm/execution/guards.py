@@ -87,6 +87,9 @@ class Guards:
         self.bands: dict[str, Band] = {}
         """By symbol; the dict itself stays, whoever holds it."""
         self.next_due = NEVER
+        self._margins: dict[str, tuple[tuple[Decimal, ...], Decimal, Decimal]] = {}
+        """Position → what its margin rests on, its liquidation level and that of the margin call:
+        most bands are worked out again because a stop followed, and that moves neither."""
 
     def follow(self, changed: Mapping[str, str]) -> None:
         """Positions (id → symbol) opened, changed or closed."""
@@ -94,6 +97,7 @@ class Guards:
             position = self._positions.get(position_id)
             if position is None:
                 self.watches.pop(position_id, None)
+                self._margins.pop(position_id, None)
             elif position_id not in self.watches:
                 first = self._first_rollover(position)
                 self.watches[position_id] = Watch(
@@ -170,9 +174,20 @@ class Guards:
         rate = self._rate(_quote(position))
         if self._rate_symbol(position) is not None:
             rate *= 1 + _DRIFT  # the worst until the band is worked out again
-        behind(level_left(position, self._settings.liquidation, rate), mid=True)
+        liquidation, call = self._levels(position, rate)
+        behind(liquidation, mid=True)
         if not self.watches[position.id].called:
-            behind(level_left(position, self._settings.margin.call, rate), mid=True)
+            behind(call, mid=True)
+
+    def _levels(self, position: Position, rate: Decimal) -> tuple[Decimal, Decimal]:
+        """Where it is liquidated, and where its margin is called."""
+        at, call = self._settings.liquidation, self._settings.margin.call
+        rests = (position.size, position.entry, position.collateral, rate, at, call)
+        known = self._margins.get(position.id)
+        if known is None or known[0] != rests:
+            levels = level_left(position, at, rate), level_left(position, call, rate)
+            known = self._margins[position.id] = (rests, *levels)
+        return known[1:]
 
     def _rate_symbol(self, position: Position) -> str | None:
         return self._priced_by(_quote(position))

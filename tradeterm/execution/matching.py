@@ -8,6 +8,8 @@ What it decides, once:
   included: all of it fills (``trade_through``), however large; a print at its price feeds the
   queue first and then us, as far as it goes (``queue``, see ``queue.py``). A book that merely
   shows a price beyond ours fills nothing: the print that follows does.
+- A print says that what was better than it is gone: a stop it sets off fills no better than it,
+  and where a book that lags behind shows nothing from there on, at the print plus slippage.
 - Stops and targets execute as market orders, their limit variants become a limit order behind
   everybody else at its price. A market stop has no collar and stays until it is done; a market
   target's rest beyond the collar goes back to waiting; any other rest is cancelled.
@@ -89,7 +91,7 @@ class Matching:
             if live.request.id not in self._floor.orders:
                 continue  # an earlier one of this very event closed its position
             if not live.is_limit:
-                self._set_off(live, ts, out)
+                self._set_off(live, ts, out, trade if live.is_stop else None)
             elif live.passed_by(price):
                 self._made(live, ts, live.remaining, Evidence.TRADE_THROUGH, out)
                 self._note_entry(live.request, ts, price)
@@ -171,10 +173,12 @@ class Matching:
         rest.reband()
         self._floor.lose_interest(rest)
 
-    def _set_off(self, live: Live, ts: int, out: list[VenueReport]) -> None:
+    def _set_off(
+        self, live: Live, ts: int, out: list[VenueReport], by: Trade | None = None
+    ) -> None:
         self._floor.unrest(live)
         live.triggered = live.request.type in TRIGGERED_LIMITS
-        self.execute(live, ts, out)
+        self.execute(live, ts, out, None if by is None else exact(by.price))
 
     def _set_off_on_bar(self, live: Live, bar: Candle, out: list[VenueReport]) -> None:
         self._floor.unrest(live)
@@ -187,8 +191,10 @@ class Matching:
 
     # -- filling -----------------------------------------------------------------------------
 
-    def execute(self, live: Live, ts: int, out: list[VenueReport]) -> None:
-        """Take what the market offers now."""
+    def execute(
+        self, live: Live, ts: int, out: list[VenueReport], by: Decimal | None = None
+    ) -> None:
+        """Take what the market offers now, nothing better than the print that set it off."""
         book = self._books.get(live.request.symbol)
         if book is None or not book.ready:
             last = self._floor.rests[live.request.symbol].last
@@ -199,9 +205,9 @@ class Matching:
         elif not book.usable:
             self._leave(live, ts, "no usable book", out)
         else:
-            self._walk(live, ts, out)
+            self._walk(live, ts, out, by)
 
-    def _walk(self, live: Live, ts: int, out: list[VenueReport]) -> None:
+    def _walk(self, live: Live, ts: int, out: list[VenueReport], by: Decimal | None) -> None:
         request, floor = live.request, self._floor
         short = False
 
@@ -212,12 +218,21 @@ class Matching:
             return granted
 
         depth = self._depths[request.symbol]
-        fills = depth.take(request.side, floor.wanted(live), self._worst(live), afford)
+        fills = depth.take(request.side, floor.wanted(live), self._worst(live), afford, by)
         for price, size in fills:
             floor.fill(live, ts, price, size, Liquidity.TAKER, Evidence.BOOK_WALK, out)
-        if request.id in floor.orders:
+        if request.id in floor.orders and by is not None and not short and self._lags(request, by):
+            self._estimate(live, ts, by, out)
+        elif request.id in floor.orders:
             bound = "limit" if live.is_limit else "collar"
             self._leave(live, ts, NO_FUNDS if short else f"no depth within {bound}", out)
+
+    def _lags(self, request: OrderRequest, by: Decimal) -> bool:
+        """Whether the book still shows a better touch than the print that came."""
+        touch = self._floor.touch(request)
+        if touch is None:
+            return False
+        return touch < by if request.side is Side.BUY else touch > by
 
     def _worst(self, live: Live) -> Decimal | None:
         """The worst price a taker accepts; None for stops, which must get out."""

@@ -158,6 +158,9 @@ class CandleWindow:
     def extend(self, bars: Bars, start: int, stop: int) -> None:
         """Add ``bars[start:stop]``, all later than the last one, as ``append`` would."""
         stamps, opens, highs, lows, closes, volumes, worth = bars.columns
+        if start < stop and stamps[start] > self.session_end:  # the first of its day
+            self.append(bars[start])
+            start += 1
         n, count = self.count, stop - start
         if count > self.room or not count or stamps[stop - 1] > self.session_end:
             for index in range(start, stop):

@@ -247,7 +247,8 @@ class Market:
         if ev.timeframe != m.base:
             self._count("candle_beside_trades")
             return
-        extra = m.repair(ev)
+        # Beside prints it comes in the interval after it: only then is it complete.
+        extra = m.repair(msgspec.structs.replace(ev, ts=ev.ts - ev.ts % m.builder.span))
         if extra is not None:
             text = f"its candle lacked {extra:.12g} of {ev.volume:.12g}; completed by the exchange's"
             self._reject(ev.ts, ev.symbol, "candle_completed", text)

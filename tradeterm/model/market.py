@@ -47,7 +47,10 @@ class BookDelta(msgspec.Struct, frozen=True, gc=False, tag="delta"):
 
 
 class Candle(msgspec.Struct, frozen=True, gc=False, tag="candle"):
-    """One closed bar; ``timeframe`` in seconds, volume in base currency."""
+    """One closed bar; ``timeframe`` in seconds, volume in base currency.
+
+    Beside prints (live) it is stamped as it came, within the interval after its own.
+    """
 
     ts: int
     symbol: str

@@ -97,7 +97,7 @@ class EngineThread:
 
     def _order_at_the_end(self, desk: Desk) -> None:
         """Nobody could be asked: what the settings say, carried out before the last row."""
-        policy = desk.request.settings.console.on_signal
+        policy = desk.engine.core.settings.console.on_signal
         if self._as_is or desk.driver.finished or policy == "keep":
             return
         why = "console.on_signal"

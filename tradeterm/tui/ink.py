@@ -183,16 +183,15 @@ class Ink:
 
     def strip(self, line: Line, width: int) -> Strip:
         """``line`` as exactly ``width`` cells."""
-        segments = [
-            Segment(printable(self._shaped(text, role)), self.style(role))
-            for text, role in line
-            if text
-        ]
+        if self.shapes:
+            line = tuple((_shaped(text, role), role) for text, role in line)
+        segments = [Segment(printable(text), self.style(role)) for text, role in line if text]
         return Strip(segments).adjust_cell_length(width, self.style(""))
 
-    def _shaped(self, text: str, role: str) -> str:
-        """Without colours a candle that fell is hatched."""
-        return text.translate(_HATCHED) if self.shapes and role.startswith("down") else text
+
+def _shaped(text: str, role: str) -> str:
+    """Without colours a candle that fell is hatched."""
+    return text.translate(_HATCHED) if role.startswith("down") else text
 
 
 def grounded(line: Iterable[Part], ground: str, width: int) -> Line:

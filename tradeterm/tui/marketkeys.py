@@ -37,6 +37,8 @@ class MarketKeys(Console):
             self.speed = next((each for each in reversed(SPEEDS) if each < self.speed), 1.0)
         self.session.set_speed(self.speed)
         held = " once the card is decided" if self.view.status.waiting_for_operator else ""
+        if self.market_stopped:
+            held = " once space starts it"
         self.say(f"market speed {figures.speed(self.speed)}{held}")
 
     # -- steps and jumps -----------------------------------------------------------------------

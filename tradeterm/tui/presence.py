@@ -17,6 +17,8 @@ from tradeterm.tui.session import EngineSession
 
 MINUTE, HOUR = 60.0, 3600.0
 _RANK = ("info", "warning", "error", "critical")
+#: Seconds after which a critical alarm calls again when no key was pressed since.
+AGAIN = 300.0
 #: Actor of the pause that nobody ordered.
 IDLE = "console.idle_pause"
 
@@ -37,6 +39,8 @@ class Presence(Console):
         self._touched = self.clock()
         """When a key or button was last pressed."""
         self._idle_paused = False
+        self._unanswered: tuple[str, float] | None = None
+        """A critical alarm since which no key was pressed, and when it called last."""
         self._preferred: dict[str, str] = {}
 
     # -- keys ----------------------------------------------------------------------------------
@@ -45,7 +49,7 @@ class Presence(Console):
         """The first key after a long time only ends the banner; a halt is a halt."""
         if isinstance(event, events.Key | events.MouseDown) and not event.is_forwarded:
             was_idle, self._touched = bool(self.deck.notice.idle), self.clock()
-            self._idle_paused = False
+            self._idle_paused, self._unanswered = False, None
             if was_idle:
                 self._show_idle(0.0)
                 if not (isinstance(event, events.Key) and event.key in HALT.keys):
@@ -65,6 +69,15 @@ class Presence(Console):
         self._show_pulse(now)
         super().poll()
         self._watch_idle(now - self._touched)
+        self._call_again(now)
+
+    def _call_again(self, now: float) -> None:
+        """A critical alarm is told until somebody presses a key, whoever looks at the terminal."""
+        if self._unanswered is not None and now - self._unanswered[1] >= AGAIN:
+            text = self._unanswered[0]
+            self._unanswered = (text, now)
+            self.say(f"UNANSWERED {text}", "error")
+            self._call(f"unanswered: {text}")
 
     def _watch_idle(self, seconds: float) -> None:
         after = self.options.idle_after * MINUTE
@@ -115,15 +128,19 @@ class Presence(Console):
             worst = max(news, key=lambda event: (_RANK.index(event.severity), event.seq))
             more = f"  (+{len(news) - 1} in 5 Events)" if len(news) > 1 else ""
             self.say(worst.text + more, "error" if worst.severity == "critical" else worst.severity)
+        critical = [event.text for event in news if event.severity == "critical"]
+        if critical:
+            self._unanswered = (critical[-1], self.clock())
         if self.app_focus:
             return
         alarms = [event.text for event in news if event.severity in {"error", "critical"}]
         text = alarms[-1] if alarms else f"{cards} new card(s) wait for you" if cards else ""
         if text:
-            options = self.options
-            self._attention.call(
-                text, self.clock(), bell=options.bell, desktop=options.desktop
-            )
+            self._call(text)
+
+    def _call(self, text: str) -> None:
+        options = self.options
+        self._attention.call(text, self.clock(), bell=options.bell, desktop=options.desktop)
 
     def _to_terminal(self, sequence: str) -> None:
         if self._driver is not None:

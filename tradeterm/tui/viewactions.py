@@ -153,7 +153,7 @@ VIEW: Final = (
         "indicators",
         ("i",),
         "",
-        "Chart: averages, and entry, stop and target of positions, on or off",
+        "Chart: averages, own fills, and entry, stop and target of positions, on or off",
         group="View",
     ),
     Action(

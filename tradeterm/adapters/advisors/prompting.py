@@ -13,7 +13,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from tradeterm.adapters.advisors.settlement import Settlement
-from tradeterm.adapters.advisors.shortening import fitted
+from tradeterm.adapters.advisors.shortening import defused, fitted
 from tradeterm.coordinator.briefing import facts
 from tradeterm.coordinator.digest import digest
 from tradeterm.model.pieces import Piece
@@ -78,7 +78,7 @@ def short_prompt_of(
 
 def _delimited(told: Mapping[str, Any]) -> str:
     """Inside the delimiters no text of ours or others can close them."""
-    return _FRAME.format(_compact(told).replace("<", "‹").replace(">", "›"))
+    return _FRAME.format(defused(_compact(told)))
 
 
 def schema_of(kind: type[BaseModel]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from tradeterm.ops.doctor.finding import Finding, judged
+from tradeterm.tui.plan import MIN_HEIGHT, MIN_WIDTH
 
 PYTHON: Final = (3, 11)
 #: Before this a reset of the write-ahead log under several connections could lose its last
@@ -17,7 +18,6 @@ PYTHON: Final = (3, 11)
 SQLITE: Final = (3, 51, 3)
 #: The oldest SQLite whose features the store uses (RETURNING, STRICT tables).
 SQLITE_LEAST: Final = (3, 37, 0)
-COLUMNS, LINES = 80, 24
 
 
 def look_at_machine(environ: Mapping[str, str]) -> Iterator[Finding]:
@@ -57,14 +57,20 @@ def terminal(environ: Mapping[str, str]) -> Iterator[Finding]:
     else:
         yield judged(
             "terminal", f"{kind or 'unnamed'}, {size.columns}×{size.lines}", fatal=False,
-            ok=kind not in {"", "dumb"} and size.columns >= COLUMNS and size.lines >= LINES,
-            remedy=f"use a terminal of at least {COLUMNS}×{LINES} that is not dumb, or --headless",
+            ok=kind not in {"", "dumb"} and size.columns >= MIN_WIDTH and size.lines >= MIN_HEIGHT,
+            remedy=f"use a terminal of at least {MIN_WIDTH}×{MIN_HEIGHT} that is not dumb, or "
+            "--headless",
         )  # fmt: skip
+    from tradeterm.tui.glyphs import ascii_terminal
+
     coding = (sys.stdout.encoding or "").lower().replace("-", "")
-    locale = environ.get("LC_ALL") or environ.get("LC_CTYPE") or environ.get("LANG") or "none set"
+    told = (f"{name}={environ[name]}" for name in ("LC_ALL", "LC_CTYPE", "LANG") if name in environ)
+    locale = " ".join(told) or "none set"
     yield judged(
-        "locale", f"{locale}, {sys.stdout.encoding}", ok=coding == "utf8", fatal=False,
-        remedy="set LANG=C.UTF-8 (or your language's UTF-8), or lines and bars turn into ?",
+        "locale", f"{locale}, {sys.stdout.encoding}", fatal=False,
+        ok=coding == "utf8" and not ascii_terminal(environ),
+        remedy="the console draws in ASCII here; for lines and bars set LANG=C.UTF-8 (or your "
+        "language's UTF-8) in a terminal that has them",
     )  # fmt: skip
     if os.name == "posix" and environ.get("TMUX") and kind.startswith("screen"):
         yield Finding(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import ClassVar, NamedTuple
@@ -15,7 +16,18 @@ from tradeterm.model.timing import DAY, SECOND, timeframe_text
 from tradeterm.tui import figures
 from tradeterm.tui.ink import Line, Part, fit
 from tradeterm.tui.panes.base import Pane, placeholder
-from tradeterm.tui.panes.overlays import AVERAGES, Level, Mark, across, ema, levels, within_reach
+from tradeterm.tui.panes.overlays import (
+    AVERAGES,
+    Fill,
+    Level,
+    Mark,
+    across,
+    ema,
+    fill_mark,
+    fills,
+    levels,
+    within_reach,
+)
 
 #: Bars one key or one turn of the wheel goes.
 STEP = 8
@@ -65,7 +77,8 @@ class ChartPane(Pane):
             return key, view.status.state
         last = chart.candles[-1] if chart.candles else None
         age = figures.age(view.status.data_age)
-        return key, last, chart.forming, age, levels(view.positions, choice.symbol)
+        own = levels(view.positions, choice.symbol), fills(view.orders, choice.symbol)
+        return key, last, chart.forming, age, own
 
     def _chart(self) -> ChartView | None:
         return self.view.charts.get((self.choice.symbol, self.choice.timeframe))
@@ -99,14 +112,16 @@ class ChartPane(Pane):
         chart, candles = self._chart(), self._candles()
         if chart is None or not candles:
             return placeholder("candles appear when the first bar has closed", width=width)
-        book = self.view.books.get(self.choice.symbol)
+        choice, view = self.choice, self.view
+        book = view.books.get(choice.symbol)
         drawing = Drawing(
             candles,
             chart.timeframe,
             book.tick if book else None,
             self._back(candles),
-            self.choice.closes,
-            levels(self.view.positions, self.choice.symbol) if self.choice.indicators else None,
+            choice.closes,
+            levels(view.positions, choice.symbol) if choice.indicators else None,
+            fills(view.orders, choice.symbol) if choice.indicators else [],
         )
         return draw(drawing, width, height)
 
@@ -150,6 +165,7 @@ class Drawing(NamedTuple):
     """A line of closes instead of candles."""
     levels: list[Level] | None = None
     """Prices worth a line; None: neither these nor averages."""
+    fills: Sequence[Fill] = ()
 
 
 def draw(drawing: Drawing, width: int, height: int) -> list[Line]:
@@ -166,6 +182,7 @@ def draw(drawing: Drawing, width: int, height: int) -> list[Line]:
     left = columns - len(shown)
     bars = [_column(each, scale) for each in shown]
     lifted = [] if drawing.levels is None else _averages(candles, len(shown), scale)
+    own = _fills(drawing, shown, scale)
     last_row = rows - 1 - scale.at(shown[-1][4]) // 2
     lines: list[Line] = []
     for row in range(rows):
@@ -177,7 +194,8 @@ def draw(drawing: Drawing, width: int, height: int) -> list[Line]:
         here = next((each for each in reached if scale.at(each.price) // 2 == line), None)
         ground = across(here, figures.price(here.price, tick), columns) if here else []
         cells = _blank(ground, left) + [
-            _cell(bar, lifted[at] if lifted else {}, ground[left + at : left + at + 1], line)
+            own.get((at, line))
+            or _cell(bar, lifted[at] if lifted else {}, ground[left + at : left + at + 1], line)
             for at, bar in enumerate(bars)
         ]
         lines.append((*parts, *_joined(cells)))
@@ -203,6 +221,17 @@ def _scale(shown: list[Candle], found: list[Level], rows: int) -> tuple[Scale, l
     reached = within_reach(found, low, high)
     prices = [low, high, *(each.price for each in reached)]
     return Scale(min(prices), max(prices), rows * 2), reached
+
+
+def _fills(drawing: Drawing, shown: list[Candle], scale: Scale) -> dict[tuple[int, int], Mark]:
+    """(column, line) → arrow, for those within the picture."""
+    begin = shown[0][0] - drawing.timeframe * SECOND
+    closes = [each[0] for each in shown]
+    return {
+        (bisect_left(closes, each.ts), scale.at(each.price) // 2): fill_mark(each)
+        for each in drawing.fills
+        if begin < each.ts <= closes[-1] and scale.low <= each.price <= scale.high
+    }
 
 
 def _averages(candles: list[Candle], shown: int, scale: Scale) -> list[dict[int, Mark]]:

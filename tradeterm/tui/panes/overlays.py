@@ -1,11 +1,11 @@
-"""What stands over the candles: averages of the closes, and the levels of own positions."""
+"""What stands over the candles: averages of the closes, own fills, levels of own positions."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from tradeterm.engine.view import PositionView
+from tradeterm.engine.view import OrderView, PositionView
 
 #: (bars, glyph, role): told apart by their glyphs, too.
 AVERAGES: Final = ((9, "∙", "accent"), (21, "─", "warn"))
@@ -19,6 +19,14 @@ class Level(NamedTuple):
     name: str
     price: float
     role: str
+
+
+class Fill(NamedTuple):
+    """One of our orders was filled here."""
+
+    ts: int
+    price: float
+    side: str
 
 
 class Mark(NamedTuple):
@@ -51,6 +59,20 @@ def levels(positions: Sequence[PositionView], symbol: str) -> list[Level]:
         if each.target is not None:
             found.append(Level("target", float(each.target), "up"))
     return found
+
+
+def fills(orders: Sequence[OrderView], symbol: str) -> list[Fill]:
+    """Where our orders in ``symbol`` were filled, as far as they are still listed."""
+    return [
+        Fill(each.updated, float(each.price), each.side)
+        for each in orders
+        if each.symbol == symbol and each.status == "filled" and each.price is not None
+    ]
+
+
+def fill_mark(fill: Fill) -> Mark:
+    """An arrow in the direction it went."""
+    return Mark("▲", "up+bold") if fill.side == "buy" else Mark("▼", "down+bold")
 
 
 def within_reach(found: Sequence[Level], low: float, high: float) -> list[Level]:

@@ -58,7 +58,7 @@ class DetailScreen(PageScreen):
         self._shown = clock()
         self._mark = detail.mark(view)
         self._story: Any = None
-        self._told = "reading the book of record …" if store else "the engine is still starting"
+        self._told = "" if store else "the engine is still starting: its story comes with it"
 
     def on_mount(self) -> None:
         super().on_mount()
@@ -76,6 +76,8 @@ class DetailScreen(PageScreen):
 
     def _look(self) -> None:
         if self._store is not None:
+            if self._story is None:
+                self.pane.told = "reading the book of record …"
             self.run_worker(self._read_store, thread=True, exclusive=True)
 
     def _read_store(self) -> None:
@@ -95,7 +97,7 @@ class DetailScreen(PageScreen):
             self.app.call_from_thread(self._take, story, told)
 
     def _take(self, story: Any, told: str) -> None:
-        self._story, self._told = story or self._story, told
+        self._story, self._told, self.pane.told = story or self._story, told, ""
         self.fit()
         self.pane.rebuild()
 

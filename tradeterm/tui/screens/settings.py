@@ -101,7 +101,9 @@ class SettingsPane(ReportPane):
     def _foot(self, width: int) -> Sequence[Line]:
         """What is being typed, or what was said last."""
         asked: list[Line] = (
-            [((f"{self.asked}: {self.value}", "accent+bold"), ("▏", "accent"))] if self.asked else []
+            [((f"{self.asked}: {self.value}", "accent+bold"), ("▏", "accent"))]
+            if self.asked
+            else []
         )
         told: list[Line] = [((part, "warn"),) for part in wrap(self.note, width)[:4]]
         return [*told, *asked] if self.note else asked

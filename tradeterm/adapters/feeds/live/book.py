@@ -106,6 +106,12 @@ class WireBook:
             raise OutOfStep(f"checksum {ours} here, {checksum} there")
 
     @property
+    def touch(self) -> tuple[float, float] | None:
+        """Best bid and ask; None while one of them is missing."""
+        bids, asks = self._bids.keys, self._asks.keys
+        return (-bids[0], asks[0]) if bids and asks else None
+
+    @property
     def levels(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """Prices of both sides, best first."""
         return tuple(-key for key in self._bids.keys), tuple(self._asks.keys)

@@ -11,8 +11,11 @@ import msgspec
 
 from tradeterm.adapters.feeds.live.book import OutOfStep, WireBook
 from tradeterm.adapters.feeds.live.sink import Sink
+from tradeterm.adapters.feeds.live.standstill import Standstill
 from tradeterm.errors import ExchangeError
+from tradeterm.model.market import Candle
 from tradeterm.model.text import clean
+from tradeterm.model.timing import MINUTE, SECOND
 from tradeterm.model.vocabulary import FeedSource
 
 #: Book depths that may be subscribed to.
@@ -47,6 +50,22 @@ class _Trade(msgspec.Struct, gc=False):
     timestamp: str
 
 
+class _Bar(msgspec.Struct, gc=False):
+    symbol: str
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+    interval_begin: str
+    interval: int
+
+
+class _Ticker(msgspec.Struct, gc=False):
+    symbol: str
+    last: float
+
+
 class _Status(msgspec.Struct, gc=False):
     system: str = ""
 
@@ -63,6 +82,8 @@ class _Message(msgspec.Struct, gc=False):
 _MESSAGE: Final = msgspec.json.Decoder(_Message)
 _BOOKS: Final = msgspec.json.Decoder(list[_Book])
 _TRADES: Final = msgspec.json.Decoder(list[_Trade])
+_BARS: Final = msgspec.json.Decoder(list[_Bar])
+_TICKERS: Final = msgspec.json.Decoder(list[_Ticker])
 _STATUS: Final = msgspec.json.Decoder(list[_Status])
 
 
@@ -89,6 +110,7 @@ class KrakenWire:
         self._depth = next((known for known in DEPTHS if known >= depth), DEPTHS[-1])
         self._books = {symbol: WireBook(symbol, self._depth) for symbol in symbols}
         self._awaited: dict[str, _Awaited] = {}
+        self._still = {symbol: Standstill() for symbol in symbols}
         self._asked = 0
         self._system = ONLINE
 
@@ -100,6 +122,8 @@ class KrakenWire:
         return [
             self._request("subscribe", "trade", self._symbols, snapshot=True),
             self._request("subscribe", "book", self._symbols, depth=self._depth, snapshot=True),
+            self._request("subscribe", "ticker", self._symbols, snapshot=True),
+            self._request("subscribe", "ohlc", self._symbols, interval=1, snapshot=False),
         ]
 
     def due(self, now: float) -> Iterator[str]:
@@ -133,6 +157,13 @@ class KrakenWire:
             elif message.channel == "trade":
                 for trade in _TRADES.decode(message.data):
                     self._trade(trade, old=message.type == "snapshot")
+            elif message.channel == "ticker":
+                for ticker in _TICKERS.decode(message.data):
+                    if ticker.symbol in self._books:
+                        self._sink.ticker(ticker.symbol, ticker.last)
+            elif message.channel == "ohlc":
+                for bar in _BARS.decode(message.data):
+                    self._bar(bar)
             elif message.channel == "status":
                 self._status(_STATUS.decode(message.data))
             elif message.method == "subscribe" and not message.success:
@@ -144,17 +175,23 @@ class KrakenWire:
         return True
 
     def _unreadable(self, text: str, why: str) -> None:
-        """A message that is not what the documentation says: its symbols' books start again."""
-        named = [symbol for symbol in self._symbols if f'"{symbol}"' in text] or self._symbols
+        """A message that is not what the documentation says: a book it names starts again."""
+        words = f"E-SCHEMA {clean(why, 80)}: {clean(text, 80)}"
+        named = [symbol for symbol in self._symbols if f'"{symbol}"' in text]
         for symbol in named:
-            self._sink.reject(symbol, f"E-SCHEMA {clean(why, 80)}: {clean(text, 80)}")
             if '"book"' in text:
-                self._lost(symbol, "a message could not be read")
+                self._sink.health[symbol].rejected += 1
+                self._lost(symbol, words)
+            else:
+                self._sink.reject(symbol, words)
+        if not named:
+            self._sink.unreadable(words)
 
     def _book(self, data: _Book, *, whole: bool) -> None:
         book = self._books.get(data.symbol)
         if book is None or not (whole or book.ready):
             return  # changes of a book that is being fetched anew
+        self._still[data.symbol].moved()
         bids = [(bytes(level.price), bytes(level.qty)) for level in data.bids]
         asks = [(bytes(level.price), bytes(level.qty)) for level in data.asks]
         try:
@@ -178,6 +215,22 @@ class KrakenWire:
         # Asked for at the next look: a mismatch in every message is not a request per message.
         self._awaited[symbol] = _Awaited(-PATIENCE, known.tries if known else 0)
 
+    def _compare(self, trade: _Trade) -> None:
+        """Whether the book still goes with the prints."""
+        book = self._books[trade.symbol]
+        if book.ready and (touch := book.touch) is not None:
+            still = self._still[trade.symbol]
+            if why := still.beyond(trade.price, *touch, self._sink.heard):
+                self._lost(trade.symbol, why)
+
+    def _bar(self, bar: _Bar) -> None:
+        if bar.symbol not in self._books:
+            return
+        span = bar.interval * MINUTE
+        closes = _nanoseconds(bar.interval_begin) + span
+        figures = bar.open, bar.high, bar.low, bar.close, bar.volume
+        self._sink.candle(Candle(closes, bar.symbol, span // SECOND, *figures))
+
     def _status(self, told: Sequence[_Status]) -> None:
         """Maintenance, cancel_only, post_only …: told when it changes."""
         for each in told:
@@ -189,6 +242,8 @@ class KrakenWire:
         if trade.symbol not in self._books:
             return
         when = _nanoseconds(trade.timestamp)
+        if not old:
+            self._compare(trade)
         take = self._sink.old_trade if old else self._sink.trade
         take(trade.symbol, trade.price, trade.qty, trade.side, str(trade.trade_id), when)
         if not old:

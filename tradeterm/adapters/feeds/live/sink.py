@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Final
 
-from tradeterm.adapters.feeds.live.border import is_print
+from msgspec.structs import replace
+
+from tradeterm.adapters.feeds.live.border import is_bar, is_print
 from tradeterm.adapters.feeds.live.clock import SkewGauge
 from tradeterm.adapters.feeds.live.health import SymbolHealth
 from tradeterm.adapters.feeds.live.inbox import Inbox
+from tradeterm.adapters.feeds.live.jumps import Jumps, Print
 from tradeterm.model.instruments import Instrument
 from tradeterm.model.market import (
     BookDelta,
@@ -33,6 +37,9 @@ TOLD: Final = 5
 COMPARED: Final = 16
 #: How far beyond our clock a stamp may lie: once we know how wrong that is, and before.
 AHEAD: Final = MINUTE
+#: How long after its close the exchange's bar counts as complete.
+GRACE: Final = 2 * SECOND
+_INF: Final = float("inf")
 UNKNOWN_AHEAD: Final = DAY
 
 
@@ -58,6 +65,11 @@ class Sink:
         self._gauge = gauge
         self._ids: dict[str, deque[str]] = {s: deque(maxlen=REMEMBERED) for s in symbols}
         self._known: dict[str, set[str]] = {s: set() for s in symbols}
+        self._jumps = {symbol: Jumps() for symbol in symbols}
+        self._bars: dict[str, Candle] = {}
+        """Symbol → the exchange's newest bar."""
+        self._finished: dict[str, int] = {}
+        """Symbol → close of the newest bar that was told (ns)."""
         self._told: defaultdict[tuple[str, str], deque[int]] = defaultdict(deque)
         """(code, symbol) → when it was told within the last minute."""
         self._pulse = 0
@@ -71,6 +83,7 @@ class Sink:
         if now - self._pulse > SECOND:
             self._pulse = now
             self._inbox.put(Pulse)
+            self._finish_bars(now)
 
     def snapshot(self, symbol: str, bids: Levels, asks: Levels, source: FeedSource) -> None:
         """A whole book, best first."""
@@ -95,9 +108,48 @@ class Sink:
             return
         if not self._is_new(symbol, trade_id):
             return
-        self.newest[symbol] = max(self.newest.get(symbol, 0), when)
         self.health[symbol].heard = self.heard
-        self._inbox.put(lambda ts: Trade(ts, symbol, price, size, side, trade_id), is_print=True)
+        jumps = self._jumps[symbol]
+        waited = jumps.waiting
+        judged = jumps.ask(Print(price, size, side, trade_id, when))
+        for lie in judged.refused:
+            self.reject(symbol, f"trade {lie.id}: {lie.price:.12g} was a jump nobody confirmed")
+        if jumps.waiting and not waited:
+            text = f"trade {trade_id}: from {jumps.last:.12g} to {price:.12g} at once; it waits"
+            self.notice("jump", f"{text} for the ticker or two more", symbol)
+        self._put(symbol, judged.told)
+
+    def ticker(self, symbol: str, last: float) -> None:
+        """The exchange's own last price: a second source for a print that jumped."""
+        if 0.0 < last < _INF:
+            self._put(symbol, self._jumps[symbol].ticker(last))
+
+    def _put(self, symbol: str, prints: Iterable[Print]) -> None:
+        for one in prints:
+            self.newest[symbol] = max(self.newest.get(symbol, 0), one.when)
+            self._inbox.put(partial(_trade, symbol, one), is_print=True)
+
+    def candle(self, bar: Candle) -> None:
+        """The exchange's own bar, which may still grow; told once its time is over."""
+        if not is_bar(bar.open, bar.high, bar.low, bar.close, bar.volume):
+            self.reject(bar.symbol, f"candle {bar.high:.12g}, {bar.low:.12g}: no bar")
+            return
+        before = self._bars.get(bar.symbol)
+        if before is not None and before.ts < bar.ts:
+            self._finish(before)
+        if before is None or before.ts <= bar.ts:
+            self._bars[bar.symbol] = bar
+
+    def _finish_bars(self, now: int) -> None:
+        exchange = now - int((self._gauge.skew(now) or 0.0) * SECOND)
+        for bar in tuple(self._bars.values()):
+            if bar.ts + GRACE <= exchange:
+                self._finish(bar)
+
+    def _finish(self, bar: Candle) -> None:
+        if self._finished.get(bar.symbol, 0) < bar.ts:
+            self._finished[bar.symbol] = bar.ts
+            self._inbox.put(partial(_after, bar))
 
     def remember(self, event: Trade | Candle) -> bool:
         """Something missed (exchange's stamp), to be told another way; False: it was told."""
@@ -105,6 +157,7 @@ class Sink:
         if isinstance(event, Trade) and not self._is_new(symbol, event.id):
             return False
         self.newest[symbol] = max(self.newest.get(symbol, 0), event.ts)
+        self._jumps[symbol].last = event.price if isinstance(event, Trade) else event.close
         return True
 
     def old_trade(
@@ -175,6 +228,12 @@ class Sink:
         self.health[symbol].rejected += 1
         self._tell("rejected", symbol, text)
 
+    def unreadable(self, text: str) -> None:
+        """A message that names no symbol: it is nobody's bad data."""
+        for health in self.health.values():
+            health.rejected += 1
+        self._tell("unreadable", "", text)
+
     def lose(self, symbol: str, why: str) -> None:
         """The book cannot be trusted: nothing trades on it until its next snapshot."""
         self.health[symbol].resyncs += 1
@@ -198,3 +257,13 @@ class Sink:
     def _touch(self, symbol: str, source: FeedSource) -> None:
         health = self.health[symbol]
         health.heard, health.source = self.heard, source
+
+
+def _trade(symbol: str, one: Print, ts: int) -> Trade:
+    return Trade(ts, symbol, one.price, one.size, one.side, one.id)
+
+
+def _after(bar: Candle, ts: int) -> Candle | Pulse:
+    """The bar as an input of the interval after it, which says which one it is."""
+    span = bar.timeframe * SECOND
+    return replace(bar, ts=ts) if ts - ts % span == bar.ts else Pulse(ts)

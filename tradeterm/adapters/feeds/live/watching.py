@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, TypeVar
 
 from tradeterm.adapters.feeds.live.exchange import reason
 from tradeterm.adapters.feeds.live.sink import Sink
+from tradeterm.adapters.feeds.live.standstill import Standstill
 from tradeterm.errors import ExchangeError
-from tradeterm.model.market import Levels
-from tradeterm.model.timing import MILLISECOND
+from tradeterm.model.market import Candle, Levels
+from tradeterm.model.timing import MILLISECOND, MINUTE, SECOND
 from tradeterm.model.vocabulary import FeedSource
 from tradeterm.settings.live import LiveSettings
+
+log = logging.getLogger(__name__)
 
 LOOK: Final = 0.2
 _INF: Final = float("inf")
@@ -27,6 +31,8 @@ class Mirror:
         self._sides: tuple[dict[float, float], dict[float, float]] = ({}, {})
         self.whole = False
         """Whether the engine has a whole book."""
+        self.touch: tuple[float, float] | None = None
+        """Best bid and ask."""
 
     def take(self, book: Any) -> tuple[Levels, Levels]:
         """A copy of the live book's best levels, as changes unless the first is asked for.
@@ -40,6 +46,7 @@ class Mirror:
         if max(bids) >= min(asks):
             raise ValueError(f"crossed: bid {max(bids):.12g}, ask {min(asks):.12g}")
         before, self._sides = self._sides, sides
+        self.touch = max(bids), min(asks)
         if not self.whole:
             self.whole = True
             return tuple(bids.items()), tuple(asks.items())
@@ -74,6 +81,8 @@ class WatchedStream:
         self._settings = settings
         self._fault = ""
         self._opened: Callable[[], None] = _nothing
+        self._mirrors: dict[str, Mirror] = {}
+        self._still = {symbol: Standstill() for symbol in symbols}
 
     def give_up(self, why: str) -> None:
         """End it at the next look."""
@@ -86,6 +95,7 @@ class WatchedStream:
         self._fault, self._opened = "", opened
         tasks = [asyncio.create_task(self._books(symbol)) for symbol in self._symbols]
         tasks += [asyncio.create_task(self._trades(symbol)) for symbol in self._symbols]
+        tasks += [asyncio.create_task(self._beside(symbol)) for symbol in self._symbols]
         tasks.append(asyncio.create_task(self._watch()))
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
@@ -103,6 +113,7 @@ class WatchedStream:
 
     async def _books(self, symbol: str) -> None:
         mirror, failures = Mirror(self._settings.depth), 0
+        self._mirrors[symbol] = mirror
         while True:
             try:
                 book = await self._within(self._exchange.watch_order_book(symbol))
@@ -122,6 +133,7 @@ class WatchedStream:
                 self._sink.lose(symbol, str(error))
                 continue
             failures = 0
+            self._still[symbol].moved()
             if first:
                 self._sink.snapshot(symbol, *told, FeedSource.WEBSOCKET)
             elif any(told):
@@ -137,6 +149,54 @@ class WatchedStream:
                 continue
             for trade in list(trades):
                 pour_trade(self._sink, symbol, trade)
+                self._compare(symbol, trade)
+
+    def _compare(self, symbol: str, trade: dict[str, Any]) -> None:
+        """Whether the book still goes with the prints; ExchangeError when it does not."""
+        mirror, price = self._mirrors.get(symbol), trade.get("price")
+        if mirror is None or not mirror.whole or mirror.touch is None or not price:
+            return
+        now = self._sink.heard
+        if why := self._still[symbol].beyond(float(price), *mirror.touch, now):
+            mirror.whole = False
+            self._sink.lose(symbol, why)
+            raise ExchangeError(f"the book of {symbol} does not go with its prints")
+
+    async def _beside(self, symbol: str) -> None:
+        """Ticker and bars where ccxt watches them; the market does not depend on them."""
+        has = self._exchange.has
+        watched = [
+            self._repeat(call, symbol, take)
+            for feature, call, take in (
+                ("watchTicker", self._exchange.watch_ticker, self._ticker),
+                ("watchOHLCV", self._exchange.watch_ohlcv, self._bars),
+            )
+            if has.get(feature)
+        ]
+        await asyncio.gather(*watched)
+
+    async def _repeat(
+        self, call: Callable[[str], Awaitable[Any]], symbol: str, take: Callable[[str, Any], None]
+    ) -> None:
+        import ccxt
+
+        while True:
+            try:
+                take(symbol, await self._within(call(symbol)))
+            except (ccxt.NetworkError, ConnectionError):
+                raise
+            except (ccxt.BaseError, TimeoutError, ValueError, LookupError, TypeError) as error:
+                log.info("%s: %s", symbol, reason(error))
+                await asyncio.sleep(LOOK)
+
+    def _ticker(self, symbol: str, ticker: Any) -> None:
+        if ticker.get("last"):
+            self._sink.ticker(symbol, float(ticker["last"]))
+
+    def _bars(self, symbol: str, rows: Sequence[Sequence[Any]]) -> None:
+        for opened, *figures in list(rows)[-2:]:
+            closes = int(opened) * MILLISECOND + MINUTE
+            self._sink.candle(Candle(closes, symbol, MINUTE // SECOND, *map(float, figures[:5])))
 
     async def _within(self, call: Awaitable[T]) -> T:
         """Waiting in ccxt never ends when a subscription is lost."""
