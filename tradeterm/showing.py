@@ -6,6 +6,7 @@ import os
 import socket
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -102,11 +103,14 @@ def _require_terminal() -> None:
 
 def _shown(session: EngineSession, only_ascii: bool) -> int:
     from tradeterm.tui.app import TradetermApp
+    from tradeterm.tui.stray import terminal_to_the_screen
 
-    app = TradetermApp(session)
-    if only_ascii:
-        app.begin_in_ascii()
-    code = app.run()
+    served = bool(os.environ.get("TEXTUAL_DRIVER"))  # its standard output is no terminal
+    with nullcontext() if served else terminal_to_the_screen():
+        app = TradetermApp(session)
+        if only_ascii:
+            app.begin_in_ascii()
+        code = app.run()
     if isinstance(session.failure, TradetermError):
         raise session.failure
     if session.failure is not None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench import (
+    console_load,
     console_runs,
     live,
     market_runs,
@@ -52,6 +53,8 @@ BENCHES: dict[str, Bench] = {
     "commits": _commits,
     "first_paint": lambda d, q: console_runs.first_paint(d, 2 if q else 5),
     "ui_cpu": lambda d, q: console_runs.ui_cpu(d, 3.0 if q else 6.0),
+    "key_reaction": lambda _, q: console_load.key_reaction(20 if q else 100),
+    "engine_lateness": lambda d, q: console_load.engine_lateness(d, 4.0 if q else 10.0),
     "halt_latency": lambda d, q: console_runs.halt_latency(d, 5 if q else 20),
 }
 

@@ -20,6 +20,7 @@ from typing import Any
 from aiohttp import WSMsgType, web
 
 from tests.exchanges.kraken_market import Pair, TrueBook, Wander, stamp, trade_text, usual_pairs
+from tests.exchanges.kraken_private import PrivatePart
 from tests.exchanges.threaded import ThreadedServer
 
 Reply = Callable[[web.Request], Coroutine[Any, Any, web.StreamResponse]]
@@ -65,6 +66,9 @@ class KrakenServer(ThreadedServer):
         """Pair key → trades as REST gives them: price, volume, time, side, type, misc, id."""
         self.bars: dict[tuple[str, int], list[list[Any]]] = {}
         """(pair key, minutes) → OHLC rows; made up around the middle where there are none."""
+        self.private = PrivatePart()
+        self.headers: set[str] = set()
+        """Names of all headers that came with public requests and handshakes, in lower case."""
         self.trade_number = 1000
         self._callers: set[Caller] = set()
 
@@ -91,6 +95,7 @@ class KrakenServer(ThreadedServer):
     def _routes(self, router: web.UrlDispatcher) -> None:
         router.add_get("/v2", self._socket)
         router.add_get("/0/public/{name}", self._public)
+        router.add_post("/0/private/{name}", self.private.answer)
 
     async def _wind_down(self, runner: web.AppRunner) -> None:
         await self._drop()
@@ -197,6 +202,7 @@ class KrakenServer(ThreadedServer):
 
     async def _socket(self, request: web.Request) -> web.StreamResponse:
         self.dialled.append(time.monotonic())
+        self.headers |= {header.lower() for header in request.headers}
         if "v2" in self.replies:
             return await self.replies["v2"](request)
         caller = Caller(web.WebSocketResponse())
@@ -282,6 +288,7 @@ class KrakenServer(ThreadedServer):
     async def _public(self, request: web.Request) -> web.StreamResponse:
         name = request.match_info["name"]
         self.asked.append(name)
+        self.headers |= {header.lower() for header in request.headers}
         if name in self.replies:
             return await self.replies[name](request)
         answer = getattr(self, f"_{name.lower()}", None)

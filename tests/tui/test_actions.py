@@ -54,7 +54,9 @@ def test_a_key_has_one_meaning_at_a_time() -> None:
                 assert not both, (one.name, other.name, pane, touring)
 
 
-@pytest.mark.parametrize("action", [each for each in ACTIONS if each.when.reason], ids=lambda each: each.name)
+@pytest.mark.parametrize(
+    "action", [each for each in ACTIONS if each.when.reason], ids=lambda each: each.name
+)
 def test_what_is_not_possible_now_says_why(action: Action) -> None:
     for view in (ConsoleView(), busy(), with_cards(busy(), [])):
         for pane in ORDER:

@@ -13,7 +13,7 @@ from tests.living import wait_for
 from tests.wired.stage import RISE, START, Record, Stage, minute
 from tradeterm.desk import Desk
 from tradeterm.engine.view import ConsoleView
-from tradeterm.model.commands import Command, DeferCard, Flatten, Halt
+from tradeterm.model.commands import CancelEntries, Command, DeferCard, Flatten, Halt
 from tradeterm.model.timing import MINUTE, SECOND
 from tradeterm.model.walking import Goal
 from tradeterm.tui.engine_thread import EngineThread
@@ -152,6 +152,22 @@ async def test_a_flatten_is_carried_out_before_leaving(stage: Stage) -> None:
         assert view.status.state == "halted"
     record = Record(stage.folder / "run.db", {}).sound()
     assert [position["exit_reason"] for position in record.positions()] == ["operator"]
+
+
+async def test_entries_are_gone_before_leaving_whichever_was_faster(stage: Stage) -> None:
+    rising(stage)
+    async with attended(stage) as here:
+        for _ in range(RISE):
+            view = await here.walk(Goal.BAR)
+        working = [o for o in view.orders if o.purpose == "entry" and o.status == "pending"]
+        assert len(working) == 1, "sent with the close of the bar, and on its way"
+        await here.order(CancelEntries())
+        view = await here.walk(Goal.SETTLED)
+        assert view.status.arrived == "settled"
+        assert view.status.market_time < minute(RISE) + 2 * SECOND
+        (entry,) = [order for order in view.orders if order.purpose == "entry"]
+        assert entry.status in {"cancelled", "filled"}
+    Record(stage.folder / "run.db", {}).sound()
 
 
 @pytest.mark.parametrize(

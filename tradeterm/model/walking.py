@@ -16,8 +16,3 @@ class Goal(StrEnum):
     WARNING = "the next warning"
     SETTLED = "a settled book"
     """No entry works, and after a flatten nothing is held."""
-
-    @property
-    def is_step(self) -> bool:
-        """Whether its end is known beforehand."""
-        return self in (Goal.EVENT, Goal.SECOND, Goal.BAR)

@@ -68,6 +68,14 @@ class Departure:
         with suppress(BlockingIOError):  # full of reasons: the first one counts
             os.write(self._tell, bytes([code]))
 
+    def restore_modes(self) -> None:
+        """As before the screen: continued after a SIGSTOP, Textual takes its own raw modes for
+        those it found.
+        """
+        if self._modes is not None:
+            with suppress(termios.error, OSError):
+                termios.tcsetattr(self._terminal, termios.TCSANOW, self._modes)
+
     def _signalled(self, signum: int, _frame: FrameType | None) -> None:
         self.begin(128 + signum)
 

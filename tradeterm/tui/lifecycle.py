@@ -42,6 +42,7 @@ class Lifecycle(App[int]):
         try:
             super().run(**kwargs)
         finally:
+            self._departure.restore_modes()
             if self._engine_started and not self._engine_stopped:
                 log.error("the console ended without its engine; stopping the engine")
                 self._engine_stopped = self.session.stop(self.options.stop_deadline)
