@@ -18,7 +18,7 @@ import click
 from tradeterm import __version__
 from tradeterm.commands import Commands, ReaderGone
 from tradeterm.errors import TradetermError, UsageError
-from tradeterm.logs import start_logging
+from tradeterm.logs import start_logging, without_secrets
 from tradeterm.model.text import visible
 
 if TYPE_CHECKING:
@@ -256,7 +256,7 @@ async def _headless(request: RunRequest, *, as_json: bool) -> int:
 
 
 def _complain(text: str) -> None:
-    click.echo(f"tradeterm: {visible(text)}", err=True)
+    click.echo(f"tradeterm: {visible(without_secrets(text))}", err=True)
 
 
 def _stop(desk: Any, caught: list[signal.Signals], number: signal.Signals) -> None:

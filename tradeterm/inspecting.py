@@ -183,12 +183,22 @@ def verify(db: Path | None, as_json: bool) -> int:
 
 def _tape(db: Path | None) -> Iterator[tuple[str, str]]:
     """What is wrong with the tapes beside a book of record; most runs have none."""
-    from tradeterm.adapters.store.paths import locate
-    from tradeterm.adapters.tape.recorded import recordings
-    from tradeterm.adapters.tape.soundness import tape_problems
+    import msgspec
 
-    for folder in recordings(locate(db).tape):
-        for file, what in tape_problems(folder):
+    from tradeterm.adapters.store.paths import locate
+    from tradeterm.adapters.store.reader import Reader
+    from tradeterm.adapters.tape.soundness import tape_problems
+    from tradeterm.model.market import FeedMark
+
+    tapes = locate(db).tape
+    if not tapes.is_dir():
+        return
+    with Reader(db) as reader:
+        newest = str((reader.run_info()["started"] or {}).get("run", ""))
+        kept = reader.snapshot()
+    needed = 0 if kept is None else msgspec.msgpack.decode(kept[1].feed, type=FeedMark).position
+    for folder in sorted(each for each in tapes.iterdir() if each.is_dir()):
+        for file, what in tape_problems(folder, needed if folder.name == newest else 0):
             yield f"tape {folder.name}/{file}", what
 
 

@@ -17,8 +17,9 @@ import time
 from collections.abc import Mapping
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
+from textwrap import indent
 from types import TracebackType
-from typing import Final
+from typing import Any, Final
 
 from tradeterm.errors import UsageError
 
@@ -88,6 +89,11 @@ class Redactor:
         return text
 
 
+def without_secrets(text: str) -> str:
+    """``text`` for a screen: what failed may quote what it was given."""
+    return Redactor(os.environ)(text)
+
+
 class RedactingFormatter(logging.Formatter):
     """One line a record (tracebacks below it), UTC, redacted as a whole, without control bytes."""
 
@@ -96,6 +102,14 @@ class RedactingFormatter(logging.Formatter):
                          "%Y-%m-%dT%H:%M:%S")  # fmt: skip
         self.converter = time.gmtime
         self._redact = redact
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - its name in logging
+        """On one line: a text with a newline in it must not look like a record of ours."""
+        return super().formatMessage(record).replace("\n", " · ")
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - its name in logging
+        """Indented, for the same reason."""
+        return indent(super().formatException(ei), "    ", lambda _: True)
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as it stands in the file."""
@@ -183,7 +197,7 @@ def _log_uncaught(
     if not issubclass(kind, KeyboardInterrupt):
         logging.getLogger("tradeterm").critical("uncaught", exc_info=(kind, error, trace))
         summary = f"tradeterm: {kind.__name__}: {error} (details: {FILE_NAME})"
-        print(Redactor(os.environ)(summary), file=sys.stderr)  # noqa: T201
+        print(without_secrets(summary), file=sys.stderr)  # noqa: T201
 
 
 def _log_thread(crash: threading.ExceptHookArgs) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tradeterm.errors import StoreAbsent, TradetermError, UsageError
-from tradeterm.logs import log_dir, start_logging
+from tradeterm.logs import log_dir, start_logging, without_secrets
 from tradeterm.model.text import visible
 from tradeterm.printing import db_option
 
@@ -115,7 +115,7 @@ def _shown(session: EngineSession, only_ascii: bool) -> int:
         raise session.failure
     if session.failure is not None:
         said = f"tradeterm: the engine could not start: {session.failure!r}; see the log"
-        click.echo(visible(said), err=True)
+        click.echo(visible(without_secrets(said)), err=True)
         return 1
     return code
 

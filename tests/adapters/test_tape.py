@@ -5,29 +5,26 @@ from __future__ import annotations
 import asyncio
 import math
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.adapters.taping import BTC, LIMITS, XRP, Scripted, everything, record, trades
 from tradeterm.adapters.feeds.plain import open_plain
-from tradeterm.adapters.tape.blocks import file_name, pack, tape_files, walk
+from tradeterm.adapters.tape.blocks import tape_files, walk
 from tradeterm.adapters.tape.lines import decode, encode
 from tradeterm.adapters.tape.live_recording import SHORTENED, LiveRecording
 from tradeterm.adapters.tape.opening import open_recorded
 from tradeterm.adapters.tape.recorded import RecordedFeed
 from tradeterm.adapters.tape.recording import RecordingFeed
-from tradeterm.adapters.tape.soundness import tape_problems
 from tradeterm.adapters.tape.writer import TapeWriter
 from tradeterm.errors import DataError, StoreUnwritable
-from tradeterm.model.instruments import Instrument
 from tradeterm.model.market import (
     BookDelta,
     BookSnapshot,
     Candle,
-    FeedHealth,
     FeedMark,
     FeedNotice,
     MarketEvent,
@@ -38,11 +35,8 @@ from tradeterm.model.market import (
 )
 from tradeterm.model.timing import HOUR
 from tradeterm.settings.loading import load_settings
-from tradeterm.settings.recording import RecordingSettings
 
-BTC, XRP = "BTC/USDT", "XRP/BTC"
 MARKET = load_settings().settings.market
-LIMITS = RecordingSettings(file_size=64, file_hours=24, total_size=1024, block_seconds=1)
 
 prices = st.floats(min_value=5e-324, max_value=1e300, allow_nan=False, allow_infinity=False)
 sizes = st.one_of(st.just(0.0), prices)
@@ -73,92 +67,6 @@ events = st.one_of(
     st.builds(Pulse, stamps, st.sampled_from(["", BTC])),
     st.builds(pasts, stamps, symbols, st.lists(candles, max_size=3)),
 )
-
-
-class Scripted:
-    """A market of given events, a few at a time; LIVE when told so."""
-
-    symbols: tuple[str, ...] = (BTC, XRP)
-    start = 1_000
-
-    def __init__(self, told: list[MarketEvent], size: int = 3, mode: str = "SIM") -> None:
-        self.told, self.size, self.mode, self.at = told, size, mode, 0
-        self.resumed: tuple[int, int] | None = None
-
-    def identity(self) -> dict[str, str]:
-        return {"feed": "scripted"}
-
-    def derived(self) -> tuple[Instrument, ...]:
-        return ()
-
-    def history(self, symbol: str, timeframe: int, count: int) -> list[Candle]:
-        return [Candle(900, symbol, timeframe, 1.0, 2.0, 0.5, 1.5, 0.1)][:count]
-
-    def take(self) -> Sequence[MarketEvent]:
-        begin, self.at = self.at, min(self.at + self.size, len(self.told))
-        return self.told[begin : self.at]
-
-    def mark(self, position: int) -> FeedMark:
-        return FeedMark(position)
-
-    def seek(self, mark: FeedMark) -> None:
-        self.at = mark.position
-
-    def close(self) -> None: ...
-
-    # -- a live one ------------------------------------------------------------------------
-
-    def resume(self, since: int, floor: int, known: object, told: object) -> None:
-        self.resumed = (since, floor)
-
-    def on_arrival(self, call: object) -> None: ...
-
-    def waiting(self) -> bool:
-        return self.at < len(self.told)
-
-    def reach(self) -> int:
-        return 7_777
-
-    def now(self) -> int:
-        return 8_888
-
-    def lag(self) -> float:
-        return 0.0
-
-    def clock_skew(self) -> float | None:
-        return 0.25
-
-    def health(self) -> Sequence[FeedHealth]:
-        return ()
-
-
-def trades(count: int, *, begin: int = 0, gap: int = 1) -> list[MarketEvent]:
-    return [
-        Trade(1_000 + (begin + n) * gap, BTC, 100.0 + n / 7, 0.01 * (n + 1), "buy", str(n))
-        for n in range(count)
-    ]
-
-
-async def record(
-    folder: Path, told: list[MarketEvent], cuts: Sequence[int], limits: RecordingSettings = LIMITS
-) -> RecordingFeed:
-    """A whole market, secured at each of ``cuts`` (numbers of events taken)."""
-    feed = RecordingFeed.begin(Scripted(told), folder, limits)
-    feed.history(BTC, 60, 10)
-    handed = 0
-    await feed.secure(0)
-    for cut in sorted({*cuts, len(told)}):
-        while handed < cut:
-            handed += len(feed.take())
-        await feed.secure(cut)
-    return feed
-
-
-def everything(feed: RecordedFeed) -> list[MarketEvent]:
-    found: list[MarketEvent] = []
-    while batch := feed.take():
-        found += batch
-    return found
 
 
 # -- exactness -------------------------------------------------------------------------------
@@ -259,99 +167,7 @@ async def test_two_recordings_in_a_folder_want_a_name(tmp_path: Path) -> None:
     assert open_recorded(str(Path(__file__).parent), MARKET, None) is None
 
 
-# -- crashes ---------------------------------------------------------------------------------
-
-
-async def test_a_tail_cut_at_any_byte_costs_its_last_block_and_nothing_else(tmp_path: Path) -> None:
-    told = trades(9)
-    await record(tmp_path / "run", told, [3, 6])
-    file = tape_files(tmp_path / "run")[0]
-    blocks, whole = list(walk(file)), file.read_bytes()
-    assert [block.events for block in blocks] == [3, 3, 3]
-    for cut in range(blocks[-1].offset, len(whole)):
-        file.write_bytes(whole[:cut])
-        assert everything(RecordedFeed(tmp_path / "run")) == told[:6], cut
-        tape = TapeWriter.resume(tmp_path / "run", LIMITS)
-        assert (tape.position, tape.last_ts) == (6, told[5].ts)
-        tape.append(told[6:])
-        assert everything(RecordedFeed(tmp_path / "run")) == told, cut
-        assert file.read_bytes() == whole
-
-
-async def test_rot_in_the_last_block_is_cut_off_before_more_is_written(tmp_path: Path) -> None:
-    told = trades(6)
-    await record(tmp_path / "run", told, [3])
-    file = tape_files(tmp_path / "run")[0]
-    whole = bytearray(file.read_bytes())
-    whole[-6] ^= 0xFF
-    file.write_bytes(whole)
-    tape = TapeWriter.resume(tmp_path / "run", LIMITS)
-    assert tape.position == 3
-    tape.append(told[3:])
-    assert everything(RecordedFeed(tmp_path / "run")) == told
-
-
-async def test_rot_in_the_middle_is_named_never_skipped(tmp_path: Path) -> None:
-    await record(tmp_path / "run", trades(9), [3, 6])
-    file = tape_files(tmp_path / "run")[0]
-    whole = bytearray(file.read_bytes())
-    middle = list(walk(file))[1]
-    whole[middle.following - 6] ^= 0xFF
-    file.write_bytes(whole)
-    with pytest.raises(DataError, match=r"events 4 to 6 of the run\) is damaged"):
-        everything(RecordedFeed(tmp_path / "run"))
-
-
-@pytest.mark.parametrize("which", [0, 1])
-@pytest.mark.parametrize("byte", [0, 2, 9, 50])
-async def test_sound_blocks_behind_a_damaged_description_are_never_cut_off(
-    tmp_path: Path, which: int, byte: int
-) -> None:
-    await record(tmp_path / "run", trades(9), [3, 6])
-    file = tape_files(tmp_path / "run")[0]
-    whole = bytearray(file.read_bytes())
-    whole[list(walk(file))[which].offset + byte] ^= 0x40
-    file.write_bytes(whole)
-    with pytest.raises(DataError, match="damaged"):
-        TapeWriter.resume(tmp_path / "run", LIMITS)
-    with pytest.raises(DataError, match="damaged"):
-        everything(RecordedFeed(tmp_path / "run"))
-    assert file.read_bytes() == whole
-    assert [where for where, _ in tape_problems(tmp_path / "run")] == [file.name]
-
-
-async def test_a_tape_shorter_than_the_journal_is_refused(tmp_path: Path) -> None:
-    told = trades(9)
-    await record(tmp_path / "run", told, [3, 6])
-    file = tape_files(tmp_path / "run")[0]
-    os.truncate(file, list(walk(file))[1].offset)
-    for mode in ("LIVE", "SIM"):
-        inner = Scripted(told, mode=mode)
-        kind = LiveRecording if mode == "LIVE" else RecordingFeed
-        feed = kind.resume(inner, tmp_path / "run", LIMITS)
-        feed.seek(FeedMark(3))
-        with pytest.raises(DataError, match="ends after 3 events, and the journal goes by 6"):
-            feed.seek(FeedMark(6))
-
-
-async def test_problems_of_a_tape_are_named_block_by_block(tmp_path: Path) -> None:
-    await record(tmp_path / "run", trades(9), [3, 6])
-    (file,) = tape_files(tmp_path / "run")
-    assert list(tape_problems(tmp_path / "run")) == []
-    whole, blocks = file.read_bytes(), list(walk(file))
-    file.write_bytes(whole[:-7])  # a crash while it was written
-    assert list(tape_problems(tmp_path / "run")) == []
-    rotten = bytearray(whole)
-    for block in blocks[:2]:
-        rotten[block.following - 6] ^= 0xFF
-    file.write_bytes(rotten)
-    found = list(tape_problems(tmp_path / "run"))
-    assert ["events 1 to 3" in what for _, what in found] == [True, False]
-    assert "events 4 to 6" in found[1][1]
-    file.write_bytes(whole)
-    later = file.with_name(file_name(12))
-    later.write_bytes(pack(12, trades(3)))
-    assert [where for where, _ in tape_problems(tmp_path / "run")] == [later.name]
+# -- restarts --------------------------------------------------------------------------------
 
 
 async def test_a_repeatable_market_is_asked_again_and_written_once(tmp_path: Path) -> None:

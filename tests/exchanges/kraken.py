@@ -231,7 +231,7 @@ class KrakenServer(ThreadedServer):
             return
         channel = params.get("channel", "")
         for symbol in params.get("symbol", []):
-            if symbol not in self.books:
+            if symbol not in self.pairs:
                 await self._answer(
                     caller, message, symbol, error=f"Currency pair not supported {symbol}"
                 )
@@ -278,7 +278,7 @@ class KrakenServer(ThreadedServer):
             "time_in": stamp(), "time_out": stamp(),
         }  # fmt: skip
         if error:
-            said["error"] = error
+            said |= {"error": error, "symbol": symbol}
         else:
             said["result"] = {**message["params"], "symbol": symbol}
         await caller.ws.send_str(json.dumps(said))

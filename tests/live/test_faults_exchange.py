@@ -161,6 +161,21 @@ async def test_x15_a_message_of_ten_megabytes_is_not_read(live: Session) -> None
     assert shown(live, BTC) == true(live, BTC)
 
 
+async def test_x13_a_symbol_that_is_refused_after_a_reconnect_leaves_the_others_alone(
+    live: Session,
+) -> None:
+    await live.fresh(XRP)
+    pair = live.server.pairs.pop(XRP)
+    live.server.drop()
+    await live.until(lambda: any("not supported" in text for text in live.said("F-resync")))
+    await live.fresh(BTC)
+    live.server.trade(BTC, "65001.0", "0.5")
+    await live.until(lambda: live.desk.engine.core.market.symbol(BTC).price == 65001.0)
+    assert "stale_data" in live.verdict(XRP)
+    assert live.server.callers == 1
+    live.server.pairs[XRP] = pair
+
+
 async def test_x04_a_jump_of_half_the_price_lets_nothing_in(live: Session) -> None:
     engine = live.desk.engine
     await live.until(lambda: live.counts["past"] and engine.core.health != Health())

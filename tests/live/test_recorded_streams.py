@@ -2,7 +2,14 @@
 
 The reconstruction is dictionaries and ``sorted``, read off the venue's documentation; the book is
 the one the live feed keeps (``WireBook``), and behind it the engine's own, fed with what it told.
-The v1 messages of 2021 are parsed here; of Binance there is no raw recording but a tape.
+The v1 messages of 2021 are parsed here.
+
+| venue | recording | messages |
+|---|---|---|
+| Kraken | ``raw/cryptofeed/KRAKEN.ws.50.0``, websocket v1, book-1000 | raw, 4,269 checksums |
+| Coinbase | ``raw/cryptofeed/COINBASE.ws.28.0``, ``level2`` | raw |
+| Bitstamp | ``BITSTAMP.ws.1.0`` (differences) and ``BITSTAMP.http.0.0`` (snapshots) | raw |
+| Binance | ``books/binance_spot_BTC_ETH_2024-08-08.jsonl.gz``: no raw messages exist here | a tape |
 """
 
 from __future__ import annotations

@@ -200,7 +200,7 @@ def _key(key: str) -> Any:
 
 def console(seed: int) -> int:
     """The console itself; what it reads from the book of record is replaced."""
-    import tradeterm.adapters.store.reader as reader
+    from tradeterm.adapters.store import reader
     from tradeterm.lab import trade
     from tradeterm.tui.screens import decisions, performance, records, scores
 
@@ -213,7 +213,11 @@ def console(seed: int) -> int:
 
     trade.trade_story = told("trade", 6)
     records.chain_of = lambda row_id: told("why", 6)
-    for module, name in ((performance, "performance"), (scores, "scores"), (decisions, "decisions")):
+    for module, name in (
+        (performance, "performance"),
+        (scores, "scores"),
+        (decisions, "decisions"),
+    ):
         module.read = told(name)  # type: ignore[attr-defined]
     return app.run()
 
@@ -236,7 +240,13 @@ def commands(seed: int) -> int:
         say(True, rows, ())
         write_csv("-", ("id", "status", "reason"), rows, Path("run.db"))
         links = [
-            {"ts": "2025", "kind": text(), "id": text(), "parents": [text()], "data": {"a": text(4)}}
+            {
+                "ts": "2025",
+                "kind": text(),
+                "id": text(),
+                "parents": [text()],
+                "data": {"a": text(4)},
+            }
         ]
         say(False, links, story(links))
         _complain(text(3))

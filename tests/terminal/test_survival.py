@@ -14,7 +14,7 @@ import pytest
 
 from tests.living import wait_for
 from tests.terminal.conftest import Start
-from tests.terminal.screen import Terminal, child_environment
+from tests.terminal.screen import LEFT_ALTERNATE, Terminal, child_environment
 from tradeterm.adapters.store.reader import Reader
 from tradeterm.adapters.store.verify import verify
 from tradeterm.errors import StoreError
@@ -81,12 +81,10 @@ def test_when_the_shell_is_killed_the_engine_winds_down(tmp_path: Path, home: Pa
                 break
         (child,) = subprocess.check_output(["pgrep", "-P", str(shell.pid)], text=True).split()
         os.kill(shell.pid, signal.SIGKILL)
-        os.close(shell.child_fd)  # the window closes with it
         wait_for(lambda: finished(db), 15)
         wait_for(lambda: not Path(f"/proc/{child}").exists() or state_of(int(child)) == "Z", 10)
     finally:
-        shell.closed = True
-        shell.ptyproc.closed = True
+        shell.close(force=True)
     assert verify(db).problems == []
 
 
@@ -134,6 +132,7 @@ PANE = (
     "chart.draw = broken\n"
 )
 
+
 def test_a_pane_that_fails_stays_alone(start: Start, home: Path) -> None:
     """And neither its words nor its traceback give a secret away."""
     env = at_start(home, late(PANE.format(secret=CANARY), "tradeterm.tui.app"))
@@ -149,6 +148,52 @@ def test_a_pane_that_fails_stays_alone(start: Start, home: Path) -> None:
     terminal.assert_sane()
     assert b"drawing failed" in log_of(home)
     assert_nowhere(CANARY, terminal, home)
+
+
+def test_when_the_screen_dies_the_engine_winds_down(start: Start, home: Path) -> None:
+    broken = (
+        "from tradeterm.tui.app import TradetermApp\n"
+        "first = TradetermApp.poll\n"
+        "def poll(self):\n"
+        "    first(self)\n"
+        "    if self.view.positions: raise RuntimeError('token=' + {secret!r})\n"
+        "TradetermApp.poll = poll\n"
+    ).format(secret=CANARY)
+    terminal = start(*FAST, env=at_start(home, late(broken, "tradeterm.tui.app")))
+    assert terminal.exit_code() == 1
+    terminal.assert_sane()
+    assert terminal.rows("run_finished")
+    after = bytes(terminal.raw).rpartition(LEFT_ALTERNATE)[2]
+    assert b"the console died (RuntimeError)" in after
+    assert b"Traceback" not in after
+    assert CANARY.encode() not in terminal.raw + log_of(home)
+    assert b"in poll" in log_of(home), "the log says where"
+    assert verify(terminal.db).problems == []
+
+
+def test_when_the_engine_dies_the_screen_says_so_and_nothing_trades(
+    start: Start, home: Path
+) -> None:
+    broken = (
+        "from tradeterm.engine.engine import Engine\n"
+        "first, calls = Engine.advance, []\n"
+        "def advance(self, now):\n"
+        "    calls.append(now)\n"
+        "    if len(calls) > 2000: raise RuntimeError('secret=' + {secret!r})\n"
+        "    return first(self, now)\n"
+        "Engine.advance = advance\n"
+    ).format(secret=CANARY)
+    terminal = start(*FAST, env=at_start(home, late(broken, "tradeterm.engine.engine")))
+    terminal.until("ENGINE STOPPED")
+    rows = len(terminal.rows("order", "fill"))
+    terminal.watch(1.0)
+    assert len(terminal.rows("order", "fill")) == rows
+    terminal.press("q")
+    terminal.watch(0.5)
+    terminal.press("y")
+    assert terminal.exit_code() == 1
+    terminal.assert_sane()
+    assert CANARY.encode() not in terminal.raw + log_of(home)
 
 
 def late(code: str, module: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -13,8 +14,11 @@ from tests.adapters.model_server import ModelServer, settle
 from tests.wired.stage import Record, Stage, minute, play, request
 from tests.wired.test_llm_arbiter import models
 from tradeterm.desk import Desk
+from tradeterm.model.commands import RunDrill
+from tradeterm.model.drills import Drill
 from tradeterm.model.timing import MINUTE, iso
 from tradeterm.sessions import RunRequest
+from tradeterm.standing import deliver
 
 #: (minute, command, its fields).
 Keys = list[tuple[float, str, dict[str, Any]]]
@@ -212,3 +216,15 @@ async def test_links_that_break_and_heal_are_not_failures_in_a_row(tmp_path: Pat
     record = (await play(drilled(tmp_path, keys, until="20m"))).sound()
     assert len([row for row in record.bodies("system") if row["code"] == "F-link_up"]) == 12
     assert levels(record) == []
+
+
+async def test_a_run_that_has_reached_its_end_rehearses_nothing(tmp_path: Path) -> None:
+    """Nothing moves there, so nothing could fail: refused with the way out, and not journaled."""
+    record = await play(request("sim", tmp_path / "run.db", until="20s"))
+    before = len(record.rows())
+    result = await asyncio.to_thread(
+        deliver, record.db, RunDrill(drill=Drill.LLM_OUTAGE, seconds=60)
+    )
+    assert not result.accepted
+    assert "go on with a larger --until" in result.text
+    assert len(record.rows()) == before

@@ -388,3 +388,10 @@ async def test_verify_names_a_block_of_the_tape_that_changed(tmp_path: Path) -> 
     assert said.code == 1
     assert f"{file.name}: " in said.out
     assert "is damaged" in said.out
+    file.unlink()
+    said = tradeterm("verify", "--db", record.db, home=tmp_path)
+    assert said.code == 1
+    assert "a part of it is gone" in said.out
+    (file.parent / "about.json").write_text("{")
+    said = tradeterm("verify", "--db", record.db, home=tmp_path)
+    assert "about.json: not what a recording begins with" in said.out

@@ -114,7 +114,9 @@ async def test_other_steps_count_at_once_and_name_the_orders_that_do_not_fit(
         ts = minute(AWAY) + 30 * SECOND
         book = BookSnapshot(ts, BTC, ((58_999.5, 50.0),), ((59_000.5, 50.0),))
         take(engine, book, Trade(ts, BTC, 59_000.0, 0.01, "sell", "9"))
-        assert engine.books.execution.positions == {}, "what is held stays protected, odd lot or not"
+        assert engine.books.execution.positions == {}, (
+            "what is held stays protected, odd lot or not"
+        )
 
 
 async def test_a_symbol_traded_no_longer_lets_nothing_in_and_everything_out(

@@ -157,8 +157,9 @@ async def test_a_flatten_is_carried_out_before_leaving(stage: Stage) -> None:
 async def test_entries_are_gone_before_leaving_whichever_was_faster(stage: Stage) -> None:
     rising(stage)
     async with attended(stage) as here:
-        for _ in range(RISE):
-            view = await here.walk(Goal.BAR)
+        for _ in range(RISE - 1):
+            await here.walk(Goal.BAR)
+        view = await here.walk(Goal.BAR)
         working = [o for o in view.orders if o.purpose == "entry" and o.status == "pending"]
         assert len(working) == 1, "sent with the close of the bar, and on its way"
         await here.order(CancelEntries())

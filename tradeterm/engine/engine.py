@@ -321,9 +321,8 @@ class Engine:
     def _candle(self, event: Candle) -> None:
         self._inputs["candle"] += 1
         closed = self._market.on_candle(event)
-        if self._market.symbol(event.symbol).mode == STREAM:  # orders have met its prints
-            return self._closed(closed)
-        rest = self.books.execution.interested.get(event.symbol)
+        met = self._market.symbol(event.symbol).mode == STREAM  # orders have met its prints
+        rest = None if met else self.books.execution.interested.get(event.symbol)
         if rest is not None and not rest.passed(event):
             self._execute(event)
         if self.trading.watching:

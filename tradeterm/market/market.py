@@ -250,7 +250,9 @@ class Market:
         # Beside prints it comes in the interval after it: only then is it complete.
         extra = m.repair(msgspec.structs.replace(ev, ts=ev.ts - ev.ts % m.builder.span))
         if extra is not None:
-            text = f"its candle lacked {extra:.12g} of {ev.volume:.12g}; completed by the exchange's"
+            text = (
+                f"its candle lacked {extra:.12g} of {ev.volume:.12g}; completed by the exchange's"
+            )
             self._reject(ev.ts, ev.symbol, "candle_completed", text)
             self._plan()
 

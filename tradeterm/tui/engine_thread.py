@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from tradeterm.engine.view import ConsoleView
+from tradeterm.logs import without_secrets
 from tradeterm.model.commands import CancelEntries, Command, Halt
 from tradeterm.model.walking import Goal
 from tradeterm.tui.options import ConsoleOptions
@@ -164,7 +165,7 @@ class EngineThread:
                 self._view = replace(
                     self._view,
                     version=self._view.version + 1,
-                    fault=f"ENGINE STOPPED: {error}. Nothing trades; restart continues after the "
+                    fault=f"ENGINE STOPPED: {without_secrets(str(error))}. Nothing trades; restart continues after the "
                     "last committed step.",
                 )
 

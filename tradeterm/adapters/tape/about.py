@@ -42,7 +42,9 @@ def read_about(folder: Path) -> About:
     except OSError as error:
         raise DataError(f"{folder.name}: no recorded run ({ABOUT}: {error.strerror})") from error
     except msgspec.DecodeError as error:
-        raise DataError(f"{file}: not what a recording begins with ({error})") from error
+        raise DataError(
+            f"{file}: not what a recording begins with ({error}); put the file back from a copy"
+        ) from error
     if about.format != FORMAT:
         raise DataError(
             f"{file}: recorded in format {about.format}; this version reads {FORMAT}: "

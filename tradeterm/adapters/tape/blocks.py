@@ -167,5 +167,5 @@ def damaged(file: Path, block: Block, why: str) -> DataError:
     """A block in the middle of a tape that cannot be read."""
     return DataError(
         f"{file.name}: the block at byte {block.offset} (events {block.first + 1} to {block.last} "
-        f"of the run) is damaged: {why}"
+        f"of the run) is damaged: {why}; put the file back from a copy"
     )

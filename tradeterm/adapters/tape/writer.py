@@ -84,8 +84,7 @@ class TapeWriter:
         end, last = (blocks[-1].following, blocks[-1].last) if blocks else (0, first_of(file))
         if (lost := behind(file, end)) is not None:
             gone = Block(end, last, lost.first - last, 0, 0, 0, 0)
-            raise damaged(file, gone, "sound blocks follow it; put the file back from a copy, or "
-                          "begin a new run with --fresh or --db FILE")  # fmt: skip
+            raise damaged(file, gone, "sound blocks follow it")
         if not blocks:
             return False
         self._file, self._begun = file, blocks[0].begin

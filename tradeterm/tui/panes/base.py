@@ -16,6 +16,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tradeterm.engine.view import ConsoleView
+from tradeterm.logs import without_secrets
 from tradeterm.tui import actions
 from tradeterm.tui.choice import Choice
 from tradeterm.tui.ink import (
@@ -204,7 +205,7 @@ class Pane(Widget):
         return ((side, pen), (" ", pad), *cut, (space + " ", pad), (side, pen))
 
     def _failure(self, error: Exception, width: int, height: int) -> list[Line]:
-        text = f"panel failed: {type(error).__name__}: {error}"
+        text = without_secrets(f"panel failed: {type(error).__name__}: {error}")
         rows: list[Line] = [
             ((fit(part, width), "error"),) for part in wrap(text, max(8, width - 2))
         ]

@@ -77,6 +77,7 @@ class _Message(msgspec.Struct, gc=False):
     method: str = ""
     success: bool = True
     error: str = ""
+    symbol: str = ""
 
 
 _MESSAGE: Final = msgspec.json.Decoder(_Message)
@@ -111,11 +112,14 @@ class KrakenWire:
         self._books = {symbol: WireBook(symbol, self._depth) for symbol in symbols}
         self._awaited: dict[str, _Awaited] = {}
         self._still = {symbol: Standstill() for symbol in symbols}
+        self._refused: set[str] = set()
+        """Symbols that this connection does not serve."""
         self._asked = 0
         self._system = ONLINE
 
     def opening(self, now: float) -> list[str]:
         """What to send first; ``now`` in the loop's seconds."""
+        self._refused.clear()
         for symbol, book in self._books.items():
             book.reset()
             self._awaited[symbol] = _Awaited(now, 1)
@@ -167,12 +171,22 @@ class KrakenWire:
             elif message.channel == "status":
                 self._status(_STATUS.decode(message.data))
             elif message.method == "subscribe" and not message.success:
-                raise ExchangeError(f"subscription refused: {clean(message.error)}")
+                self._refuse(message.symbol, f"subscription refused: {clean(message.error)}")
             else:
                 return False
         except (msgspec.DecodeError, ValueError, OverflowError) as error:
             self._unreadable(text, str(error))
         return True
+
+    def _refuse(self, symbol: str, why: str) -> None:
+        """One symbol is not served: the others go on; ExchangeError when none is left."""
+        if symbol not in self._books or len(self._refused | {symbol}) == len(self._symbols):
+            raise ExchangeError(why)
+        if symbol not in self._refused:
+            self._refused.add(symbol)
+            self._awaited.pop(symbol, None)
+            self._books[symbol].reset()
+            self._sink.lose(symbol, why)
 
     def _unreadable(self, text: str, why: str) -> None:
         """A message that is not what the documentation says: a book it names starts again."""

@@ -47,5 +47,5 @@ async def _ask(exchange: Any, symbol: str, sink: Sink, settings: LiveSettings) -
     sink.alive()
     sink.snapshot(symbol, *told, FeedSource.POLLING)
     for trade in trades:
-        if int(trade.get("timestamp") or 0) * MILLISECOND > (since or 0):
+        if int(trade.get("timestamp") or 0) * MILLISECOND >= (since or 0):
             pour_trade(sink, symbol, trade)
