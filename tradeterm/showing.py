@@ -117,7 +117,8 @@ def _shown(session: EngineSession, only_ascii: bool) -> int:
         said = f"tradeterm: the engine could not start: {session.failure!r}; see the log"
         click.echo(visible(without_secrets(said)), err=True)
         return 1
-    return code
+    died = bool(session.view.fault) and not session.watching
+    return code or int(died)
 
 
 def _read_options(only_ascii: bool) -> ConsoleOptions:

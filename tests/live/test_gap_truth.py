@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -216,3 +217,22 @@ async def test_a_clock_that_was_set_back_between_two_sessions_goes_on_and_says_s
             await live.until(live.stale, 10)
     notices = [event for event in taped(db) if isinstance(event, FeedNotice)]
     assert "clock_step" in {notice.code for notice in notices}
+
+
+def _was_asked(server: KrakenServer, name: str, times: int) -> bool:
+    return server.asked.count(name) >= times
+
+
+async def test_a_poll_with_rows_that_are_none_is_followed_by_the_next(tmp_path: Path) -> None:
+    with KrakenServer() as server:
+        settings = ("live.poll_after=1", "live.poll_interval=0.5", *ALONE)
+        async with session(server, tmp_path / "run.db", *settings, symbols=SYMBOLS) as live:
+            server.replies["v2"] = _unavailable
+            for rows in ([["1"]], [None], [{"a": 1}]):
+                server.replies["Depth"] = reply({"XBTUSDT": {"asks": rows, "bids": rows}})
+                wanted = server.asked.count("Depth") + 2
+                server.drop()
+                await live.until(partial(_was_asked, server, "Depth", wanted))
+            del server.replies["Depth"]
+            before = live.counts["snapshot"]
+            await live.until(lambda: live.counts["snapshot"] > before)

@@ -60,6 +60,11 @@ async def test_its_book_and_its_prints_reach_the_engine(
             assert market.symbol(server.SYMBOL).side == "buy"
             health = desk.feed.health()  # type: ignore[attr-defined]
             assert [each.source for each in health] == [FeedSource.WEBSOCKET]
+            for number in range(5):  # a book that stands still while its prints run away
+                server.trade(f"{59_000 - number}.5", "0.25", "sell")
+                await asyncio.sleep(0.8)
+            await until(lambda: health[0].resyncs >= 1)
+            await until(lambda: len(server.subscribed()) >= 2)
             server.drop()
             await until(lambda: len(server.subscribed()) >= 2)
             for number in range(8):

@@ -179,12 +179,12 @@ def test_when_the_engine_dies_the_screen_says_so_and_nothing_trades(
         "first, calls = Engine.advance, []\n"
         "def advance(self, now):\n"
         "    calls.append(now)\n"
-        "    if len(calls) > 2000: raise RuntimeError('secret=' + {secret!r})\n"
+        "    if len(calls) > 100: raise RuntimeError('secret=' + {secret!r})\n"
         "    return first(self, now)\n"
         "Engine.advance = advance\n"
     ).format(secret=CANARY)
     terminal = start(*FAST, env=at_start(home, late(broken, "tradeterm.engine.engine")))
-    terminal.until("ENGINE STOPPED")
+    terminal.until("ENGINE STOPPED", 30)
     rows = len(terminal.rows("order", "fill"))
     terminal.watch(1.0)
     assert len(terminal.rows("order", "fill")) == rows

@@ -27,6 +27,8 @@ class Refusal(msgspec.Struct, frozen=True, gc=False):
     breaker: str
     revision: int
     """Of the books."""
+    settings: str
+    """Of the limits, where they were changed under way."""
 
 
 class Refused:
@@ -51,7 +53,7 @@ class Refused:
         journal = self._core.journal
         return Refusal(
             self._core.now // DAY, journal.last_id("state"), journal.last_id("breaker"),
-            self._books.revision,
+            self._books.revision, self._core.settings_mark,
         )  # fmt: skip
 
     def dump(self) -> dict[str, Refusal]:

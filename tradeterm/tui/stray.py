@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TextIO, cast
+from typing import Any
 
 log = logging.getLogger("tradeterm.stray")
 
@@ -24,7 +24,7 @@ def terminal_to_the_screen() -> Iterator[None]:
     """Textual draws on ``sys.__stderr__`` and measures ``sys.__stdout__``: these stay the terminal,
     the descriptors everybody else writes to do not.
     """
-    kept = sys.__stdout__, sys.__stderr__
+    kept = sys.__stdout__, sys.__stderr__, sys.stdout, sys.stderr
     saved = os.dup(_OUT), os.dup(_ERR)
     screen = tuple(open(fd, "w", encoding="utf-8", errors="replace", closefd=False) for fd in saved)  # noqa: SIM115
     read, write = os.pipe()
@@ -32,13 +32,15 @@ def terminal_to_the_screen() -> Iterator[None]:
     listener.start()
     _point(write)
     os.close(write)
-    sys.__stdout__, sys.__stderr__ = cast(tuple[TextIO, TextIO], screen)  # type: ignore[misc]
+    own: tuple[Any, Any] = (screen[0], screen[1])
+    # The last words of a screen that died go to sys.stderr once Textual no longer captures it.
+    sys.__stdout__, sys.__stderr__, sys.stdout, sys.stderr = *own, *own
     try:
         yield
     finally:
         for each in screen:
             each.flush()
-        sys.__stdout__, sys.__stderr__ = kept  # type: ignore[misc]
+        sys.__stdout__, sys.__stderr__, sys.stdout, sys.stderr = kept
         os.dup2(saved[0], _OUT)
         os.dup2(saved[1], _ERR)  # the last ends of the pipe: the listener comes to its end
         listener.join(1.0)

@@ -117,7 +117,8 @@ def _market(status: StatusView, roomy: bool) -> Line:
     if status.data_age is None:
         return (*pace, (" no data yet" if roomy else " –", "quiet"))
     if status.data_age > _STALE and status.speed > 0 and status.state != "finished":
-        return (*pace, (f" stale {figures.age(status.data_age)}", "warn+bold"))
+        old = figures.age(status.data_age)
+        return (*pace, (f" stale {old}" if roomy else f" {old}!", "warn+bold"))
     return (*pace, (f" {'data ' if roomy else ''}{figures.age(status.data_age)}", "quiet"))
 
 

@@ -39,6 +39,11 @@ async def _ask(exchange: Any, symbol: str, sink: Sink, settings: LiveSettings) -
             told = Mirror(settings.depth).take(book)
             # Only what is later than the last one is new; before any, old prints are no news.
             trades = await exchange.fetch_trades(symbol, since // MILLISECOND) if since else []
+            fresh = [
+                trade
+                for trade in trades
+                if int(trade.get("timestamp") or 0) * MILLISECOND >= (since or 0)
+            ]
     except (ccxt.BaseError, ExchangeError, TimeoutError, *MALFORMED) as error:
         # The operator knows already that the line is down; this counts how often it was tried.
         sink.health[symbol].rejected += 1
@@ -46,6 +51,5 @@ async def _ask(exchange: Any, symbol: str, sink: Sink, settings: LiveSettings) -
         return
     sink.alive()
     sink.snapshot(symbol, *told, FeedSource.POLLING)
-    for trade in trades:
-        if int(trade.get("timestamp") or 0) * MILLISECOND >= (since or 0):
-            pour_trade(sink, symbol, trade)
+    for trade in fresh:
+        pour_trade(sink, symbol, trade)
