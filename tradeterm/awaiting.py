@@ -50,7 +50,8 @@ async def left_to_pay(engine: Engine, advisor: Advisor) -> BookModelCosts | None
     if not paid:
         return None
     costs = {name: answer.cost for name, answer in paid.items()}
-    return BookModelCosts(costs=costs, day=max(answer.day for answer in paid.values()), actor="desk")
+    day = max(answer.day for answer in paid.values())
+    return BookModelCosts(costs=costs, day=day, actor="desk")
 
 
 class Background:

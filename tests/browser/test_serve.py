@@ -1,8 +1,12 @@
-"""The console in a browser: who gets in, one engine only, nothing fetched from elsewhere."""
+"""The console in a browser: who gets in, one engine only, nothing fetched from elsewhere.
+
+The docs' picture of it: ``TRADETERM_UPDATE=1 pytest tests/browser``.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import socket
 import subprocess
@@ -20,6 +24,7 @@ from tests.shell import command
 from tests.terminal.screen import child_environment
 from tradeterm.control import ask
 
+PICTURE = Path(__file__).parents[2] / "docs" / "pictures" / "browser.png"
 #: The page has drawn something of the console.
 DRAWN = "document.body.className"
 
@@ -131,6 +136,9 @@ async def test_the_first_page_is_the_operators_and_the_second_looks_on(
             standing = ask(served.db, "status")
             assert standing is not None
             assert standing["state"] == "running"
+            if "TRADETERM_UPDATE" in os.environ:
+                await asyncio.sleep(5)  # until every pane has something to show
+                PICTURE.write_bytes(await first.photograph())
         await first.press("P")
         await until_state(served.db, "paused")
         fetched = await first.evaluate("performance.getEntriesByType('resource').map(e => e.name)")

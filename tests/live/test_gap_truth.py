@@ -236,3 +236,25 @@ async def test_a_poll_with_rows_that_are_none_is_followed_by_the_next(tmp_path: 
             del server.replies["Depth"]
             before = live.counts["snapshot"]
             await live.until(lambda: live.counts["snapshot"] > before)
+
+
+async def test_a_stop_does_not_wait_for_a_slow_answer_about_the_past(tmp_path: Path) -> None:
+    free = asyncio.Event()
+
+    async def hangs(_: web.Request) -> web.StreamResponse:
+        while not free.is_set():  # noqa: ASYNC110 - set from another loop
+            await asyncio.sleep(0.02)
+        return web.json_response({"error": ["EService:Busy"]})
+
+    settings = (*ALONE, "live.timeout=20")
+    with KrakenServer() as server:
+        async with session(server, tmp_path / "run.db", *settings, symbols=SYMBOLS) as live:
+            await a_long(live)
+            server.replies |= {"OHLC": hangs, "Trades": hangs}
+            dialled = len(server.dialled)
+            server.drop()
+            await live.until(lambda: len(server.dialled) > dialled and server.callers)
+            await asyncio.sleep(0.5)  # subscribed
+            server.trade(BTC, "63000.0", "0.1", "sell")
+            await live.until(lambda: not live.desk.engine.books.execution.positions, 6)
+            free.set()

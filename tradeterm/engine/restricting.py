@@ -193,7 +193,7 @@ class Restricting:
                 core.now, restriction.cause, lambda request: request.symbol == symbol
             )
         )
-        text = f"{symbol}: {restriction.why}: no new exposure on it until {restriction.ends}"
+        text = f"{symbol}: {restriction.why}: no new exposure on it; open again {restriction.ends}"
         core.risk_alert("R-REDUCING", "error", text, row)
 
     def _lift(self, symbol: str, cause: str, why: str) -> None:

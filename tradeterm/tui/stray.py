@@ -34,13 +34,13 @@ def terminal_to_the_screen() -> Iterator[None]:
     os.close(write)
     own: tuple[Any, Any] = (screen[0], screen[1])
     # The last words of a screen that died go to sys.stderr once Textual no longer captures it.
-    sys.__stdout__, sys.__stderr__, sys.stdout, sys.stderr = *own, *own
+    sys.__stdout__, sys.__stderr__, sys.stdout, sys.stderr = *own, *own  # type: ignore[misc]
     try:
         yield
     finally:
         for each in screen:
             each.flush()
-        sys.__stdout__, sys.__stderr__, sys.stdout, sys.stderr = kept
+        sys.__stdout__, sys.__stderr__, sys.stdout, sys.stderr = kept  # type: ignore[misc]
         os.dup2(saved[0], _OUT)
         os.dup2(saved[1], _ERR)  # the last ends of the pipe: the listener comes to its end
         listener.join(1.0)
