@@ -140,3 +140,32 @@ async def test_before_the_gap_is_told_nothing_is_entered_on_the_books_of_before(
             desk.driver.stop()
             await running
             await desk.close()
+
+
+async def test_what_nobody_can_tell_yet_is_unknown_until_the_exchange_answers(
+    tmp_path: Path,
+) -> None:
+    db = tmp_path / "run.db"
+    with KrakenServer() as server:
+        server.past["XBTUSDT"] = []
+        async with session(server, db, *ALONE, symbols=SYMBOLS) as live:
+            await a_long(live)
+        server.remember(BTC, time.time() + 0.002, "63000.0", "0.5", "sell")
+        flat_bars(server)
+        server.replies["v2"] = _refused
+        desk = await Desk.open(asked(server, db, *ALONE, symbols=SYMBOLS))
+        live = Session(desk, server, asyncio.create_task(desk.run()), [])
+        try:
+            execution = desk.engine.books.execution
+            await live.until(lambda: live.said("E-GAP-UNKNOWN"))
+            assert "kraken does not answer" in live.said("E-GAP-UNKNOWN")[0]
+            assert {bool(order.unknown) for order in execution.working.values()} == {True}
+            assert len(execution.positions) == 1, "nothing is assumed"
+            del server.replies["v2"]
+            await live.until(lambda: not execution.positions)
+        finally:
+            desk.driver.stop()
+            await live.running
+            await desk.close()
+    (closed,) = Record(db, {}).sound().positions()
+    assert (closed["exit_reason"], closed["exit"]) == ("stop", "62968.5")

@@ -156,9 +156,9 @@ def test_when_the_screen_dies_the_engine_winds_down(start: Start, home: Path) ->
         "first = TradetermApp.poll\n"
         "def poll(self):\n"
         "    first(self)\n"
-        "    if self.view.positions: raise RuntimeError('token=' + {secret!r})\n"
+        f"    if self.view.positions: raise RuntimeError('token=' + {CANARY!r})\n"
         "TradetermApp.poll = poll\n"
-    ).format(secret=CANARY)
+    )
     terminal = start(*FAST, env=at_start(home, late(broken, "tradeterm.tui.app")))
     assert terminal.exit_code() == 1
     terminal.assert_sane()
@@ -179,10 +179,10 @@ def test_when_the_engine_dies_the_screen_says_so_and_nothing_trades(
         "first, calls = Engine.advance, []\n"
         "def advance(self, now):\n"
         "    calls.append(now)\n"
-        "    if len(calls) > 100: raise RuntimeError('secret=' + {secret!r})\n"
+        f"    if len(calls) > 100: raise RuntimeError('secret=' + {CANARY!r})\n"
         "    return first(self, now)\n"
         "Engine.advance = advance\n"
-    ).format(secret=CANARY)
+    )
     terminal = start(*FAST, env=at_start(home, late(broken, "tradeterm.engine.engine")))
     terminal.until("ENGINE STOPPED", 30)
     rows = len(terminal.rows("order", "fill"))

@@ -297,8 +297,10 @@ class Link:
         """An exchange that cannot be reached must not stop the operator's clock for ever."""
         await asyncio.sleep(self._settings.timeout)
         if self._filling is None:
-            put = self._inbox.put_past  # what was missed is told when the exchange is there again
-            put(lambda ts: FeedNotice(ts, "", GAP_OVER, ""), self._clock.now())
+            why = f"not known yet: {self._exchange.id} does not answer; it is told once it does"
+            put, now = self._inbox.put_past, self._clock.now()
+            put(lambda ts: FeedNotice(ts, "", GAP_LOST, why), now)
+            put(lambda ts: FeedNotice(ts, "", GAP_OVER, ""), now)
             self._inbox.thaw()
 
     async def _recall(self) -> None:
