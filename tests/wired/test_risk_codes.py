@@ -160,8 +160,10 @@ NOT_REACHED = {
 }
 ELSEWHERE = {
     RiskCode.EMERGENCY, RiskCode.UNRECONCILED, RiskCode.CLOCK_SKEW, RiskCode.JOURNAL,
+    RiskCode.REDUCE_ONLY,
 }  # fmt: skip
-"""Have stories of their own: below, with the reconciliation, in test_health and test_drills."""
+"""Have stories of their own: below, with the reconciliation, in test_health, test_drills and
+test_restricting."""
 
 
 def test_no_code_is_forgotten() -> None:
