@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from tradeterm import __version__
 from tradeterm.commands import Commands, ReaderGone
@@ -144,7 +145,25 @@ def cli(context: click.Context, /, **options: Any) -> int:
     Without a command it opens the console on the embedded simulated market: no account, no key, no
     network. There, ? shows every key and ctrl+t a guided start. COMMAND --help says more of each.
     """
-    return 0 if context.invoked_subcommand else _start(**options)
+    if not context.invoked_subcommand:
+        return _start(**options)
+    _refuse_misplaced(context)
+    return 0
+
+
+def _refuse_misplaced(context: click.Context) -> None:
+    """An option before a command's name is the console's: a halt would go to another book."""
+    typed = [
+        option.opts[0]
+        for option in context.command.params
+        if option.name and context.get_parameter_source(option.name) is ParameterSource.COMMANDLINE
+    ]
+    if typed:
+        command = context.invoked_subcommand
+        raise UsageError(
+            f"{' '.join(typed)} before {command!r} would not count; write options after the "
+            f"command's name: tradeterm {command} {typed[0]} ..."
+        )
 
 
 @cli.command()

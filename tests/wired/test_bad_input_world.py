@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,8 +19,29 @@ from tests.conftest import Shell
 from tests.shell import command, tradeterm
 from tests.terminal.screen import child_environment, no_room
 from tradeterm import errors
+from tradeterm.adapters.store.reader import Reader
 from tradeterm.adapters.store.verify import verify
 from tradeterm.control import ask
+
+# -- options -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("before", "command"),
+    [
+        (("--db", "other.db"), ("halt",)),
+        (("--set", "risk.max_leverage=2"), ("run", "--headless", "--until", "1m")),
+        (("--ascii",), ("config", "show")),
+    ],
+)
+def test_an_option_before_a_command_is_refused_not_forgotten(
+    shell: Shell, before: tuple[str, ...], command: tuple[str, ...]
+) -> None:
+    said = shell(*before, *command)
+    assert said.code == 2
+    assert f"{before[0]} before '{command[0]}' would not count" in said.err
+    assert f"tradeterm {command[0]} {before[0]}" in said.err
+
 
 # -- settings ----------------------------------------------------------------------------------
 
@@ -245,49 +266,106 @@ def test_a_log_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
     assert (said.code, said.err) == (0, "")
 
 
-def test_a_full_disk_holds_a_headless_run_until_there_is_room(tmp_path: Path) -> None:
-    db = tmp_path / "run.db"
-    child = subprocess.Popen(
-        command("run", "--headless", "--seed", "7", "--speed", "3600", "--db", db),
-        cwd=tmp_path,
-        env=child_environment(tmp_path),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert child.stderr is not None
-    said: list[str] = []
-    listener = threading.Thread(target=lambda: said.extend(iter(child.stderr.readline, "")))  # type: ignore[union-attr]
-    listener.start()
+class Child:
+    """A headless run in a process of its own, and what it says on stderr."""
 
-    def until(condition: object) -> None:
+    def __init__(self, folder: Path) -> None:
+        self.db = folder / "run.db"
+        self.said: list[str] = []
+        self._process = subprocess.Popen(
+            command("run", "--headless", "--seed", "7", "--speed", "3600", "--db", self.db),
+            cwd=folder,
+            env=child_environment(folder),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.pid = self._process.pid
+        self._listener = threading.Thread(target=self._listen)
+        self._listener.start()
+
+    def _listen(self) -> None:
+        assert self._process.stderr is not None
+        self.said.extend(iter(self._process.stderr.readline, ""))
+
+    def heard(self, text: str) -> int:
+        return sum(text in line for line in self.said)
+
+    def until(self, condition: Callable[[], object]) -> None:
         give_up = time.monotonic() + 60
-        assert callable(condition)
         while not condition():
-            assert time.monotonic() < give_up, said
-            assert child.poll() is None, said
+            assert time.monotonic() < give_up, self.said
+            assert self._process.poll() is None, self.said
             time.sleep(0.02)
 
-    try:
-        until(lambda: ask(db, "status"))
-        with no_room(child.pid):
-            until(lambda: any("cannot be written, market held" in line for line in said))
-            held = ask(db, "status")
-            complaints = len(said)
-            time.sleep(1.5)  # longer than one attempt to write: it must neither go on nor chatter
-            assert ask(db, "status") == held
-            assert len(said) == complaints
-        until(lambda: any("can be written again" in line for line in said))
-        assert held is not None
-        until(lambda: (ask(db, "status") or held)["market_time"] > held["market_time"])
-        with no_room(child.pid):
-            until(lambda: sum("market held" in line for line in said) == 2)
-            child.send_signal(signal.SIGTERM)
-            assert child.wait(60) == 2
-    finally:
-        child.kill()
-        listener.join()
-        child.communicate()
-    assert "Traceback" not in "".join(said)
+    def end(self) -> int:
+        self._process.send_signal(signal.SIGTERM)
+        return self._process.wait(60)
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._listener.join()
+        self._process.communicate()
+
+
+@pytest.fixture
+def child(tmp_path: Path) -> Iterator[Child]:
+    made = Child(tmp_path)
+    yield made
+    made.kill()
+    assert "Traceback" not in "".join(made.said)
+
+
+def test_a_full_disk_holds_a_headless_run_until_there_is_room(child: Child) -> None:
+    db = child.db
+    child.until(lambda: ask(db, "status"))
+    with no_room(child.pid):
+        child.until(lambda: child.heard("cannot be written, market held"))
+        held = ask(db, "status")
+        complaints = len(child.said)
+        time.sleep(1.5)  # longer than one attempt to write: it must neither go on nor chatter
+        assert ask(db, "status") == held
+        assert len(child.said) == complaints
+    child.until(lambda: child.heard("can be written again"))
+    assert held is not None
+    child.until(lambda: (ask(db, "status") or held)["market_time"] > held["market_time"])
+    with no_room(child.pid):
+        child.until(lambda: child.heard("market held") == 2)
+        assert child.end() == 2
+    assert verify(db).problems == []
+
+
+def rows_of(db: Path) -> int:
+    if not db.exists():
+        return 0
+    with Reader(db) as reader:
+        return reader.last_seq()
+
+
+def test_a_store_deleted_under_a_run_holds_it_and_is_saved_whole(child: Child) -> None:
+    db, saved = child.db, child.db.with_name("run.db.saved")
+    child.until(lambda: rows_of(db) > 100)
+    for file in (db, db.with_name("run.db-wal"), db.with_name("run.db-shm")):
+        file.unlink()
+    child.until(lambda: child.heard("deleted or moved away while in use"))
+    assert child.heard(f"mv {saved} {db}") == 1
+    held = ask(db, "status")
+    time.sleep(1.5)  # longer than one attempt to write
+    assert ask(db, "status") == held
+    assert child.end() == 2
+    assert saved.stat().st_mode & 0o777 == 0o600
+    saved.rename(db)
+    assert verify(db).problems == []
+    assert rows_of(db) > 100
+
+
+def test_a_store_moved_away_and_back_goes_on(child: Child) -> None:
+    db, aside = child.db, child.db.with_name("aside.db")
+    child.until(lambda: ask(db, "status"))
+    db.rename(aside)
+    child.until(lambda: child.heard("market held"))
+    aside.rename(db)
+    child.until(lambda: child.heard("can be written again"))
+    assert child.end() == 143
     assert verify(db).problems == []

@@ -15,6 +15,7 @@ from tradeterm.agents.votes import Ballot
 from tradeterm.coordinator.degradation import Permission
 from tradeterm.engine.agenda import BAR_AGENTS, SENTIMENT, TRADING, Agenda, Task
 from tradeterm.engine.books import Books
+from tradeterm.engine.churning import Churning, Sent
 from tradeterm.engine.consulting import NOTHING_TO_ASK, Consulting, ConsultingState
 from tradeterm.engine.core import Core
 from tradeterm.engine.talking import RULES, Voice
@@ -49,6 +50,7 @@ class AnalysisState(msgspec.Struct):
     seen: dict[str, dict[str, int]]
     spoken: dict[str, dict[str, Published]]
     roster: RosterState
+    churning: dict[str, list[Sent]] = {}
 
 
 class Analysis:
@@ -72,6 +74,8 @@ class Analysis:
         self._failing: set[str] = set()
         self._consulting = Consulting(core, trading, self._roster.briefing)
         trading.asking.ask_agent = self._consulting.probe
+        self._churning = Churning(core, self.agenda)
+        trading.judging.on_entry = self._churning.sent
         self._on_bar = self.agenda.on_bar
 
     # -- schedule --------------------------------------------------------------------------
@@ -358,6 +362,7 @@ class Analysis:
             {name: dict(seen) for name, seen in self._seen.items()},
             {name: dict(spoken) for name, spoken in self._spoken.items()},
             self._roster.dump(),
+            self._churning.dump(),
         )
 
     def load(self, state: AnalysisState) -> None:
@@ -368,3 +373,4 @@ class Analysis:
         self._spoken = {name: dict(spoken) for name, spoken in state.spoken.items()}
         self._roster.load(state.roster)
         self._consulting.load(state.consulting)
+        self._churning.load(state.churning)

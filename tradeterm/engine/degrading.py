@@ -22,14 +22,15 @@ WATCH_TIMER: Final = "watch:data"
 LINK_TIMER: Final = "link"
 LINK_DOWN, LINK_UP = "link_down", "link_up"
 CLOCK, JOURNAL, BUDGET = "clock off", "journal behind", "LLM budget"
-#: Share of the day's budget from which nothing is left.
-ALL: Final = Decimal(1)
+#: Shares of the day's budget: from the first one word is said, from the second nothing is left.
+HALF, ALL = Decimal("0.5"), Decimal(1)
 
 
 class DegradingState(msgspec.Struct):
     """For a snapshot."""
 
     link_down: bool
+    warned: str = ""
 
 
 class Degrading:
@@ -40,6 +41,8 @@ class Degrading:
         self._degradation = degradation
         self._settings = core.settings.orchestration.degradation
         self._link_down = False
+        self._warned = ""
+        """Wall-clock day on which somebody was told that half of the budget is used."""
         self.rehearsed: Decimal | None = None
         """Share of the day's budget that a drill says is used."""
 
@@ -122,7 +125,17 @@ class Degrading:
         ):
             level = self._settings.holds.budget
             self._while(is_so, cause, level, "with the first answer of the next UTC day")
+        self._warn(used)
         self.show()
+
+    def _warn(self, used: Decimal) -> None:
+        """Once a day, before anything is throttled; a drill is no news."""
+        day = self._core.counters.llm.day
+        if used >= HALF and self.rehearsed is None and day != self._warned:
+            self._warned = day
+            cap = self._core.settings.llm.daily_cap
+            text = f"models have cost {100 * used:.0f} % of the day's ${cap:f}"
+            self._core.alert("L-BUDGET", "warning", text)
 
     def budget_used(self) -> Decimal:
         """Share of what models may cost on this day."""
@@ -172,9 +185,9 @@ class Degrading:
 
     def dump(self) -> DegradingState:
         """For a snapshot; what a drill rehearses is its own."""
-        return DegradingState(self._link_down)
+        return DegradingState(self._link_down, self._warned)
 
     def load(self, state: DegradingState) -> None:
         """Continue as the dumped one would; the level itself is the coordinator's."""
-        self._link_down = state.link_down
+        self._link_down, self._warned = state.link_down, state.warned
         self._core.level = self._degradation.level

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from decimal import Decimal
 
 import msgspec
@@ -19,7 +20,7 @@ from tradeterm.model.orders import Order, OrderRequest
 from tradeterm.model.outputs import RegimeView
 from tradeterm.model.proposals import TradeIntent, Verdict
 from tradeterm.model.timing import SECOND
-from tradeterm.model.vocabulary import AccountBook, AgentName, PositionSide, Side
+from tradeterm.model.vocabulary import AccountBook, AgentName, PositionSide, Purpose, Side
 from tradeterm.risk.engine import RiskEngine
 from tradeterm.risk.facts import MarketFacts, Standing
 from tradeterm.risk.spot import SpotWish
@@ -52,6 +53,8 @@ class Judging:
         self._correlations = Correlations(core.market, core.settings.risk.measured_correlation)
         self.recent: deque[Judged] = deque(maxlen=RECENT)
         """The last verdicts on entries, oldest first."""
+        self.on_entry: Callable[[OrderRequest], None] = _nobody
+        """Told about every entry that has left; set by the agents."""
         self._turbulence: dict[str, tuple[int, Turbulence, tuple[tuple[str, int], ...]]] = {}
         """Symbol → its closes then, what they said and the cool-downs (with ends) that began:
         worked out once per candle."""
@@ -142,6 +145,8 @@ class Judging:
     def send(self, verdict: Verdict, request: OrderRequest) -> None:
         """Send what the verdict allows; InvalidOrder when the request is anything else."""
         self._books.place(self._risk.approve(verdict, request, self._core.now, self.state))
+        if request.purpose is Purpose.ENTRY:
+            self.on_entry(request)
 
     # -- facts ---------------------------------------------------------------------------------
 
@@ -214,6 +219,10 @@ def _atr(m: SymbolMarket) -> float | None:
         if timeframe <= ATR_TIMEFRAME and (atr := m.atr(timeframe)) is not None:
             return atr
     return None
+
+
+def _nobody(_request: OrderRequest) -> None:
+    """Before the agents are there."""
 
 
 _REGIME = AgentName.REGIME

@@ -220,6 +220,8 @@ def _money(report: Body) -> Section:
         for one in report["baselines"]
     ]
     note = f"in {pnl['currency']}"
+    if pnl["to"]:  # marks reach the book of record an hour at a time
+        note += f", as of {pnl['to'][:16]}Z"
     if report["baselines"]:
         first = report["baselines"][0]
         note += f"; holding from {first['from'][:16]} to {first['to'][:16]}, fees paid once"

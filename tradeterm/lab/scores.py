@@ -119,6 +119,7 @@ def _pnl(reader: Reader, models: Sequence[Body]) -> Body:
     equity = found["equity"]
     return {
         "currency": _settings(reader)["market"]["account"]["currency"],
+        "to": found["to"],
         "start": equity["start"],
         "equity": equity["end"],
         "earned": equity["earned"],

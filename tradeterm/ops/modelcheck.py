@@ -72,7 +72,8 @@ async def _check(
     )
     reply = await models.ask(call, role.deadline)
     priced = endpoint.is_local or models.estimate(call) is not None
-    ok = reply.outcome is TryOutcome.VALID and priced
+    pinned = endpoint.pin in ("", reply.echoed)
+    ok = reply.outcome is TryOutcome.VALID and priced and pinned
     remedy = ""
     if reply.outcome is not TryOutcome.VALID:
         remedy = REMEDIES[reply.outcome].format(
@@ -80,6 +81,8 @@ async def _check(
         )
     elif not priced:
         remedy = NO_PRICE
+    elif not pinned:
+        remedy = f"pinned to {endpoint.pin}: ask for that model, or change pin"
     return {
         "what": name,
         "ok": ok,

@@ -38,6 +38,8 @@ class EndpointSettings(Section):
     output_price: Decimal | None = Field(default=None, ge=0)
     answer_format: Literal["auto", "json_schema", "json_object", "text"] = "auto"
     """How it is held to the schema; ``auto``: by the table of what each model family takes."""
+    pin: str = Field(default="", max_length=80)
+    """The name its answers must carry; empty: any. Providers put other models behind an alias."""
 
     @field_validator("api_base")
     @classmethod

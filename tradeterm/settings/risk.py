@@ -91,6 +91,10 @@ class ThrottleSettings(Section):
     entries_per_minute: int = Field(ge=1)
     messages_per_minute: int = Field(ge=1)
     repeat: int = Field(ge=0)
+    entries_per_day: int = Field(ge=1)
+    """Of one symbol within 24 hours; the last of them switches trading_decision off."""
+    turns_per_day: int = Field(ge=1)
+    """Entries to the other side than the one before; likewise."""
 
 
 class MeasuredSettings(Section):

@@ -100,11 +100,14 @@ class Topic(Generic[T]):
             ts=self.asked + elapsed,
         )
 
-    def judge(self, call: ModelCall, attempt: Attempt) -> tuple[T | None, ModelTry]:
+    def judge(self, call: ModelCall, attempt: Attempt, pin: str) -> tuple[T | None, ModelTry]:
         """What came back, looked at and written down."""
         reply, cost = attempt.reply, attempt.cost
         if reply.outcome is not TryOutcome.VALID:
             return None, _recorded(call, reply, reply.outcome, cost, reply.fault)
+        if pin and reply.echoed != pin:
+            fault = f"pinned to {pin}, but {reply.echoed or 'nobody by name'} answered"
+            return None, _recorded(call, reply, TryOutcome.FAILED, cost, fault)
         try:
             found = self.check(reply.text)
         except Unusable as error:
@@ -125,7 +128,7 @@ async def converse(
         call = topic.call(step.endpoint, said, step.repair, elapsed=elapsed)
         spent = sum((one.cost for one in tries), ZERO)
         attempt = await gate.attempt(call, step.seconds, spent)
-        found, one = topic.judge(call, attempt)
+        found, one = topic.judge(call, attempt, step.endpoint.pin)
         tries.append(one)
         elapsed += one.latency
         if found is not None:

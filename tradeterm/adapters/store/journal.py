@@ -27,6 +27,7 @@ from tradeterm.adapters.store.paths import (
 from tradeterm.adapters.store.reader import Reader
 from tradeterm.adapters.store.recovery import Recovered, recover
 from tradeterm.adapters.store.rows import Slice, Tail
+from tradeterm.adapters.store.vanishing import Whereabouts
 from tradeterm.adapters.store.writer import Writer
 from tradeterm.errors import StoreError, StoreUnwritable
 
@@ -47,6 +48,7 @@ class Store:
         self._lock = lock
         self._db: aiosqlite.Connection | None = None
         self._writer: Writer | None = None
+        self._place: Whereabouts | None = None
         self._tail = Tail()
         self._turn = asyncio.Lock()
         self._owed: list[Slice] = []
@@ -146,6 +148,8 @@ class Store:
             await self._reconnect()
         assert self._db is not None
         assert self._writer is not None
+        assert self._place is not None
+        await self._place.check(self._db)
         self._writer.staged.append(piece)
         try:
             await self._db.commit()
@@ -184,6 +188,7 @@ class Store:
         try:
             self._db = await aiosqlite.connect(self.paths.db, factory=connection)
             self._writer = made[0]
+            self._place = Whereabouts(self.paths)
             if confirmed is not None:
                 # What a failed fsync left in the operating system's cache may never reach the
                 # disk; copying the log into the file and syncing that does.
