@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from tests.adapters.model_server import ModelServer, http, say
+from tests.shell import tradeterm
 from tradeterm.cli import cli
 
 ROLE = "llm.roles.arbiter"
@@ -54,3 +56,34 @@ def test_an_absent_key_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     code, checks = doctor(f"{ROLE}.fallback=[]")
     assert code == 1
     assert "DEEPSEEK_API_KEY is neither in the environment" in str(checks[-1]["found"])
+
+
+def test_another_model_than_the_pinned_one_fails() -> None:
+    with ModelServer.running(say('{"ok": true}')) as server:
+        code, checks = doctor(
+            f"{ROLE}.model=openai/x", f"{ROLE}.api_base={server.base}", f"{ROLE}.fallback=[]",
+            f"{ROLE}.input_price=1", f"{ROLE}.output_price=2", f"{ROLE}.pin=x-2025-01-01",
+        )  # fmt: skip
+    assert code == 1
+    assert "says it is test-model" in str(checks[-1]["found"])
+    assert "pinned to x-2025-01-01" in str(checks[-1]["remedy"])
+
+
+def test_a_dirty_directory_leads_no_request_astray(tmp_path: Path) -> None:
+    """``.env`` names other addresses and a proxy: of what it holds only the named key is taken."""
+    wrong = "http://127.0.0.1:9"
+    names = ("OPENAI_BASE_URL", "OPENAI_API_BASE", "HTTP_PROXY", "ALL_PROXY", "OPENAI_API_KEY")
+    file = tmp_path / ".env"
+    file.write_text("".join(f"{name}={wrong}\n" for name in names) + "MY_KEY=the-named-key\n")
+    file.chmod(0o600)
+    with ModelServer.running(say('{"ok": true}')) as server:
+        told = [
+            f"{ROLE}.model=openai/x", f"{ROLE}.api_base={server.base}", f"{ROLE}.fallback=[]",
+            f"{ROLE}.api_key_env=MY_KEY", f"{ROLE}.input_price=1", f"{ROLE}.output_price=2",
+        ]  # fmt: skip
+        sets = [part for text in told for part in ("--set", text)]
+        said = tradeterm("doctor", "--llm", "--offline", *sets, home=tmp_path)
+    assert len(server.asked) == 1, said.out
+    assert "bearer the-named-key" in server.headers[0].lower()
+    assert "the-named-key" not in said.out + said.err
+    assert "answers in" in said.out

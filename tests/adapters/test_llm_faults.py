@@ -208,6 +208,22 @@ async def test_the_model_that_answered_is_on_record() -> None:
     assert answer.model == "openai/first as cheaper-model"
 
 
+@pytest.mark.parametrize("named", ["cheaper-model", ""])
+async def test_a_pinned_role_takes_no_other_models_answer(named: str) -> None:
+    """Nor one that nobody signed; it is not asked to repair what it cannot."""
+    other = http(completion(JSON, model=named))
+    answer = await consult(other, "llm.roles.arbiter.pin=test-model", second=settle())
+    first, last = answer.tries
+    assert (first.outcome, first.echoed) == (O.FAILED, named)
+    assert first.fault == f"pinned to test-model, but {named or 'nobody by name'} answered"
+    assert (last.model, last.outcome) == ("openai/second", O.VALID)
+
+
+async def test_the_pinned_model_itself_is_heard() -> None:
+    answer = await consult(settle(), "llm.roles.arbiter.pin=test-model")
+    assert (answer.by, [one.outcome for one in answer.tries]) == (ResolvedBy.LLM, [O.VALID])
+
+
 async def test_a_wrong_answer_may_be_repaired_once() -> None:
     with ModelServer.running(say("{}"), settle()) as server:
         answer = await settled(advisor(settings([server.base])))

@@ -115,6 +115,23 @@ async def test_the_spent_budget_leaves_the_rules(stage: Stage) -> None:
     assert record.summary["degradation"] == []
 
 
+async def test_half_of_the_budget_is_said_once(stage: Stage) -> None:
+    """$0.0009 a settlement, two of them: of 0.003 that is 30 and 60 %."""
+    stage.tape.rise()
+    stage.tape.hold(RISE * 60, 25 * 60, 60_010.0)
+    stage.tape.hold(25 * 60, 31 * 60, 59_990.0)
+    stage.tape.hold(31 * 60, 40 * 60, 60_020.0)
+    with ModelServer.running(settle(action="abort")) as server:
+        asked_of = models(server, "llm.daily_cap=0.0033", "llm.roles.arbiter.max_tokens=50")
+        record = (await stage.play(*asked_of)).sound()
+    assert len(record.rows("answer")) >= 2
+    (warned,) = [row for row in record.rows("system") if row.data["code"] == "L-BUDGET"]
+    assert warned.data["text"] == "models have cost 55 % of the day's $0.0033"
+    assert warned.data["severity"] == "warning"
+    second = record.rows("answer")[1]
+    assert warned.ts == second.ts
+
+
 async def test_what_one_decision_may_cost_is_kept(stage: Stage) -> None:
     """The prompt and 500 tokens at $2000 a million are a dollar: nothing is sent."""
     record = await settled(stage, settle(), more=("llm.roles.arbiter.output_price=2000",))

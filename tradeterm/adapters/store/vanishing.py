@@ -36,8 +36,8 @@ class Whereabouts:
         happened = "deleted or moved away" if now is None else "replaced by another file"
         saved, path = shlex.quote(str(self._saved)), shlex.quote(str(self._path))
         raise StoreUnwritable(
-            f"{self._path} was {happened} while in use; all that was confirmed is in "
-            f"{self._saved}: put the file back, or end the program and mv {saved} {path}"
+            f"file {happened} while in use; what was confirmed is saved: put it back, "
+            f"or end the program and mv {saved} {path}"
         )
 
     async def _save(self, db: aiosqlite.Connection) -> Path:
@@ -60,8 +60,8 @@ class Whereabouts:
 
     def _lost(self, error: Exception) -> StoreUnwritable:
         return StoreUnwritable(
-            f"{self._path} was deleted or replaced while in use, and a copy of what it held cannot "
-            f"be written beside it ({error}); keep the program running until it can"
+            f"file deleted or replaced while in use, and a copy of what it held cannot be written "
+            f"beside {self._path} ({error}); keep the program running until it can"
         )
 
 
