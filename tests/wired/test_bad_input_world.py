@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -299,6 +300,15 @@ class Child:
             assert self._process.poll() is None, self.said
             time.sleep(0.02)
 
+    def held(self) -> dict[str, Any]:
+        """The status once the slice under way when writing failed is at its end."""
+        before, now = None, ask(self.db, "status")
+        while now is None or now != before:
+            assert self._process.poll() is None, self.said
+            time.sleep(0.2)
+            before, now = now, ask(self.db, "status")
+        return now
+
     def end(self) -> int:
         self._process.send_signal(signal.SIGTERM)
         return self._process.wait(60)
@@ -322,13 +332,12 @@ def test_a_full_disk_holds_a_headless_run_until_there_is_room(child: Child) -> N
     child.until(lambda: ask(db, "status"))
     with no_room(child.pid):
         child.until(lambda: child.heard("cannot be written, market held"))
-        held = ask(db, "status")
+        held = child.held()
         complaints = len(child.said)
         time.sleep(1.5)  # longer than one attempt to write: it must neither go on nor chatter
         assert ask(db, "status") == held
         assert len(child.said) == complaints
     child.until(lambda: child.heard("can be written again"))
-    assert held is not None
     child.until(lambda: (ask(db, "status") or held)["market_time"] > held["market_time"])
     with no_room(child.pid):
         child.until(lambda: child.heard("market held") == 2)
@@ -350,7 +359,7 @@ def test_a_store_deleted_under_a_run_holds_it_and_is_saved_whole(child: Child) -
         file.unlink()
     child.until(lambda: child.heard("deleted or moved away while in use"))
     assert child.heard(f"mv {saved} {db}") == 1
-    held = ask(db, "status")
+    held = child.held()
     time.sleep(1.5)  # longer than one attempt to write
     assert ask(db, "status") == held
     assert child.end() == 2

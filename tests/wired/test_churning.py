@@ -83,7 +83,9 @@ async def test_a_model_that_turns_around_each_time_is_switched_off(
     record = (await play(run(tmp_path, limit))).sound()
     (alarm,) = alarms(record)
     assert alarm["severity"] == "error"
-    assert alarm["text"].startswith(f"{BTC} turned around 4 times within 24 hours: {TRADING} is off")
+    assert alarm["text"].startswith(
+        f"{BTC} turned around 4 times within 24 hours: {TRADING} is off"
+    )
     sent = entered(record)
     assert len(sent) == 5
     (row,) = [one for one in record.rows("system") if one.data["code"] == "R-CHURN"]
