@@ -20,9 +20,21 @@ from tradeterm.control import ask
 
 Shell = Callable[..., Said]
 
+#: Rooms whose tests wait for a real clock. Side by side they would wait for each other, so with
+#: ``-n 2 --dist loadgroup`` one process has them all.
+BY_THE_CLOCK = {"browser", "live", "terminal"}
+
 # How long an example takes says more about what else the machine does than about us.
 settings.register_profile("tradeterm", deadline=None)
 settings.load_profile("tradeterm")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of the clock together."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.relative_to(here).parts[0] in BY_THE_CLOCK:
+            item.add_marker(pytest.mark.xdist_group("clock"))
 
 
 @pytest.fixture

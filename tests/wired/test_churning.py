@@ -80,6 +80,8 @@ async def test_a_model_that_turns_around_each_time_is_switched_off(
     """The fourth turn is the last; positions keep their stops; nothing but a person begins again."""
     seat(monkeypatch, {**CALM, TRADING: [turning()]})
     limit = "risk.throttle.turns_per_day=4"
+    before = await play(run(tmp_path, limit, until="9m"))  # a restart forgets none of them
+    assert len(entered(before)) == 3
     record = (await play(run(tmp_path, limit))).sound()
     (alarm,) = alarms(record)
     assert alarm["severity"] == "error"

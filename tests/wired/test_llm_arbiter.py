@@ -14,6 +14,8 @@ from tests.wired.stage import EVERY, RISE, Record, Stage
 from tradeterm.adapters.feeds.opening import open_feed
 from tradeterm.adapters.store.recovery import recover
 from tradeterm.desk import Desk
+from tradeterm.lab import scores
+from tradeterm.lab.performance import run_report
 from tradeterm.model.commands import Halt
 from tradeterm.model.timing import SECOND
 from tradeterm.rerun import Rerun
@@ -84,6 +86,19 @@ async def test_the_cost_is_no_loss(stage: Stage) -> None:
     record = await settled(stage, settle(action="abort"))
     assert record.summary["equity"] == "10000"
     assert record.orders() == []
+
+
+async def test_what_is_earned_is_told_net_of_what_models_cost(stage: Stage) -> None:
+    """Half a position is opened and its fee paid; the settlement cost $0.0009 besides."""
+    record = await settled(stage, settle(action="modify", size_reduction=0.5))
+    with record.reader() as reader:
+        pnl, performance = scores.report(reader)["pnl"], run_report(reader)
+    assert pnl["earned"] < 0
+    assert pnl["llm_cost"] == D("0.0009")
+    assert pnl["net_of_llm"] == performance["net_of_llm"] == pnl["earned"] - D("0.0009")
+    (model,) = pnl["models"]
+    assert (model["model"], model["calls"], model["valid"]) == ("openai/test-model", 1, 1)
+    assert model["cost"] == D("0.0009")
 
 
 async def test_no_valid_answer_is_recorded_and_the_rules_answer(stage: Stage) -> None:

@@ -67,10 +67,11 @@ class Marking:
         self._plan()
         self.on_mark()
 
-    def run(self, marks: Sequence[tuple[int, Decimal]]) -> None:
+    def run(self, marks: Sequence[tuple[int, Decimal]], before: Callable[[int], None]) -> None:
         """``mark`` for a run of (time, equity) inside a day, one input apart, nothing to close.
 
-        Moves the clock along to where a row is due; the next mark is the caller's to plan.
+        Moves the clock along to where a row is due; the next mark is the caller's to plan, and
+        ``before`` a row at an input comes what he has to write down up to it.
         """
         stamp = self._core.stamp
         self._portfolio.marks.follow(marks)
@@ -79,6 +80,7 @@ class Marking:
         while done + self.room <= len(marks):
             done, begun = done + self.room, done
             self._unwritten += marks[begun:done]
+            before(first + done - 1)
             stamp.now, stamp.input = marks[done - 1][0], first + done - 1
             self.write()
         self._unwritten += marks[done:]

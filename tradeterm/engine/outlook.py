@@ -16,20 +16,24 @@ A stretch of bars can be taken at once (``engine/quiet.py``) while all of this h
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
+from math import inf
 from typing import Final, NamedTuple
 
 from tradeterm.engine.books import Books
 from tradeterm.engine.breaking import Breaking
 from tradeterm.engine.core import Core
 from tradeterm.engine.degrading import WATCH_TIMER
+from tradeterm.engine.following import Steps
 from tradeterm.engine.marking import MARK_TIMER
 from tradeterm.engine.reconciliation import RECONCILE_TIMER, Reconciliation
 from tradeterm.engine.timers import NEVER
 from tradeterm.engine.trading import Trading
+from tradeterm.execution.following import Follower, Following
 from tradeterm.market.bars import Bars
 from tradeterm.model.money import ZERO, exact
+from tradeterm.model.orders import Position
 from tradeterm.model.timing import SECOND
 
 #: Shorter stretches are not worth the look.
@@ -59,17 +63,50 @@ class Prospect:
     floor: float
     ceiling: float
     """Prices strictly between these two set nothing off."""
+    bottom: float = 0.0
+    top: float = inf
+    """Prices strictly between these bring the equity near no breaker."""
+    follower: Follower | None = None
+    """Who knows how a stop follows, where it may."""
+    steps: list[Position] = field(default_factory=list)
+    """What the stop does meanwhile: the position after each bar that moves it."""
 
     def inside(self, bars: Bars, start: int, stop: int) -> int:
         """Where the bars from ``start`` on leave the band, at most ``stop``."""
-        floor, ceiling = self.floor, self.ceiling
-        highs, lows = bars.columns.highs[start:stop], bars.columns.lows[start:stop]
-        if floor < min(lows) and max(highs) < ceiling:
-            return stop
-        for index, (high, low) in enumerate(zip(highs, lows, strict=True), start):
-            if not (floor < low and high < ceiling):
-                return index
+        floor, ceiling = max(self.floor, self.bottom), min(self.ceiling, self.top)
+        out = _leaves(bars, start, stop, floor, ceiling)
+        if out == stop or self.follower is None:
+            return out
+        following = self.follower.begin(bars.symbol)
+        return out if following is None else self._follow(following, bars, out, stop)
+
+    def ends(self, last: int) -> None:
+        """The run ends at ``last``, perhaps before the band was left."""
+        self.steps = [step for step in self.steps if step.updated <= last]
+
+    def _follow(self, following: Following, bars: Bars, out: int, stop: int) -> int:
+        """The same, from the first bar on that may move the stop."""
+        stamps, _, highs, lows, closes, *_ = bars.columns
+        self.steps = following.steps
+        while out < stop:
+            low, high = lows[out], highs[out]
+            if not (self.bottom < low and high < self.top):
+                return out
+            if not following.step(stamps[out], low, high, closes[out]):
+                return out
+            out = _leaves(bars, out + 1, stop, *following.band(self.bottom, self.top))
         return stop
+
+
+def _leaves(bars: Bars, start: int, stop: int, floor: float, ceiling: float) -> int:
+    """The first bar that is not strictly between two prices, or ``stop``."""
+    highs, lows = bars.columns.highs[start:stop], bars.columns.lows[start:stop]
+    if not lows or (floor < min(lows) and max(highs) < ceiling):
+        return stop
+    for index, (high, low) in enumerate(zip(highs, lows, strict=True), start):
+        if not (floor < low and high < ceiling):
+            return index
+    return stop
 
 
 class Band(NamedTuple):
@@ -117,12 +154,19 @@ class Outlook:
         Cheap: most looks that come to nothing end here.
         """
         m, columns = self._m, bars.columns
-        rest = self._books.execution.interested.get(m.symbol)
-        if rest is None or not rest.low < columns.lows[start] <= columns.highs[start] < rest.high:
+        execution, span = self._books.execution, self.span
+        rest = execution.interested.get(m.symbol)
+        if rest is None or columns.stamps[start] != m.ts + span:
             return False
-        if columns.stamps[start] != m.ts + self.span:
+        if execution.next_due < m.ts + LEAST * span:  # an order under way, most often
             return False
-        return bars.timeframe == m.base and bars.symbol == m.symbol
+        if bars.timeframe != m.base or bars.symbol != m.symbol:
+            return False
+        low, high = columns.lows[start], columns.highs[start]
+        if rest.low < low and high < rest.high:
+            return True
+        following = execution.follower.begin(m.symbol)
+        return following is not None and following.clears(low, high)
 
     def prospect(self, own: Collection[str] = ()) -> Prospect | None:
         """The bounds of the quiet; None when it is not quiet even now.
@@ -149,6 +193,8 @@ class Outlook:
             handled.append(MARK_TIMER)
             if own:
                 until = min(until, prospect.mark + (books.marking.room - 1) * self.span)
+            elif not core.flattening:
+                prospect.follower = books.execution.follower
         prospect.until = min(until, core.timers.earliest_but(handled))
         return prospect
 
@@ -172,12 +218,11 @@ class Outlook:
             floor, ceiling = price * (1 - MOST_MOVE), price * (1 + MOST_MOVE)
             wide = self._wide = Band(floor, ceiling, *self._between(floor, ceiling), entries)
         if self._breaking.quiet_between(wide.least, wide.most):
-            prospect.floor = max(prospect.floor, wide.floor)
-            prospect.ceiling = min(prospect.ceiling, wide.ceiling)
+            prospect.bottom, prospect.top = wide.floor, wide.ceiling
             return True
-        prospect.floor = max(prospect.floor, price * (1 - LITTLE_MOVE))
-        prospect.ceiling = min(prospect.ceiling, price * (1 + LITTLE_MOVE))
-        return self._breaking.quiet_between(*self._between(prospect.floor, prospect.ceiling))
+        prospect.bottom = max(prospect.floor, price * (1 - LITTLE_MOVE))
+        prospect.top = min(prospect.ceiling, price * (1 + LITTLE_MOVE))
+        return self._breaking.quiet_between(*self._between(prospect.bottom, prospect.top))
 
     def _between(self, floor: float, ceiling: float) -> tuple[Decimal, Decimal]:
         """The lowest and the highest equity at prices between the two."""
@@ -206,7 +251,11 @@ class Outlook:
         ``closes`` are those of the bars to come; ``own`` the caller's timers that moved.
         """
         core, inputs = self._core, self._core.stamp.input
-        marked = self._marks(prospect, closes) if prospect.mark < last else 0
+        agreed, steps = self._asked_at == self._books.revision, self._steps(prospect)
+        marked = self._marks(prospect, closes, steps) if prospect.mark < last else 0
+        steps.finish()
+        if agreed:  # a venue that did does so after a stop has moved
+            self._asked_at = self._books.revision
         moved = [*own]
         if watch := self._watched(prospect.watch, last):
             moved.append(watch)
@@ -229,7 +278,13 @@ class Outlook:
             watch = (max(watch, seen + 2 * span) // step + 1) * step
         return (watched, WATCH_TIMER, watch) if watched else None
 
-    def _marks(self, prospect: Prospect, closes: Sequence[float]) -> int:
+    def _steps(self, prospect: Prospect) -> Steps:
+        """What the stop does meanwhile, by the number of the bar that moves it."""
+        taken, began, span = self._core.stamp.input, self._m.ts, self.span
+        numbered = [(taken + (one.updated - began) // span, one) for one in prospect.steps]
+        return Steps(self._core, self._books, numbered)
+
+    def _marks(self, prospect: Prospect, closes: Sequence[float], steps: Steps) -> int:
         """Note the equity at every close that the next bar makes final; the next mark's time."""
         stamp, m = self._core.stamp, self._m
         if prospect.mark == m.ts:
@@ -239,7 +294,7 @@ class Outlook:
         worth = self._worth(list(map(Decimal, map(str, closes[:-1]))))  # finite: inside the band
         end = prospect.mark + len(worth) * self.span
         stamps = range(prospect.mark, end, self.span)
-        self._books.marking.run(list(zip(stamps, worth, strict=True)))
+        self._books.marking.run(list(zip(stamps, worth, strict=True)), steps.until)
         return end
 
 

@@ -10,9 +10,11 @@ that come as a list are somebody else's. Why that is safe says ``engine/outlook.
 - with the other rules the analysts that look at closed bars speak on every bar, and nobody waits
   for what they say: no proposal is parked.
 
-Whatever does not fit is left alone, bar by bar, to the engine: this path only ever declines. The
-bar that ends a run (a cross, a stop that moves or fires) is the engine's, too, but the timers
-before it are known like all others of the run: they are moved on together.
+A bar that moves the stop of the only position, and does nothing else, belongs to a run of the
+EMA-cross rule (``execution/following.py``). Whatever does not fit is left alone, bar by bar, to the
+engine: this path only ever declines. The bar that ends a run (a cross, a stop that fires) is the
+engine's, too, but the timers before it are known like all others of the run: they are moved on
+together.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ from tradeterm.engine.timers import NEVER
 from tradeterm.engine.trading import Trading
 from tradeterm.market.bars import Bars
 from tradeterm.market.indicators import Ema
-from tradeterm.market.symbol import BARS
+from tradeterm.market.symbol import BARS, SymbolMarket
 from tradeterm.model.market import MarketEvent
 
 
@@ -52,12 +54,8 @@ class Quiet:
 
     @property
     def possible(self) -> bool:
-        """Whether it is worth asking: one symbol of bars, and rules that run on every one."""
-        return (
-            self._m.mode == BARS
-            and len(self._core.market.symbols) == 1
-            and (self._analysis.bar_rule() is not None or bool(self._analysis.talkers()))
-        )
+        """Whether it is worth asking: there is one symbol, and it is one of bars."""
+        return self._m.mode == BARS and len(self._core.market.symbols) == 1
 
     def take(self, events: Sequence[MarketEvent], start: int, stop: int) -> int:
         """How many of ``events[start:stop]`` were taken; 0 leaves the next one to the engine."""
@@ -66,9 +64,9 @@ class Quiet:
         if not isinstance(events, Bars) or not self._outlook.fits(events, start):
             return 0
         rule = self._analysis.bar_rule()
-        if rule is not None:
-            return self._pass(rule, events, start, stop)
-        return self._listen(events, start, stop)
+        if rule is None and self._analysis.talkers():
+            return self._listen(events, start, stop)
+        return self._pass(rule, events, start, stop)
 
     def _reach(self, prospect: Prospect, bars: Bars, end: int, stop: int) -> int:
         """The stamp up to which time moves: that of the bar at ``end``, if it may come at once."""
@@ -81,13 +79,13 @@ class Quiet:
         rest = self._books.execution.interested[self._m.symbol]
         rest.last, rest.seen = self._m.price, self._m.ts
 
-    # -- a rule that has nothing to say ----------------------------------------------------
+    # -- nobody who has anything to say ----------------------------------------------------
 
-    def _pass(self, rule: CrossRule, bars: Bars, start: int, stop: int) -> int:
-        """Pass over the bars up to the next cross."""
+    def _pass(self, rule: CrossRule | None, bars: Bars, start: int, stop: int) -> int:
+        """Pass over the bars up to the next cross; without a rule nobody looks at them."""
         m, outlook = self._m, self._outlook
-        above, averages = rule.side(m.symbol), m.indicators[m.base].standing(rule.fast, rule.slow)
-        if above is None or averages is None or m.window.room < LEAST:
+        watch = None if rule is None else _Averages.of(rule, m)
+        if (rule is not None and watch is None) or m.window.room < LEAST:
             return 0
         prospect = outlook.prospect()
         if prospect is None:
@@ -96,23 +94,24 @@ class Quiet:
         if room < LEAST:
             return 0
         end = prospect.inside(bars, start, min(stop, start + room))
-        count, fast, slow = _calm(averages, bars.columns.closes[start:end], above=above)
-        if not count:
+        if watch is not None:
+            end = start + watch.calm(bars.columns.closes[start:end])
+        if end == start:
             return 0
-        end = start + count
         last = self._reach(prospect, bars, end, stop)
         if prospect.look < last and not outlook.agrees():
             return 0
+        prospect.ends(bars.columns.stamps[end - 1])
         outlook.move_time(prospect, last, bars.columns.closes[start : end + self.leads_on])
-        counts = self._core.counters.agents[TRADING_NAME]
-        counts.runs += count
-        counts.last = last
         m.close_run(bars, start, end)
         m.ts, m.price = m.window.last_ts, m.window.newest
         self._moved()
-        averages[0].moved(fast, count)
-        averages[1].moved(slow, count)
-        return count
+        if watch is not None:
+            counts = self._core.counters.agents[TRADING_NAME]
+            counts.runs += end - start
+            counts.last = last
+            watch.moved()
+        return end - start
 
     # -- analysts who speak, and nobody who waits for it -----------------------------------
 
@@ -187,22 +186,40 @@ def _moved_on(timer: str, due: int, last: int, interval: int) -> Moved:
     return ran, timer, ran + interval
 
 
-def _calm(
-    averages: tuple[Ema, Ema], closes: Sequence[float], *, above: bool
-) -> tuple[int, float, float]:
-    """How many bars leave the averages in their order, and both averages then."""
-    way = 1.0 if above else -1.0
-    fast, slow = averages[0].value or 0.0, averages[1].value or 0.0
-    fast_share, slow_share = averages[0].share, averages[1].share
-    count = 0
-    for close in closes:
-        new_slow = (close - slow) * slow_share + slow
-        new_fast = (close - fast) * fast_share + fast
-        if (new_fast - new_slow) * way < 0.0:
-            break
-        fast, slow = new_fast, new_slow
-        count += 1
-    return count, fast, slow
+class _Averages:
+    """The two averages of the rule, carried on by its very arithmetic."""
+
+    def __init__(self, fast: Ema, slow: Ema, *, above: bool) -> None:
+        self._fast, self._slow = fast, slow
+        self._way = 1.0 if above else -1.0
+        self._count = 0
+        self._values = fast.value or 0.0, slow.value or 0.0
+
+    @classmethod
+    def of(cls, rule: CrossRule, m: SymbolMarket) -> _Averages | None:
+        """None until the rule knows where they stand."""
+        above, averages = rule.side(m.symbol), m.indicators[m.base].standing(rule.fast, rule.slow)
+        return None if above is None or averages is None else cls(*averages, above=above)
+
+    def calm(self, closes: Sequence[float]) -> int:
+        """How many bars leave the averages in their order."""
+        way, (fast, slow) = self._way, self._values
+        fast_share, slow_share = self._fast.share, self._slow.share
+        count = 0
+        for close in closes:
+            new_slow = (close - slow) * slow_share + slow
+            new_fast = (close - fast) * fast_share + fast
+            if (new_fast - new_slow) * way < 0.0:
+                break
+            fast, slow = new_fast, new_slow
+            count += 1
+        self._count, self._values = count, (fast, slow)
+        return count
+
+    def moved(self) -> None:
+        """Those bars have closed."""
+        self._fast.moved(self._values[0], self._count)
+        self._slow.moved(self._values[1], self._count)
 
 
 __all__ = ["LEAST", "Quiet"]

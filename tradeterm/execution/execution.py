@@ -18,6 +18,7 @@ from tradeterm.execution.admission import admit
 from tradeterm.execution.budget import Touched
 from tradeterm.execution.fees import Fees, FeesState
 from tradeterm.execution.fills import FillBook
+from tradeterm.execution.following import Follower
 from tradeterm.execution.guards import Band, Guards, Watch
 from tradeterm.execution.keeping import PRICED, Keeper, price_range
 from tradeterm.execution.latency import NEVER
@@ -127,6 +128,9 @@ class Execution:
             settings, instruments, self.positions, self._guards, self._rules, self._protection,
             rate=rate, mid=mid, cash=lambda: funds(currency),
         )  # fmt: skip
+        self.follower = Follower(
+            self.positions, self._guards, self._rules, self._protection, self._venue
+        )
         self.guarded: dict[str, Band] = self._guards.bands
         """Symbols whose price or mid concerns an open position, and the band nothing happens in.
 
@@ -190,8 +194,7 @@ class Execution:
         # Without a rate no fill could be booked; once there is one, the last good one stays.
         self._rate(self._instruments[request.symbol].quote)
         events: list[ExecutionEvent] = [self._orders.open(approved, now)]
-        reason = self._venue.refusal(request)
-        if reason:
+        if reason := self._venue.refusal(request):
             refused = OrderEnded(now, request.id, OrderStatus.REJECTED, reason)
             return events + self._digest([refused], now)
         self._outbox.submit(approved, now)
@@ -251,8 +254,7 @@ class Execution:
         whole = isinstance(event, Candle) and self._venue.spans(event)
         reports = self._venue.on_market(event)
         events = self._digest(reports, event.ts) if reports else []
-        band = self.guarded.get(event.symbol)
-        if band is not None:
+        if (band := self.guarded.get(event.symbol)) is not None:
             self._guard(event, band, events, whole=whole)
         self._plan()  # a stop may wait for a usable book
         return events

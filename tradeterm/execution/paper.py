@@ -147,6 +147,14 @@ class PaperExchange:
         rest.fence = (low, high)
         rest.reband()
 
+    def between(self, request: OrderRequest) -> tuple[float, float] | None:
+        """The prices next to a waiting order at which others wait; None if more is going on."""
+        rest = self._floor.rests[request.symbol]
+        live = rest.orders.get(request.id)
+        if live is None or live.triggered or rest.fresh or self._floor.made:
+            return None
+        return rest.but(live)
+
     def spans(self, bar: Candle) -> bool:
         """Whether all of a bar's range is news: no book, no prints or finer bars inside it."""
         book = self._books.get(bar.symbol)

@@ -67,8 +67,8 @@ class Protection:
 
     def fit(self, position: Position, now: int, events: list[ExecutionEvent]) -> None:
         """Make stop and target what the position says: placed, amended or taken away."""
+        self.follow(position, now, events)
         bracket = self._brackets[position.id]
-        bracket.stop = self._fitted(position, bracket.stop, Purpose.STOP, bracket, now, events)
         if position.target is None:
             self._remove(bracket.target, now)
             bracket.target = None
@@ -76,6 +76,11 @@ class Protection:
             bracket.target = self._fitted(
                 position, bracket.target, Purpose.TARGET, bracket, now, events
             )
+
+    def follow(self, position: Position, now: int, events: list[ExecutionEvent]) -> None:
+        """Make the stop alone what the position says."""
+        bracket = self._brackets[position.id]
+        bracket.stop = self._fitted(position, bracket.stop, Purpose.STOP, bracket, now, events)
 
     def fire(self, position: Position, now: int) -> list[VenueReport]:
         """Set the stop of a position off, wherever the price is."""

@@ -146,6 +146,19 @@ class Resting:
         else:
             self.high = min(self.high, level)
 
+    def but(self, live: Live) -> tuple[float, float]:
+        """The band of all other orders."""
+        low, high = -inf, inf
+        for other in self.orders.values():
+            level = float(other.level)
+            if other is live:
+                continue
+            if other.fires_below:
+                low = max(low, level)
+            else:
+                high = min(high, level)
+        return low, high
+
     def beside(self, live: Live) -> list[Live]:
         """The other limit orders at the level of one."""
         level = self.levels.get(_place(live), {})

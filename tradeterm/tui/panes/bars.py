@@ -90,7 +90,7 @@ def status_groups(status: StatusView, width: int) -> list[Line]:
         (
             ("llm ", "quiet"),
             (_spent(status.llm_cost), "text"),
-            (f"/${status.llm_cap:.0f}", "quiet"),
+            (f"/${status.llm_cap.normalize():f}", "quiet"),
         ),
         ((figures.clock(status.market_time) + "Z", "quiet"),),
         (("up ", "quiet"), (figures.age(float(int(status.uptime))).replace(".0s", "s"), "quiet")),
