@@ -164,5 +164,5 @@ def test_the_event_log_counts_alarms_and_keeps_its_numbers() -> None:
     assert log.alarms == 1
     other = EventLog()
     other.load(log.dump())
-    other.add(5, "CMD", "info", "go on")
+    other.add(5, "CMD", "info", "go on", "cmd-1")
     assert [line.seq for line in other.lines] == [1, 2, 3, 4]

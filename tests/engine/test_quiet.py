@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import random
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,11 @@ from tests.engine.machine import Machine, Market, settings
 from tradeterm.agents.context import AgentContext
 from tradeterm.agents.regime import RegimeAgent
 from tradeterm.engine.quiet import LEAST
+from tradeterm.execution.following import Follower
 from tradeterm.model.commands import Command, EnableTask, Halt, Pause, Resume
 from tradeterm.model.market import MarketEvent
+from tradeterm.model.messages import Message
+from tradeterm.model.orders import ExecutionEvent, Position
 from tradeterm.model.outputs import RegimeView
 from tradeterm.model.vocabulary import AgentName, ExitReason, Topic
 
@@ -147,6 +151,70 @@ def test_positions_that_guards_end(
     machine, taken = compare(opened(tmp_path, *overrides), {}, 2)
     assert machine.engine.core.counters.exits[reason]
     assert taken > 800
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [(), ("execution.stop=stop_loss_limit",), ("execution.break_even=0.4",)],
+    ids=["market stop", "limit stop", "break-even, too"],
+)
+@pytest.mark.parametrize("seed", [11, 12])
+def test_a_stop_that_follows_does_so_within_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int, overrides: tuple[str, ...]
+) -> None:
+    """Its moves are rows of their own, between the marks, and end no run."""
+    steps: list[int] = []
+    moved = Follower.moved
+
+    def counting(self: Follower, after: Position) -> list[ExecutionEvent]:
+        steps.append(after.updated)
+        return moved(self, after)
+
+    monkeypatch.setattr(Follower, "moved", counting)
+    write_bars(tmp_path, 2_500, seed, wild=0.002)
+    trailing = "execution.trailing={enabled: true, activation: 0.3, distance: 0.9, step: 0.05}"
+    machine, _ = compare(opened(tmp_path, trailing, *overrides), {}, seed)
+    rows = [row for row in machine.plain() if row[1] == "position" and b"protected" in row[-1]]
+    assert len(steps) > 0.6 * len(rows) > 40
+    assert machine.engine.core.counters.exits[ExitReason.TRAILING] > 3
+
+
+def test_nobody_who_looks(tmp_path: Path) -> None:
+    """Without an agent the bars are passed over all the same."""
+    write_bars(tmp_path, 1_500, 13)
+    nobody = "orchestration.schedule.trading_decision.enabled=false"
+    machine, taken = compare(opened(tmp_path, nobody), {}, 13)
+    assert machine.engine.core.counters.agents[AgentName.TRADING.value].runs == 0
+    assert taken > 1_000
+
+
+def test_agents_that_look_now_and_then_and_are_heard_by_others(tmp_path: Path) -> None:
+    """Whoever else listens hears every word; between two of them the bars are passed over."""
+    write_bars(tmp_path, 1_500, 14, wild=0.003)
+    hourly = (
+        "orchestration.schedule.technical_analysis={interval: 3600, enabled: true}",
+        "orchestration.schedule.regime_detection={interval: 3600, enabled: true}",
+        "orchestration.schedule.sentiment_analysis={interval: 3600, enabled: true}",
+        "orchestration.ttl.ta_signals=7200", "orchestration.ttl.regime_updates=7200",
+        "orchestration.ttl.sentiment_updates=7200",
+    )  # fmt: skip
+    market = Market.of(f"replay:{tmp_path}", 24 * 365, settings(*hourly), approve_all=True)
+    slow, fast = Machine(market), Machine(market)
+    heard: tuple[list[int], list[int]] = [], []
+    for machine, words in zip((slow, fast), heard, strict=True):
+        machine.engine.core.bus.subscribe(Topic.TA_SIGNALS, "test", partial(_note, words))
+        machine.begin()
+    taken = taken_in_bulk(fast)
+    one_by_one(slow, len(market.events))
+    fast.run(len(market.events))
+    assert fast.plain() == slow.plain()
+    assert fast.engine.dump() == slow.engine.dump()
+    assert heard[0] == heard[1] != []
+    assert sum(taken) > 500
+
+
+def _note(words: list[int], message: Message) -> None:
+    words.append(message.ts)
 
 
 def test_other_agents_on_their_clocks(tmp_path: Path) -> None:

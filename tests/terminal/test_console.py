@@ -236,6 +236,28 @@ def test_halt_is_durable_at_once_while_the_terminal_does_not_read(start: Start) 
     terminal.assert_sane()
 
 
+def test_the_halt_key_acts_while_the_terminal_does_not_read(start: Start) -> None:
+    """The screen's loop is stuck in a write then; the thread that reads keys is not."""
+    terminal = start(*FAST)
+    trading(terminal)
+    freeze(terminal)
+    taken = []
+    for attempt in range(3):
+        watch = Stopwatch(terminal.pid)
+        terminal.press("H")
+        wait_for(lambda: terminal.state()[0] == "halted", 5)
+        taken.append(watch.seconds)
+        if attempt < 2:
+            assert resumed(terminal)
+            wait_for(lambda: terminal.state()[0] == "running", 5)
+            time.sleep(READABLE)  # the same key at once is a key held down
+    assert min(taken) <= 2 * HALT_SECONDS, taken
+    terminal.until("HALTED")  # read again: the screen catches up and orders nothing twice
+    terminal.watch(1.0)
+    ordered = [row.data["command"] for row in terminal.rows("command")]
+    assert ordered.count("halt") == len(taken)
+
+
 def test_a_file_named_halt_halts_while_the_terminal_does_not_read(start: Start) -> None:
     terminal = start(*FAST)
     trading(terminal)

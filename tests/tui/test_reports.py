@@ -108,6 +108,53 @@ async def test_why_walks_from_the_row_to_its_cause(console: Open, traded: Path) 
         assert "agent_output" in text, "the chain begins with what an analyst said"
 
 
+async def test_an_event_an_agent_and_a_plan_are_explained_too(
+    console: Open, traded: Path
+) -> None:
+    with Reader(traded) as reader:
+        fill = reader.journal(kind="fill", limit=1)[0]
+        plan = reader.journal(kind="plan", limit=1)[0]
+    shown = busy()
+    told = replace(shown.events[-1], subject=fill.id)
+    bought = replace(shown.portfolio.plans[0], id=plan.id)
+    held = replace(shown.portfolio, plans=(bought,), differences=())
+    view = replace(shown, events=(*shown.events[:-1], told), portfolio=held)
+    async with console(120, 40, view) as desk:
+        desk.session.store = traded
+        await desk.press("5", "v")
+        text = await read(desk)
+        assert f"Why {fill.id}" in text
+        assert "proposal" in text
+        await desk.press("escape", "9", "v")
+        text = await read(desk)
+        assert f"Why {plan.id}" in text
+        assert f"plan {plan.id}" in text
+        await desk.press("escape", "6", "v")
+        text = await read(desk)
+        assert "Why TA on BTC/USDT" in text
+        assert "agent=technical_analysis" in text
+
+
+async def test_v_says_why_there_is_nothing_to_explain(console: Open, traded: Path) -> None:
+    shown = busy()
+    view = replace(shown, portfolio=replace(shown.portfolio, plans=(), differences=()))
+    async with console(120, 40, view) as desk:
+        desk.session.store = traded
+        assert "v: not possible now: there is no row under" in await desk.press("5", "v")
+        assert "there was no plan yet" in await desk.press("9", "v")
+        assert "choose a row of positions, cards, orders" in await desk.press("3", "v")
+
+
+async def test_an_agent_that_said_nothing_is_said_to_have(console: Open, tmp_path: Path) -> None:
+    db = tmp_path / "run.db"
+    words = ("run", "--headless", "--until", "1s", "--db", str(db))
+    assert tradeterm(*words, home=tmp_path).code == 0
+    async with console(120, 40) as desk:
+        desk.session.store = db
+        await desk.press("6", "j", "j", "v")  # news are read every half hour
+        assert "has said nothing about BTC/USDT in this run" in await read(desk)
+
+
 async def test_the_journal_is_narrowed_by_typing(console: Open, traded: Path) -> None:
     async with console(120, 40) as desk:
         desk.session.store = traded

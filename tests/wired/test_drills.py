@@ -120,6 +120,43 @@ async def test_at_the_worst_level_positions_are_closed_by_key_stop_and_target(
     assert worst == {"pos-3": "operator", "pos-4": "trailing", "pos-1": "target"}
 
 
+async def test_through_every_level_and_back_nothing_forbidden_happens_and_exits_work(
+    tmp_path: Path,
+) -> None:
+    """No model answers for 155 minutes, and three times a key closes a part of what is held."""
+    part = {"position_id": "pos-1", "size": "0.005"}
+    keys: Keys = [
+        (150, "drill", {"drill": "llm-outage", "seconds": 155 * 60}),
+        *((at, "close", part) for at in (165, 180, 200)),
+    ]
+    with ModelServer.running(settle()) as server:
+        mode = "orchestration.approval.mode=conflicts"
+        asked = drilled(tmp_path, keys, *models(server, mode), until="370m")
+        record = (await play(asked)).sound()
+    # Three failures a level down, three answers a level up: a probe each five minutes, none while
+    # the conflict of 03:10 waits.
+    assert levels(record) == [
+        (160.0, "REDUCED"), (175.0, "LIMITED"), (195.0, "EMERGENCY"),
+        (315.0, "LIMITED"), (330.0, "REDUCED"), (345.0, "NORMAL"),
+    ]  # fmt: skip
+    for level in ("REDUCED", "LIMITED", "EMERGENCY"):
+        moods = [row for row in during(record, level, "agent_output")
+                 if row.data["agent"] == "sentiment_analysis"]  # fmt: skip
+        assert moods == []
+        (reduced,) = [row for row in during(record, level, "position")
+                      if row.data["what"] == "reduced"]  # fmt: skip
+        assert reduced.data["position"]["id"] == "pos-1"
+    asked_then = {level: {row.data["route"] for row in during(record, level, "question")}
+                  for level in ("LIMITED", "EMERGENCY")}  # fmt: skip
+    assert asked_then == {"LIMITED": {"probe", "wait"}, "EMERGENCY": {"probe"}}
+    refused = [row.data for row in during(record, "EMERGENCY", "verdict")]
+    assert len(refused) >= 5, "it wanted to trade"
+    assert all(one["codes"] == ["emergency"] for one in refused)
+    opened = [row for row in record.rows("position") if row.data["what"] == "opened"]
+    assert [row.data["position"]["id"] for row in opened] == ["pos-1"]
+    assert record.rows("position")[-1].data["what"] == "closed", "its target, after all that"
+
+
 @pytest.mark.parametrize(
     ("drill", "level", "cause"),
     [

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from tests.wired.advisors import Arbiter, arbiter
-from tests.wired.stage import BTC, EVERY, RISE, Record, Stage
+from tests.wired.stage import BTC, EVERY, RISE, Record, Stage, kinds_of
 from tradeterm.desk import Desk
 from tradeterm.engine.view import ConsoleView
 from tradeterm.model.commands import ClosePosition, EnableTask, Halt
@@ -69,6 +69,24 @@ async def test_a_decided_card_and_a_position_being_closed_are_shown_as_such(stag
     agents = {agent.name: agent.state for agent in views[-1].agents}
     assert agents["trading_decision"] == "off"
     assert [line.kind for line in views[-1].events][-1] == "CMD"
+
+
+async def test_every_line_of_the_event_log_names_the_row_its_story_begins_with(
+    stage: Stage,
+) -> None:
+    market(stage)
+    await last_view(stage, EVERY, until="25m", approve="all")
+    views: list[ConsoleView] = []
+    desk = await Desk.open(stage.request(EVERY, until="25m", approve="all"), views.append)
+    await desk.apply(Halt(reason="enough"))
+    await desk.close()
+    events = views[-1].events
+    assert {"FILL", "POS", "CONF", "CMD", "STATE"} <= {line.kind for line in events}
+    record = Record(desk.store.paths.db, {})
+    for line in events:
+        assert any(link.id == line.subject for link in record.explain(line.subject)), line
+    fill = next(line for line in events if line.kind == "FILL")
+    assert {"proposal", "verdict", "order"} <= set(kinds_of(record.explain(fill.subject)))
 
 
 def turn(stage: Stage) -> None:

@@ -225,14 +225,17 @@ class Books:
         closed: list[tuple[Position, str]] = []
         ended: list[Order] = []
         due: list[ExitDue] = []
+        posted = False
         for event in events:
             if isinstance(event, Filled):
+                posted = True
                 self._filled(event)
             elif isinstance(event, OrderChanged):
                 self._order_changed(event.order)
                 if event.order.request.book is AccountBook.SPOT and not event.order.working:
                     ended.append(event.order)
             elif isinstance(event, Charged):
+                posted = True
                 self._charged(event)
             elif isinstance(event, PositionAlarm):
                 self._alarm(event.position, event.code, event.text)
@@ -244,7 +247,7 @@ class Books:
                     closed.append((event.position, event.parent))
         for notice in self.execution.take_notices():
             self._core.risk_alert(notice.code, notice.severity, notice.text)
-        if any(isinstance(event, Filled | Charged) for event in events):
+        if posted:
             self.marking.mark()
         for position, fill in closed:
             self.on_closed(position, fill)

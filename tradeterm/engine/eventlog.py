@@ -53,10 +53,10 @@ class EventLog:
             self._count(kind == "system" and body.severity in ALARMING)
             self._kept.append((self._sequence, now, kind, row_id, body))
 
-    def add(self, now: int, kind: str, severity: str, text: str) -> None:
-        """Append a line."""
+    def add(self, now: int, kind: str, severity: str, text: str, subject: str) -> None:
+        """Append a line about the row with the id ``subject``."""
         self._count(severity in ALARMING)
-        self._kept.append(EventView(self._sequence, now, kind, severity, text))
+        self._kept.append(EventView(self._sequence, now, kind, severity, text, subject))
 
     def _count(self, alarming: bool) -> None:
         self._sequence += 1
@@ -65,13 +65,14 @@ class EventLog:
 
     def _worded(self, number: int, now: int, kind: str, row_id: str, body: Any) -> EventView:
         if kind == "fill":
-            return EventView(number, now, *_fill(body, self._price(body.symbol, body.price)))
+            said = _fill(body, self._price(body.symbol, body.price))
+            return EventView(number, now, *said, row_id)
         if kind == "order":
             request = body.request
             price = request.trigger or request.limit
             at = "" if price is None else f" @ {self._price(request.symbol, price)}"
-            return EventView(number, now, *_order(row_id, body, at))
-        return EventView(number, now, *_DESCRIBE[kind](row_id, body))
+            return EventView(number, now, *_order(row_id, body, at), row_id)
+        return EventView(number, now, *_DESCRIBE[kind](row_id, body), row_id)
 
     def _price(self, symbol: str, price: Decimal) -> str:
         """At the tick's places; a price off the grid (an average) as it is."""

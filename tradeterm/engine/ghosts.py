@@ -327,7 +327,7 @@ class Ghosts:
                 f"{ghost.symbol} {ghost.side} {ghost.end}: it would have ended by {end.reason} at "
                 f"{end.pnl:+.2f} {ghost.id}"
             )
-            core.events.add(core.now, "GHOST", "info", text)
+            core.events.add(core.now, "GHOST", "info", text, ghost.id)
 
     # -- snapshot --------------------------------------------------------------------------
 

@@ -115,7 +115,8 @@ class Operator:
         result = self._handlers[type(command)](command, command_id)
         if result.text:
             severity = "info" if result.accepted else "warning"
-            core.events.add(core.now, "CMD", severity, f"{command.actor}: {result.text}")
+            text = f"{command.actor}: {result.text}"
+            core.events.add(core.now, "CMD", severity, text, command_id)
         return result
 
     def _approve(self, command: ApproveCard, command_id: str) -> CommandResult:

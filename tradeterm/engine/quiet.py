@@ -7,6 +7,7 @@ that come as a list are somebody else's. Why that is safe says ``engine/outlook.
 
 - with the EMA-cross rule the averages keep their order, by the very arithmetic of the rule: it
   says nothing; and the base window has room: nothing is dropped;
+- without any agent on the bars nobody looks at them;
 - with the other rules the analysts that look at closed bars speak on every bar, and nobody waits
   for what they say: no proposal is parked.
 

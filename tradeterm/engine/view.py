@@ -174,6 +174,8 @@ class EventView(msgspec.Struct, frozen=True):
     severity: str
     """info, warning, error or critical."""
     text: str
+    subject: str = ""
+    """Id of the row it tells of: what its story begins with."""
 
 
 class AgentView(msgspec.Struct, frozen=True):

@@ -22,6 +22,8 @@ from math import sqrt
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
 from tradeterm.model.timing import DAY, day_start, iso
 
 if TYPE_CHECKING:
@@ -199,12 +201,40 @@ def longest_losing_streak(closed: Iterable[Mapping[str, Any]]) -> int:
 def run_report(reader: Reader) -> dict[str, Any]:
     """The whole report on the run in a book of record."""
     paid = sum(reader.balances().get("llm", {}).values(), ZERO)
-    return report(reader.equity(), reader.flows(), reader.positions(everything=True), paid)
+    return report(curve(reader), reader.flows(), reader.positions(everything=True), paid)
+
+
+class _Marking(msgspec.Struct):
+    unwritten: list[Mark]
+
+
+class _Books(msgspec.Struct):
+    marking: _Marking
+
+
+class _Written(msgspec.Struct):
+    """Of an engine that was written down, the marks that wait for a row of their own."""
+
+    books: _Books
+
+
+def curve(reader: Reader) -> list[Mark]:
+    """Every equity mark: those in the journal, then those of the newest snapshot.
+
+    They reach the journal sixty at a time; without the last ones a run of half an hour earned
+    nothing.
+    """
+    marks, found = reader.equity(), reader.snapshot()
+    if found is None:
+        return marks
+    waiting = msgspec.msgpack.decode(found[1].body, type=_Written).books.marking.unwritten
+    last = marks[-1][0] if marks else -1
+    return [*marks, *(mark for mark in waiting if mark[0] > last)]
 
 
 def underwater(reader: Reader) -> list[tuple[int, float]]:
     """(Time, percent below the peak so far) at every mark."""
-    marks, top, found = reader.equity(), ZERO, []
+    marks, top, found = curve(reader), ZERO, []
     for ts, equity in without(marks, _since(marks, reader.flows())):
         top = max(top, equity)
         found.append((ts, float((equity - top) / top * 100)))

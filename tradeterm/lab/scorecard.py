@@ -220,7 +220,7 @@ def _money(report: Body) -> Section:
         for one in report["baselines"]
     ]
     note = f"in {pnl['currency']}"
-    if pnl["to"]:  # marks reach the book of record an hour at a time
+    if pnl["to"]:  # the newest snapshot's moment
         note += f", as of {pnl['to'][:16]}Z"
     if report["baselines"]:
         first = report["baselines"][0]

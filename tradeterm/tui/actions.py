@@ -11,6 +11,7 @@ from tradeterm.tui import moments
 from tradeterm.tui.action import Action, Tier, key_text
 from tradeterm.tui.cardactions import DECIDE, WATCH
 from tradeterm.tui.choice import Focus
+from tradeterm.tui.haltkey import HALT_KEYS
 from tradeterm.tui.marketactions import MARKET
 from tradeterm.tui.viewactions import LISTS, PANES, VIEW
 
@@ -131,7 +132,7 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         "halt",
-        ("H",),
+        HALT_KEYS,
         "Halt",
         "HALT at once, from anywhere: no new exposure, entries cancelled, stops stay",
         _T.LOWERS,

@@ -23,6 +23,7 @@ from tradeterm.tui import actions, figures
 from tradeterm.tui.action import ALWAYS, key_text
 from tradeterm.tui.choice import Focus
 from tradeterm.tui.guards import BurstGuard, Question, RepeatGuard, number
+from tradeterm.tui.haltkey import HaltHeard
 from tradeterm.tui.looks import Looks
 from tradeterm.tui.options import ConsoleOptions, preferred
 from tradeterm.tui.panes.base import ListPane
@@ -374,7 +375,7 @@ class Console(Looks):
     async def on_event(self, event: events.Event) -> None:
         """Halt before anything else sees the key: text fields swallow even priority bindings."""
         if isinstance(event, events.Key) and not event.is_forwarded and event.key in HALT.keys:
-            self.action_halt()
+            self._halt(sent=isinstance(event, HaltHeard))
             return
         if isinstance(event, events.Key) and not event.is_forwarded:
             self._burst.note(self.clock())
@@ -382,9 +383,18 @@ class Console(Looks):
 
     def action_halt(self) -> None:
         """Stop all new exposure, whatever is open on the screen."""
+        self._halt(sent=False)
+
+    def halt_heard(self) -> None:
+        """From the thread that reads the keys: the screen's loop may be stuck in a write."""
+        if not self._guard.repeated("halt heard", self.clock()):
+            self.session.submit(Halt())
+
+    def _halt(self, sent: bool) -> None:
         if self._guard.repeated("halt", self.clock()):  # never hindered by a paste
             return
-        self.session.submit(Halt())
+        if not sent:
+            self.session.submit(Halt())
         self.ask(None)
         self.type_in(None)
         self.close_pages()

@@ -9,8 +9,10 @@ from typing import Any
 
 from rich.text import Text
 from textual.app import App
+from textual.driver import Driver
 
 from tradeterm.tui.departure import Departure
+from tradeterm.tui.haltkey import hearing
 from tradeterm.tui.options import ConsoleOptions
 from tradeterm.tui.session import EngineSession
 
@@ -35,6 +37,9 @@ class Lifecycle(App[int]):
     def say(self, text: str, severity: str = "info") -> None:
         """One line to the operator."""
         raise NotImplementedError
+
+    def get_driver_class(self) -> type[Driver]:
+        return hearing(super().get_driver_class())
 
     def run(self, **kwargs: Any) -> int:
         """Run until the operator or a signal ends it; the exit code. The engine is stopped."""

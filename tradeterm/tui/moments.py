@@ -275,10 +275,30 @@ def touring(view: ConsoleView, focus: Focus) -> bool:
     return focus.touring
 
 
-@unless("choose a position, a card or an order first")
+def subject(view: ConsoleView, focus: Focus) -> str:
+    """The id of what is under the cursor (of an agent, its name); empty when nothing is."""
+    if focus.pane == "events":
+        return next((each.subject for each in view.events if str(each.seq) == focus.row), "")
+    if focus.pane == "portfolio":
+        portfolio = view.portfolio
+        ended = max(portfolio.plans, key=lambda plan: plan.created, default=None)
+        urgent = (*portfolio.differences, plan_under_way(view), ended)
+        return next((each.id for each in urgent if each is not None), "")
+    return focus.row if focus.pane in {"positions", "conflicts", "orders", "agents"} else ""
+
+
+def _nothing_to_explain(view: ConsoleView, focus: Focus) -> str:
+    if focus.pane == "portfolio":
+        return "there was no plan yet, and nothing differs from the venue"
+    if focus.pane in {"book", "chart", "safety"}:
+        return "choose a row of positions, cards, orders, events or agents, or the portfolio"
+    return "there is no row under the cursor that the journal knows"
+
+
+@unless(_nothing_to_explain)
 def explainable(view: ConsoleView, focus: Focus) -> bool:
-    """The row under the cursor has an id in the journal."""
-    return focus.pane in {"positions", "conflicts", "orders"} and bool(focus.row)
+    """What is under the cursor has a story in the journal."""
+    return bool(subject(view, focus))
 
 
 @unless("this pane has no rows to filter")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tradeterm.engine.view import ConsoleView
 from tradeterm.model.commands import ChangeSetting
+from tradeterm.tui import figures, moments
 from tradeterm.tui.console import Console
 from tradeterm.tui.options import ConsoleOptions
 from tradeterm.tui.session import EngineSession
@@ -64,13 +65,22 @@ class ReportKeys(Console):
     def action_explain(self) -> None:
         from tradeterm.tui.screens import records
 
-        row = self.focus_now().row
-        self.open_report(f"Why {row}", records.chain_of(row), records.chain_lines)
+        row = moments.subject(self.view, self.focus_now())
+        title, read = f"Why {row}", records.chain_of(row)
+        if self.pane == "agents":
+            symbol = self.choice.symbol
+            title = f"Why {figures.agent(row)} on {symbol}"
+            read = records.words_of(row, symbol)
+        self.open_report(title, read, records.chain_lines)
 
     def action_show_journal(self) -> None:
-        from tradeterm.tui.screens import records
+        from tradeterm.tui.screens.journal import JournalScreen
 
-        self.open_report("Journal", records.read_journal, records.journal_lines)
+        store = self.session.store
+        if store is None:
+            self.say("the engine is still starting; try again in a moment", "warning")
+        else:
+            self.push_screen(JournalScreen(store, self.ink, self.view))
 
     def action_show_settings(self) -> None:
         from tradeterm.tui.screens.settings import SettingsScreen

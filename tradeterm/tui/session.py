@@ -56,7 +56,7 @@ class EngineSession(Protocol):
         ...
 
     def submit(self, command: OperatorCommand) -> None:
-        """Hand over a command; what became of it arrives as a CMD event and as state."""
+        """Hand over a command, from any thread; what became of it arrives as a CMD event and as state."""
         ...
 
     def set_speed(self, speed: float) -> None:

@@ -296,6 +296,20 @@ class Reader:
             "WHERE id = ? AND id <> '' AND seq BETWEEN ? AND ? ORDER BY seq", row_id, first, last
         )
 
+    def last_words(self, agent: str, symbol: str) -> str | None:
+        """Id of what an agent last said about a symbol, or about the portfolio as one."""
+        first, last = self.span()
+        found = self._query(
+            "SELECT id FROM journal WHERE kind = 'agent_output' AND seq BETWEEN ? AND ?"
+            " AND json_extract(body, '$.agent') = ?"
+            " AND json_extract(body, '$.output.symbol') IN (?, '*') ORDER BY seq DESC LIMIT 1",
+            first,
+            last,
+            agent,
+            symbol,
+        )
+        return next((str(row_id) for (row_id,) in found), None)
+
     def children(self, row_id: str) -> list[StoredRow]:
         """Every row that names ``row_id`` as its parent, in order."""
         first, last = self.span()

@@ -32,10 +32,10 @@ PLOT_HEIGHT, PLOT_POINTS = 12, 400
 
 def read(reader: Reader) -> dict[str, Any]:
     """The report, and the curves it is drawn from."""
-    from tradeterm.lab.performance import run_report, underwater
+    from tradeterm.lab.performance import curve, run_report, underwater
 
     found = run_report(reader)
-    return {**found, "curve": reader.equity(), "underwater": underwater(reader)}
+    return {**found, "curve": curve(reader), "underwater": underwater(reader)}
 
 
 def lines(found: dict[str, Any], width: int) -> Sequence[Line]:

@@ -12,7 +12,8 @@ from tradeterm.engine.view import ConsoleView
 from tradeterm.errors import ConfigError
 from tradeterm.tui.ink import BLANK, Ink, Line, clip, grounded, wrap
 from tradeterm.tui.printable import printable
-from tradeterm.tui.screens.report import ReportPane, ReportScreen
+from tradeterm.tui.screens.cursor import CursorPane
+from tradeterm.tui.screens.report import ReportScreen
 
 if TYPE_CHECKING:
     from tradeterm.adapters.store.reader import Reader
@@ -20,10 +21,6 @@ if TYPE_CHECKING:
     from tradeterm.settings.settings import Settings
 
 _LONGEST = 60
-_STEPS = {
-    "j": 1, "down": 1, "k": -1, "up": -1, "ctrl+d": 10, "pagedown": 10, "space": 10,
-    "ctrl+u": -10, "pageup": -10, "g": -(10**6), "home": -(10**6), "G": 10**6, "end": 10**6,
-}  # fmt: skip
 
 
 class Found(NamedTuple):
@@ -67,12 +64,10 @@ def lines(found: Found, width: int) -> Sequence[Line]:
     return written
 
 
-class SettingsPane(ReportPane):
-    """A cursor, and a line to type a value in."""
+class SettingsPane(CursorPane):
+    """A line to type a value in."""
 
     NAME: ClassVar[str] = "settings"
-    at = 0
-    """The line under the cursor, of those the filter leaves."""
     asked = ""
     """What the typed text is for; empty while nothing is typed."""
     value = ""
@@ -86,19 +81,7 @@ class SettingsPane(ReportPane):
             return super().hint()
         return "j/k choose · enter changes a * · / filter · esc closes"
 
-    def inside(self, width: int, height: int) -> Sequence[Line]:
-        foot = self._foot(width)
-        room = max(1, height - len(foot))
-        shown = self.lines(width)
-        self.at = max(0, min(self.at, len(shown) - 1))
-        self._offset = max(self.at - room + 1, min(self._offset, self.at))
-        inside = list(super().inside(width, room))
-        place = self.at - self._offset
-        if 0 <= place < len(inside):
-            inside[place] = grounded(inside[place], "cursor", width)
-        return [*inside, *[BLANK] * (room - len(inside)), *foot]
-
-    def _foot(self, width: int) -> Sequence[Line]:
+    def foot(self, width: int) -> Sequence[Line]:
         """What is being typed, or what was said last."""
         asked: list[Line] = (
             [((f"{self.asked}: {self.value}", "accent+bold"), ("▏", "accent"))]
@@ -108,16 +91,9 @@ class SettingsPane(ReportPane):
         told: list[Line] = [((part, "warn"),) for part in wrap(self.note, width)[:4]]
         return [*told, *asked] if self.note else asked
 
-    def seek(self, by: int) -> None:
-        """The cursor goes along."""
-        super().seek(by)
-        self.at = max(0, self._hit)
-
-    def chosen(self) -> str:
-        """The key under the cursor."""
-        shown = self.lines(self.size.width - 4)
-        text = "".join(part for part, _ in shown[self.at]) if self.at < len(shown) else ""
-        return text[2:].partition(" = ")[0]
+    def key(self) -> str:
+        """Of the setting under the cursor."""
+        return self.chosen()[2:].partition(" = ")[0]
 
     def tell(self, text: str) -> None:
         """At the foot, until the next key."""
@@ -163,9 +139,8 @@ class SettingsScreen(ReportScreen):
     def _steered(self, event: events.Key) -> bool:
         pane = self.settings
         if event.key == "enter" and self.is_active:
-            self._begin(pane.chosen())
-        elif event.key in _STEPS:
-            pane.at = max(0, pane.at + _STEPS[event.key])
+            self._begin(pane.key())
+        elif pane.step(event.key):
             pane.tell("")
         else:
             return False
