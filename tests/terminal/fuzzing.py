@@ -108,13 +108,18 @@ class Rows(WrittenDown):
 
     text: Hoard
 
+    def last_words(self, agent: str, symbol: str) -> str:
+        del agent, symbol
+        return "out-1"
+
     def journal(self, **asked: Any) -> list[Any]:
         from types import SimpleNamespace
 
         del asked
         return [
             SimpleNamespace(seq=n, ts=10**18, kind=self.text(), id=self.text(), parent=self.text(),
-                            body=self.text(9).encode("utf-8", "surrogatepass"))
+                            body=self.text(9).encode("utf-8", "surrogatepass"),
+                            data={self.text(): self.text(9)})
             for n in range(100)
         ]  # fmt: skip
 
@@ -122,7 +127,8 @@ class Rows(WrittenDown):
 #: From the deck to a page: the keys, and whether it has facts of the book of record.
 PAGES_OF = (
     ("5", "enter"), ("2", "enter"), ("2", "o"), ("6", "enter"), ("7", "enter"), ("1", "enter"),
-    ("8", "enter"), ("A",), ("J",), ("1", "v"), ("D",), ("W",), ("ctrl+o",), ("question_mark",),
+    ("8", "enter"), ("A",), ("J",), ("J", "enter"), ("J", "v"), ("1", "v"),
+    ("6", "v"), ("9", "v"), ("D",), ("W",), ("ctrl+o",), ("question_mark",),
 )  # fmt: skip
 
 

@@ -26,13 +26,16 @@ ROOT = Path(__file__).parents[2]
 LEFT_ALTERNATE, CURSOR_SHOWN = b"\x1b[?1049l", b"\x1b[?25h"
 MOUSE_OFF = (b"\x1b[?1000l", b"\x1b[?1003l", b"\x1b[?1006l")
 
+#: What a worker of pytest has set, and a program believes before it asks its terminal.
+_SIZE = ("COLUMNS", "LINES")
+
 
 def child_environment(home: Path, **more: str) -> dict[str, str]:
     """An empty home, a capable terminal; compiled modules are kept, so that starts are quick."""
     env = {
         name: value
         for name, value in os.environ.items()
-        if name not in {"PYTHONDONTWRITEBYTECODE", "NO_COLOR", "TRADETERM_LOG_DIR"}
+        if name not in {"PYTHONDONTWRITEBYTECODE", "NO_COLOR", "TRADETERM_LOG_DIR", *_SIZE}
         and not name.startswith(("XDG_", "TRADETERM__"))
     }
     env |= {"HOME": str(home), "TERM": "xterm-256color", "PYTHONPATH": str(ROOT), "LANG": "C.UTF-8"}

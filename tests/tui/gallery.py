@@ -106,7 +106,7 @@ def held() -> list[Held]:
 @pytest.fixture
 def written_down(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages about the run show what pages.json says."""
-    from tradeterm.tui.screens import decisions, performance, records, scores
+    from tradeterm.tui.screens import decisions, journal, performance, records, scores
 
     monkeypatch.setattr("tradeterm.adapters.store.reader.Reader", WrittenDown)
     for module, name in (
@@ -116,7 +116,7 @@ def written_down(monkeypatch: pytest.MonkeyPatch) -> None:
     ):
         monkeypatch.setattr(module, "read", lambda _, name=name: numbers(PAGES[name]))
     rows = [SimpleNamespace(**{**row, "body": row["body"].encode()}) for row in PAGES["journal"]]
-    monkeypatch.setattr(records, "read_journal", lambda _: rows)
+    monkeypatch.setattr(journal, "read", lambda _: rows)
     monkeypatch.setattr("tradeterm.lab.trade.trade_story", lambda *_: PAGES["trade"])
     monkeypatch.setattr("tradeterm.holding.in_force", lambda _: held())
     monkeypatch.setattr("tradeterm.holding.settings_in_force", lambda _: load_settings().settings)

@@ -108,9 +108,7 @@ async def test_why_walks_from_the_row_to_its_cause(console: Open, traded: Path) 
         assert "agent_output" in text, "the chain begins with what an analyst said"
 
 
-async def test_an_event_an_agent_and_a_plan_are_explained_too(
-    console: Open, traded: Path
-) -> None:
+async def test_an_event_an_agent_and_a_plan_are_explained_too(console: Open, traded: Path) -> None:
     with Reader(traded) as reader:
         fill = reader.journal(kind="fill", limit=1)[0]
         plan = reader.journal(kind="plan", limit=1)[0]
@@ -160,19 +158,61 @@ async def test_the_journal_is_narrowed_by_typing(console: Open, traded: Path) ->
         desk.session.store = traded
         await desk.press("J")
         assert "Journal" in await read(desk)
-        text = await desk.press("slash", *"agent")
-        assert "/agent_" in text
+        text = await desk.press("slash", *"agent_output")
+        assert "/agent_output_" in text
         rows = re.findall(r"┃ +\d+ 2025.*", text)
         assert rows, desk.text
-        assert all("agent" in row for row in rows), rows
-        assert "H halts" in await desk.press("enter"), "the filter stays, keys act again"
-        assert "Journal /agent" in desk.text
-        await desk.press("slash", "escape", "slash", *"!agent")
+        assert all("agent_output" in row for row in rows), rows
+        assert "enter whole row" in await desk.press("enter"), "the filter stays, keys act again"
+        assert "Journal /agent_output" in desk.text
+        await desk.press("slash", "escape", "slash", *"!agent_output")
         rows = re.findall(r"┃ +\d+ 2025.*", desk.text)
         assert rows, desk.text
-        assert not any("agent" in row for row in rows), rows
+        assert not any("agent_output" in row for row in rows), rows
         await desk.press("H")
         assert any(isinstance(each, Halt) for each in desk.session.commands), "H while typing"
+
+
+async def test_a_row_of_the_journal_is_opened_whole_and_explained(
+    console: Open, traded: Path
+) -> None:
+    with Reader(traded) as reader:
+        newest = reader.journal(limit=3)[::-1]
+    row = newest[2]
+    async with console(120, 40) as desk:
+        desk.session.store = traded
+        await desk.press("J")
+        await read(desk)
+        text = await desk.press("j", "j", "enter")
+        assert f"Row {row.seq}: {row.kind} {row.id}" in text
+        whole = desk.app.screen.pane.text()  # type: ignore[attr-defined]
+        assert str(row.data) != "{}"
+        assert all(f'"{name}"' in whole for name in row.data), "every fact of it"
+        text = await desk.press("enter")
+        assert "Row " not in text
+        assert "enter whole row" in text, "back in the journal, where the cursor stayed"
+        await desk.press("v")
+        assert f"Why {row.id}" in await read(desk)
+        await desk.press("escape")
+        await desk.press("enter", "H")
+        assert any(isinstance(each, Halt) for each in desk.session.commands)
+        await desk.settle()
+        assert len(desk.app.screen_stack) == 1, "a halt closes every page"
+
+
+async def test_the_cursor_of_the_journal_keeps_to_what_the_filter_leaves(
+    console: Open, traded: Path
+) -> None:
+    with Reader(traded) as reader:
+        fill = reader.journal(kind="fill", limit=1)[0]
+    async with console(120, 40) as desk:
+        desk.session.store = traded
+        await desk.press("J")
+        await read(desk)
+        await desk.press("slash", *"fill", *["space"] * 9, *fill.id, "space", "enter")
+        assert f"Row {fill.seq}: fill {fill.id}" in await desk.press("enter")
+        await desk.press("escape", "escape", "slash", *"nothing like it", "enter")
+        assert "there is no row here" in await desk.press("enter")
 
 
 async def test_settings_that_are_not_the_default_stand_out(console: Open, tmp_path: Path) -> None:

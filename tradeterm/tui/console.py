@@ -354,9 +354,10 @@ class Console(Looks):
         self.push_screen(PageScreen(printable(title), build, self.ink, self.view))
 
     def close_pages(self) -> None:
-        """Back to the deck from any page or question."""
-        if isinstance(self.screen, ModalScreen):
-            self.screen.dismiss(None)
+        """Back to the deck from any page or question, whatever was opened from it."""
+        for screen in self.screen_stack[:0:-1]:
+            if isinstance(screen, ModalScreen):
+                screen.dismiss(None)
 
     def say(self, text: str, severity: str = "info") -> None:
         """One line to the operator."""

@@ -15,8 +15,8 @@ from tradeterm.engine.view import ConsoleView
 from tradeterm.model.text import clean
 from tradeterm.tui.ink import BLANK, Ink, Line, wrap
 from tradeterm.tui.printable import printable
+from tradeterm.tui.screens import records
 from tradeterm.tui.screens.cursor import CursorPane
-from tradeterm.tui.screens.records import chain_lines, chain_of
 from tradeterm.tui.screens.report import ReportScreen
 from tradeterm.tui.screens.text import PagePane, PageScreen
 
@@ -82,7 +82,7 @@ class JournalPane(CursorPane):
     def hint(self) -> str:
         if self.typing:
             return super().hint()
-        return "j/k choose · enter whole row · v why · / filter · r reads again · esc closes"
+        return "enter whole row · v why · / filter · esc closes · r reads again · j/k choose"
 
     def number(self) -> int:
         """Of the row under the cursor; 0 while there is none."""
@@ -123,9 +123,11 @@ class JournalScreen(ReportScreen):
             build = partial(row_lines, row)
             self.app.push_screen(PageScreen(printable(title), build, self._ink, self._picture))
         elif row.id:
-            title, story = printable(f"Why {row.id}"), chain_of(row.id)
+            title, story = printable(f"Why {row.id}"), records.chain_of(row.id)
             self.app.push_screen(
-                ReportScreen(title, self._store, story, chain_lines, self._ink, self._picture)
+                ReportScreen(
+                    title, self._store, story, records.chain_lines, self._ink, self._picture
+                )
             )
         else:
             self._tell("nothing refers to this row: it has no id")

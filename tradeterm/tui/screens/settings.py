@@ -10,7 +10,7 @@ from textual import events
 
 from tradeterm.engine.view import ConsoleView
 from tradeterm.errors import ConfigError
-from tradeterm.tui.ink import BLANK, Ink, Line, clip, grounded, wrap
+from tradeterm.tui.ink import Ink, Line, clip, wrap
 from tradeterm.tui.printable import printable
 from tradeterm.tui.screens.cursor import CursorPane
 from tradeterm.tui.screens.report import ReportScreen
