@@ -51,6 +51,7 @@ RULES = (
     "risk.confidence_leverage=[]", "risk.max_cost=100", "risk.min_reward_risk=0.1",
     "risk.cooldown={trade: 0, loss: 0, volatility: 0, unusual_move: 0, rebalance: 0}",
     "risk.sizing.confidence=[{at: 0, part: 100}]",
+    "risk.throttle.entries_per_day=1000", "risk.throttle.turns_per_day=1000",
     *(f"orchestration.schedule.{name}.enabled=false" for name in ANALYSTS),
 )  # fmt: skip
 INSTRUMENT = Instrument(
