@@ -135,6 +135,8 @@ class Desk:
             feed = _recorded(feed, store, run_id, request, begin=False)
             engine = await _continue(recovered, feed, request, store)
             advisor = _advisor(engine, request.settings.llm, store, begin=False)
+        if publish is not None:
+            engine.trades.keep()
         until = until_time(request.until, feed.start)
         driver = Driver(
             engine,
@@ -231,6 +233,7 @@ class Desk:
 
     def picture(self, seen: str) -> dict[str, Any]:
         """The newest durable picture for who watches; empty when it is the one already ``seen``."""
+        self.engine.trades.keep()
         view = self.driver.picture()
         if seen == str(view.version):
             return {"view": ""}

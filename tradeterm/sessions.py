@@ -113,10 +113,13 @@ def recorded_settings(session: dict[str, Any]) -> Settings:
     try:
         return Settings.from_effective(session["settings"])
     except ValueError as error:
+        its = f"tradeterm {session['version']}"
+        if session["version"] == __version__:  # between two releases the number stays
+            its = f"another build of {its}"
         raise RunMismatch(
-            f"the run was recorded by tradeterm {session['version']}, whose settings differ from "
-            f"those of {__version__} ({str(error).splitlines()[1]}); continue it with that version, "
-            "or begin a new run with --fresh or --db FILE"
+            f"the run was recorded by {its}, which had other settings than this one "
+            f"({str(error).splitlines()[1]}): only {its} can continue it; "
+            "begin a new run with --fresh or --db FILE"
         ) from error
 
 

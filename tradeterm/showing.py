@@ -117,8 +117,10 @@ def _shown(session: EngineSession, only_ascii: bool) -> int:
         said = f"tradeterm: the engine could not start: {session.failure!r}; see the log"
         click.echo(visible(without_secrets(said)), err=True)
         return 1
-    died = bool(session.view.fault) and not session.watching
-    return code or int(died)
+    if session.view.fault and not session.watching:
+        click.echo(visible(without_secrets(f"tradeterm: {session.view.fault}")), err=True)
+        return code or 1
+    return code
 
 
 def _read_options(only_ascii: bool) -> ConsoleOptions:

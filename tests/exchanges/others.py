@@ -68,11 +68,11 @@ class MinimalServer(ThreadedServer):
         else:
             levels.pop(price, None)
         self.number += 1
-        self._tell(*self.book_message(side, price, size))
+        self.tell(*self.book_message(side, price, size))
 
     def trade(self, price: str, size: str, side: str) -> None:
         self.number += 1
-        self._tell(*self.trade_message(price, size, side))
+        self.tell(*self.trade_message(price, size, side))
 
     def subscribed(self) -> set[str]:
         return {topic for topics in self._sockets.values() for topic in topics}
@@ -88,7 +88,7 @@ class MinimalServer(ThreadedServer):
         """Both sides as numbers, best first."""
         return _numbers(self.bids, -1)[:count], _numbers(self.asks, 1)[:count]
 
-    def _tell(self, topic: str, message: Any) -> None:
+    def tell(self, topic: str, message: Any) -> None:
         async def work() -> None:
             for ws, topics in tuple(self._sockets.items()):
                 if topic in topics and not ws.closed:

@@ -53,9 +53,10 @@ def test_a_suspended_console_goes_on_where_it_was(start: Start, number: int) -> 
     terminal = start(*FAST)
     terminal.until(lambda: terminal.rows("position"))
     terminal.signal(number)
-    terminal.watch(1.0)
+    terminal.watch(2.0)
     terminal.signal(signal.SIGCONT)
     wait_for(lambda: state_of(terminal.pid) != "T", 5)
+    terminal.until("the screen was suspended 2 s, and the market with it")
     terminal.press("H")
     terminal.until(lambda: terminal.state()[0] == "halted")
     terminal.until("HALTED")
@@ -193,6 +194,8 @@ def test_when_the_engine_dies_the_screen_says_so_and_nothing_trades(
     terminal.press("y")
     assert terminal.exit_code() == 1
     terminal.assert_sane()
+    after = bytes(terminal.raw).rpartition(LEFT_ALTERNATE)[2]
+    assert b"tradeterm: ENGINE STOPPED" in after, "also for who looks at the shell only"
     assert CANARY.encode() not in terminal.raw + log_of(home)
 
 

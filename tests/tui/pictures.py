@@ -11,6 +11,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from tests.tui.spells import spells
 from tradeterm.engine.cardview import CardView, RuleView
 from tradeterm.engine.riskview import LimitView, RiskView
 from tradeterm.engine.view import (
@@ -32,6 +33,7 @@ from tradeterm.engine.view import (
     TierView,
 )
 from tradeterm.model.commands import OperatorCommand
+from tradeterm.model.market import Trade
 from tradeterm.model.timing import MINUTE, SECOND, parse_instant
 from tradeterm.model.walking import Goal
 from tradeterm.tui.options import ConsoleOptions
@@ -124,6 +126,10 @@ def book(symbol: str, mid: float, tick: str, size: float, version: int = 1) -> B
         tick=D(tick),
         age=0.1,
         version=version,
+        trades=tuple(
+            Trade(NOW - n * 700_000_000, symbol, mid - step * (n % 3), size * (n % 7 + 1) / 8, side)
+            for n, side in enumerate(("buy", "buy", "sell", "buy", "sell") * 4)
+        ),
     )
 
 
@@ -410,6 +416,7 @@ def busy(version: int = 1) -> ConsoleView:
             for symbol in symbols
             for frame in (60, 300, 3600)
         },
+        regimes=spells(NOW),
         events=events(),
         agents=agents(),
         orders=(

@@ -25,7 +25,7 @@ async def test_keeping_everything_is_one_key_and_overrules_the_policy_for_signal
 ) -> None:
     async with console(80, 24) as desk:
         text = await desk.press("q")
-        assert "3 open positions" in text
+        assert "Open positions: 3." in text
         assert "market is held while the program is off" in text
         assert "keeps everything as it is (console.on_signal)" in text
         await desk.press("y")

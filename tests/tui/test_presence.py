@@ -41,7 +41,7 @@ async def test_an_idle_console_says_so_and_the_first_key_only_ends_that(console:
     async with left_alone(console, idle_after=15) as desk:
         assert "IDLE" not in await desk.look(after=14 * 60)
         text = await desk.look(after=60)
-        assert "IDLE 15 min: no key · 3 positions · 2 cards wait · any key ends this" in text
+        assert "IDLE 15 min: no key · positions: 3 · cards that wait: 2 · any key ends this" in text
         await desk.press("R")  # would refuse every card
         assert desk.session.commands == []
         assert "IDLE" not in desk.text
@@ -69,6 +69,32 @@ async def test_by_policy_trading_is_paused_once_nobody_was_there_for_hours(conso
         assert len(desk.session.commands) == 1
         await desk.look(with_status(busy(3), state="running"), after=2 * HOUR + 10)
         assert len(desk.session.commands) == 2
+
+
+@pytest.mark.parametrize(
+    ("mode", "watching", "also"),
+    [
+        ("SIM", False, ", and the market with it"),
+        ("LIVE", False, ", and the engine with it: no stop was watched"),
+        ("LIVE", True, ""),
+    ],
+)
+async def test_a_process_that_was_stopped_says_for_how_long(
+    console: Open, mode: str, watching: bool, also: str
+) -> None:
+    async with console(120, 40, with_status(busy(), mode=mode)) as desk:
+        desk.session.watching = watching
+        desk.app.suspension.goes_on()
+        text = await desk.look(after=42)
+        assert f"the screen was suspended 42 s{also} " in text
+
+
+async def test_a_screen_that_was_only_late_was_not_suspended(console: Open) -> None:
+    async with console(120, 40) as desk:
+        assert "suspended" not in await desk.look(after=42)
+        desk.app.suspension.goes_on()  # told to go on without ever having been stopped
+        assert "suspended" not in await desk.look(after=0.1)
+        assert "suspended" not in await desk.look(after=42)
 
 
 async def test_whoever_watches_pauses_nothing(console: Open) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
+from textual.geometry import Size
 
 from tests.tui.conftest import Open
 from tests.tui.pictures import busy, card, with_cards, with_status
@@ -99,6 +101,18 @@ def test_no_wish_for_sizes_hides_a_pane_or_leaves_a_gap(
     assert not asking or wished == planned, "a question keeps its room"
 
 
+@pytest.mark.parametrize(
+    "size", [(120, 40), (159, 50), (160, 30), (160, 50), (175, 45), (189, 60), (200, 60)]
+)
+async def test_a_wider_terminal_never_hides_what_120_cells_show_of_a_position(
+    console: Open, size: tuple[int, int]
+) -> None:
+    async with console(*size) as desk:
+        head = next(line for line in desk.text.splitlines() if "SYMBOL" in line)
+        names = "ID SYMBOL SIDE SIZE ENTRY MARK NET STOP"
+        assert [name for name in names.split() if name not in head] == []
+
+
 def _cover_without_overlap(boxes: dict[str, Box], width: int, height: int) -> None:
     cells = [0] * (width * height)
     for box in boxes.values():
@@ -132,6 +146,21 @@ async def test_a_terminal_of_one_cell_does_not_crash(console: Open) -> None:
                 with_status(desk.session.view, market_time=desk.app.view.status.market_time)
             )
         assert "PAPER" in desk.text
+
+
+@pytest.mark.parametrize("key", ["ctrl+r", ""])
+async def test_a_layout_left_by_a_storm_of_sizes_does_not_last(console: Open, key: str) -> None:
+    """Textual keeps what it arranged by size; in a storm one was made for another size."""
+    async with console(120, 40) as desk:
+        deck, screen = desk.app.deck, desk.app.screen
+        of_120 = screen.arrange(screen.size)
+        narrow: Any = Size(100, 30)
+        key_of_narrow: Any = (narrow, screen._nodes._updates, screen.maximized)
+        screen._arrangement_cache[key_of_narrow] = of_120
+        await desk.pilot.resize_terminal(*narrow)
+        if key:
+            await desk.press(key)
+        await desk.until(lambda: deck.size == narrow)
 
 
 async def test_mode_paper_and_level_are_words(console: Open) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Shell
+from tradeterm import __version__
 from tradeterm.settings.settings import Settings
 
 START = 1_748_822_400_000_000_000  # 2025-06-02T00:00:00Z
@@ -223,13 +224,18 @@ def test_a_run_with_settings_of_another_version_says_which(
     for words in ("status", "resume --yes", "run --headless --seed 7 --until 7h"):
         said = shell(*words.split(), "--db", db)
         assert said.code == 2
-        assert "recorded by tradeterm" in said.complaint
+        assert f"recorded by another build of tradeterm {__version__}" in said.complaint
         assert "market" in said.complaint
+        assert "--fresh" in said.complaint
     halted = shell("halt", "--db", db)
     assert halted.code == 0
     assert "HALTED by file" in halted.out
-    assert "recorded by tradeterm" in halted.out
+    assert "recorded by another build" in halted.out
     assert shell("verify", "--db", db).code == 0
+    with closing(sqlite3.connect(db)) as file, file:
+        body = "json_set(CAST(body AS TEXT), '$.version', '0.0.9')"
+        file.execute(f"UPDATE journal SET body = {body} WHERE kind = 'run_started'")
+    assert "recorded by tradeterm 0.0.9, which had" in shell("status", "--db", db).complaint
 
 
 def test_a_store_of_another_market_is_refused_with_the_reason(

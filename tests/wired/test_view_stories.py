@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
 from tests.wired.advisors import Arbiter, arbiter
-from tests.wired.stage import BTC, EVERY, RISE, Record, Stage, kinds_of
+from tests.wired.stage import BTC, EVERY, RISE, START, Record, Stage, kinds_of, request
 from tradeterm.desk import Desk
 from tradeterm.engine.view import ConsoleView
 from tradeterm.model.commands import ClosePosition, EnableTask, Halt
+from tradeterm.model.timing import SECOND
 from tradeterm.model.vocabulary import ResolutionAction
 
 D = Decimal
@@ -87,6 +89,31 @@ async def test_every_line_of_the_event_log_names_the_row_its_story_begins_with(
         assert any(link.id == line.subject for link in record.explain(line.subject)), line
     fill = next(line for line in events if line.kind == "FILL")
     assert {"proposal", "verdict", "order"} <= set(kinds_of(record.explain(fill.subject)))
+
+
+async def test_the_regimes_of_a_symbol_are_shown_also_after_a_restart(tmp_path: Path) -> None:
+    asked = request("sim", tmp_path / "run.db", until="3h")
+    views: list[ConsoleView] = []
+    desk = await Desk.open(asked, views.append)
+    await desk.run()
+    await desk.close()
+    shown = views[-1].regimes
+    record = Record(tmp_path / "run.db", {})
+    for symbol in shown:
+        spoken = [
+            row.data["output"]["regime"]
+            for row in record.rows("agent_output")
+            if row.data["agent"] == "regime_detection" and row.data["output"]["symbol"] == symbol
+        ]
+        changes = [name for at, name in enumerate(spoken) if spoken[:at][-1:] != [name]]
+        assert [spell.regime for spell in shown[symbol]] == changes
+    assert any(len(spells) > 1 for spells in shown.values()), "some regime changed"
+
+    again = await Desk.open(asked, views.append)
+    await again.apply(Halt(reason="look"))
+    await again.close()
+    assert views[-1].status.state == "halted"
+    assert views[-1].regimes == shown
 
 
 def turn(stage: Stage) -> None:
@@ -236,3 +263,24 @@ async def test_a_resolution_risk_refuses_opens_no_card(
     assert record.cards() == []
     assert record.codes() == {"below_minimum"}
     assert record.orders() == []
+
+
+async def test_the_last_trades_are_kept_for_a_picture_alone_and_change_nothing(
+    stage: Stage,
+) -> None:
+    market(stage)
+    stage.tape.show(21 * 60 + 7, 60_011.0)
+    views: list[ConsoleView] = []
+    seen = await Desk.open(stage.request(until="21m10s", db=stage.folder / "seen.db"), views.append)
+    blind = await Desk.open(stage.request(until="21m10s", db=stage.folder / "blind.db"))
+    for desk in (seen, blind):
+        await desk.run()
+        await desk.close()
+    trades = views[-1].books[BTC].trades
+    assert len(trades) == 20
+    assert [((each.ts - START) // SECOND, each.price) for each in trades[:4]] == [
+        (1270, 60_010.0), (1267, 60_011.0), (1265, 60_010.0), (1260, 60_010.0),
+    ]  # fmt: skip
+    assert (trades[0].side, trades[0].size) == ("buy", 0.01)
+    assert blind.engine.trades.last(BTC) == ()
+    assert seen.engine.state_hash() == blind.engine.state_hash()

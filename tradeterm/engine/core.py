@@ -13,6 +13,7 @@ from tradeterm.engine.bus import Bus
 from tradeterm.engine.counters import Counters, bump
 from tradeterm.engine.eventlog import EventLog
 from tradeterm.engine.journaling import Journal
+from tradeterm.engine.regimes import Regimes
 from tradeterm.engine.stamp import Stamp
 from tradeterm.engine.timers import Timers
 from tradeterm.market.market import Market
@@ -59,9 +60,10 @@ class Core:
         self.stamp = Stamp()
         self.counters = Counters()
         self.events = EventLog({s: i.tick for s, i in instruments.items()})
-        self.journal = Journal(self.stamp, self.events.record)
+        self.journal = Journal(self.stamp, self._told)
         self.timers = Timers()
         ttl = {t: settings.orchestration.ttl[t] * SECOND for t in Topic}
+        self.regimes = Regimes(ttl[Topic.REGIME_UPDATES])
         self.bus = Bus(ttl, self._handler_failed)
         self.effects: deque[Question] = deque()
         self.state = RunState.RUNNING
@@ -86,6 +88,12 @@ class Core:
     def now(self) -> int:
         """Market time (ns)."""
         return self.stamp.now
+
+    def _told(self, kind: str, row_id: str, body: object, now: int) -> None:
+        """A row was written: what the screen makes of it."""
+        self.events.record(kind, row_id, body, now)
+        if kind == "agent_output":
+            self.regimes.record(body)
 
     def alert(self, code: str, severity: str, text: str, parent: str = "") -> None:
         """Say something to the operator: journaled, on the bus, on the screen."""

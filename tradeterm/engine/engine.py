@@ -26,6 +26,7 @@ from tradeterm.engine.reconciliation import RECONCILE_TIMER, Reconciliation
 from tradeterm.engine.restricting import CLEAN_TIMER, Restricting
 from tradeterm.engine.state import EngineState, hashed, take_over, written
 from tradeterm.engine.telling import INPUTS, Telling
+from tradeterm.engine.timeandsales import TimeAndSales
 from tradeterm.engine.trading import Trading
 from tradeterm.market.market import Market
 from tradeterm.market.symbol import STREAM
@@ -127,6 +128,7 @@ class Engine:
         self._usual = dict(self._handlers)
         self._settling = dict.fromkeys(self.gap.takes, self._settle)
         """Who takes what instead while a gap is open."""
+        self.trades = TimeAndSales((self._usual, self._settling), self._take_turns)
 
     # -- reading ---------------------------------------------------------------------------
 
@@ -143,8 +145,7 @@ class Engine:
     @property
     def market_inputs(self) -> int:
         """How many of them came from the feed: the feed's position."""
-        counts = self._inputs
-        return self.core.stamp.input - counts["command"]
+        return self.core.stamp.input - self._inputs["command"]
 
     @property
     def effects(self) -> deque[Question]:

@@ -72,6 +72,7 @@ def build_view(engine: Engine, pacing: PacingFacts, version: int) -> ConsoleView
         cards=cards_view(engine, account),
         books={symbol: _book(engine, symbol, pacing) for symbol in engine.core.market.symbols},
         charts=_charts(engine),
+        regimes=engine.core.regimes.spells,
         events=tuple(engine.core.events.lines),
         agents=tuple(_agent(engine, name) for name in AgentName),
         orders=_orders(engine),
@@ -191,6 +192,7 @@ def _book(engine: Engine, symbol: str, pacing: PacingFacts) -> BookView:
         tick=engine.core.instruments[symbol].tick,
         age=_age(state.ts, pacing),
         version=state.version,
+        trades=engine.trades.last(symbol),
     )
 
 

@@ -20,7 +20,7 @@ from tradeterm.engine.reconciliation import ReconciliationState
 from tradeterm.engine.restricting import RestrictingState
 from tradeterm.engine.timers import TimersState
 from tradeterm.engine.trading import TradingState
-from tradeterm.engine.view import EventView
+from tradeterm.engine.view import EventView, RegimeSpell
 from tradeterm.market.market import MarketState
 from tradeterm.model.away import Away
 from tradeterm.model.drills import Drill
@@ -61,6 +61,7 @@ class EngineState(msgspec.Struct):
     drills: dict[Drill, int] = msgspec.field(default_factory=dict)
     overrides: dict[str, Override] = msgspec.field(default_factory=dict)
     restricting: RestrictingState = RestrictingState()
+    regimes: dict[str, tuple[RegimeSpell, ...]] = msgspec.field(default_factory=dict)
 
 
 def written(engine: Engine, answers: Mapping[str, Answer]) -> EngineState:
@@ -93,6 +94,7 @@ def written(engine: Engine, answers: Mapping[str, Answer]) -> EngineState:
         drills=engine.drilling.dump(),
         overrides=engine.adjusting.overrides,
         restricting=engine.restricting.dump(),
+        regimes=core.regimes.dump(),
     )
 
 
@@ -108,6 +110,7 @@ def take_over(engine: Engine, state: EngineState) -> None:
     core.state, core.state_reason = state.run_state, state.state_reason
     core.flattening = state.flattening
     core.events.load(state.events)
+    core.regimes.load(state.regimes)
     core.market.load(state.market)
     engine.books.load(state.books)
     engine.trading.load(state.trading)

@@ -14,6 +14,7 @@ from tradeterm.engine.cardview import CardView
 from tradeterm.engine.levelview import LevelView
 from tradeterm.engine.riskview import RiskView
 from tradeterm.model.away import Away
+from tradeterm.model.market import Trade
 
 CENT = Decimal("0.01")
 
@@ -152,6 +153,8 @@ class BookView(msgspec.Struct, frozen=True):
     """Seconds since the symbol's last event."""
     version: int
     """Changes whenever anything above changed."""
+    trades: tuple[Trade, ...] = ()
+    """The last ones since pictures are made, newest first."""
 
 
 class ChartView(msgspec.Struct, frozen=True):
@@ -162,6 +165,15 @@ class ChartView(msgspec.Struct, frozen=True):
     candles: tuple[tuple[int, float, float, float, float, float], ...]
     """(close time ns, open, high, low, close, volume)."""
     forming: tuple[int, float, float, float, float, float] | None
+
+
+class RegimeSpell(msgspec.Struct, frozen=True):
+    """A symbol was in one regime all the while."""
+
+    regime: str
+    since: int
+    until: int
+    """How long it was known to last; a spell that began before then ended it."""
 
 
 class EventView(msgspec.Struct, frozen=True):
@@ -370,6 +382,8 @@ class ConsoleView(msgspec.Struct, frozen=True):
     """Pending ones first, oldest first; then up to 50 decided ones, newest first."""
     books: dict[str, BookView] = msgspec.field(default_factory=dict)
     charts: dict[tuple[str, int], ChartView] = msgspec.field(default_factory=dict)
+    regimes: dict[str, tuple[RegimeSpell, ...]] = msgspec.field(default_factory=dict)
+    """By symbol, oldest first."""
     events: tuple[EventView, ...] = ()
     """The last 500, oldest first."""
     agents: tuple[AgentView, ...] = ()

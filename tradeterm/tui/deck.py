@@ -112,7 +112,7 @@ class Deck(Widget):
         wish = replace(self.wish, **changes)
         if wish != self.wish:
             self.wish = wish
-            self._arrange_anew()
+            self.arrange_anew()
 
     def receive(
         self, view: ConsoleView, now: float, options: ConsoleOptions, slower: float
@@ -142,8 +142,11 @@ class Deck(Widget):
 
     def on_resize(self, event: events.Resize) -> None:
         """A terminal that grew or shrank is arranged anew."""
-        self._arrange_anew()
+        self.arrange_anew()
 
-    def _arrange_anew(self) -> None:
-        # A layout asked for by a child clears this widget's arrangement; its own would not.
+    def arrange_anew(self) -> None:
+        """Forget every place that was worked out before."""
+        # A layout asked for by a child clears this widget's arrangement, one of its own that of the
+        # screen: in a storm of sizes Textual may keep one that was made for another size.
         self.footer.refresh(repaint=False, layout=True)
+        self.refresh(layout=True)

@@ -47,6 +47,7 @@ def keep(path: Path, layout: Layout) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f"{path.name}.{os.getpid()}")
     try:
+        beside.touch(0o600)
         beside.write_bytes(msgspec.json.format(msgspec.json.encode(layout)))
         beside.replace(path)
     finally:

@@ -15,6 +15,7 @@ from tradeterm.tui.departure import Departure
 from tradeterm.tui.haltkey import hearing
 from tradeterm.tui.options import ConsoleOptions
 from tradeterm.tui.session import EngineSession
+from tradeterm.tui.suspension import Suspension
 
 log = logging.getLogger("tradeterm.tui")
 
@@ -29,6 +30,7 @@ class Lifecycle(App[int]):
         self._leaving: asyncio.Task[None] | None = None
         self._departure: Departure | None = None
         """None in tests, where the process belongs to the test runner."""
+        self.suspension = Suspension()
         self._screen_loop: asyncio.AbstractEventLoop | None = None
         self._engine_started = False
         self._engine_stopped = False
@@ -58,6 +60,11 @@ class Lifecycle(App[int]):
         self._screen_loop = asyncio.get_running_loop()
         if self._departure is not None:
             self._departure.watch()
+
+    def on_ready(self) -> None:
+        """After the driver, which puts the terminal in order when the process goes on."""
+        if self._departure is not None:
+            self.suspension.watch()
 
     def _told_to_leave(self, code: int) -> None:
         """From the departure's thread; a loop that is stuck or closed never gets to it."""

@@ -21,6 +21,10 @@ SHORT = 30
 LOWEST = 4
 RIGHT_COLUMN = 40
 BOOK_COLUMN = 46
+#: Cells the positions have at least from 120 on: a wider terminal must not show less of them.
+POSITIONS_COLUMN = 80
+#: Lines in which queue and chart can stand under each other.
+MIDDLE = 14
 #: Height of the safety pane with every limit: level, cause, state, and eight gauges.
 ALL_GAUGES = 14
 
@@ -158,6 +162,32 @@ def _wide(body: Box, wish: Wish) -> dict[str, Box]:
     middle_width = rest - left_width
     events = max(5, body.height * 20 // 100)
     total = body.height - events
+    boxes = {
+        "events": Box(body.x, body.y + total, rest, events),
+        "book": Box(body.x + rest, body.y, BOOK_COLUMN, body.height),
+    }
+    needs = _wide_left(total)
+    top = body.y
+    if left_width < POSITIONS_COLUMN and body.height >= SHORT - 3:
+        needs = _stretched(needs, _of_positions(wish, total - MIDDLE - needs["positions"]))
+        height = needs.pop("positions")
+        boxes["positions"] = Box(body.x, top, rest, height)
+        top, total = top + height, total - height
+    queue = max(8, total * 55 // 100)
+    if wish.asking:
+        queue = max(queue, min(14, total - 3))
+    chart = total - queue
+    middle = {"chart": chart, "conflicts": queue} if chart >= 6 else {"conflicts": total}
+    return _with_chosen(
+        _stack(body.x, top, left_width, needs, wish)
+        | _stack(body.x + left_width, top, middle_width, middle, wish)
+        | boxes,
+        wish,
+    )
+
+
+def _wide_left(total: int) -> dict[str, int]:
+    """Heights of the left column; agents go first, then orders."""
     needs = {"positions": 6, "safety": 10, "orders": 5, "agents": 8}
     for name in ("agents", "orders"):
         if sum(needs.values()) > total:
@@ -169,20 +199,13 @@ def _wide(body: Box, wish: Wish) -> dict[str, Box]:
     needs["positions"] += spare * 45 // 100 if "orders" in needs else spare
     if "orders" in needs:
         needs["orders"] += spare - spare * 45 // 100
-    queue = max(8, total * 55 // 100)
-    if wish.asking:
-        queue = max(queue, min(14, total - 3))
-    chart = total - queue
-    middle = {"chart": chart, "conflicts": queue} if chart >= 6 else {"conflicts": total}
-    return _with_chosen(
-        _stack(body.x, body.y, left_width, needs, wish)
-        | _stack(body.x + left_width, body.y, middle_width, middle, wish)
-        | {
-            "events": Box(body.x, body.y + total, rest, events),
-            "book": Box(body.x + rest, body.y, BOOK_COLUMN, body.height),
-        },
-        wish,
-    )
+    return needs
+
+
+def _of_positions(wish: Wish, most: int) -> Wish:
+    """What is wished of their height alone; ``most`` lines more leave the middle its two panes."""
+    sizes = tuple((name, min(by, most)) for name, by in wish.sizes if name == "positions")
+    return msgspec.structs.replace(wish, sizes=sizes)
 
 
 def _with_chosen(boxes: dict[str, Box], wish: Wish) -> dict[str, Box]:

@@ -65,11 +65,21 @@ class Presence(Console):
 
     def poll(self) -> None:
         now = self.clock()
+        suspended = self.suspension.ended(self.pulse.since(now))
         self.pulse.beat(now, self.options.poll)
         self._show_pulse(now)
         super().poll()
+        if suspended:
+            self._say_suspended(suspended)
         self._watch_idle(now - self._touched)
         self._call_again(now)
+
+    def _say_suspended(self, seconds: float) -> None:
+        also = ", and the market with it"
+        if self.view.status.mode == "LIVE":
+            also = ", and the engine with it: no stop was watched"
+        told = f"the screen was suspended {seconds:,.0f} s"
+        self.say(told if self.session.watching else told + also, "warning")
 
     def _call_again(self, now: float) -> None:
         """A critical alarm is told until somebody presses a key, whoever looks at the terminal."""
@@ -95,8 +105,8 @@ class Presence(Console):
             held = len(self.view.positions)
             waiting = sum(card.state == "pending" for card in self.view.cards)
             text = (
-                f"IDLE {int(seconds // MINUTE)} min: no key · {held} positions · "
-                f"{waiting} cards wait · any key ends this"
+                f"IDLE {int(seconds // MINUTE)} min: no key · positions: {held} · "
+                f"cards that wait: {waiting} · any key ends this"
             )
         if text != self.deck.notice.idle:
             self.deck.notice.idle = text

@@ -30,6 +30,10 @@ class Pulse:
         """Something was drawn."""
         self._paints.append(now)
 
+    def since(self, now: float) -> float:
+        """Seconds since the last look; 0 before the first."""
+        return 0.0 if self._last is None else now - self._last
+
     @property
     def lag(self) -> float:
         """Of the last look, in seconds."""

@@ -24,7 +24,13 @@ PANES: Final = (
         "Performance: equity, drawdown, months, ratios, trades by group",
         group="Panes",
     ),
-    Action("show_journal", ("J",), "", "Journal: the newest thousand rows", group="Panes"),
+    Action(
+        "show_journal",
+        ("J",),
+        "",
+        "Journal: the newest thousand rows; enter opens a whole one, v its story",
+        group="Panes",
+    ),
     Action(
         "show_settings",
         ("ctrl+o",),
@@ -97,7 +103,7 @@ LISTS: Final = (
         "explain",
         ("v",),
         "",
-        "Why: everything that led to the selected row, and what followed",
+        "Why: everything that led to the selected row (portfolio: to its plan), and what followed",
         when=moments.explainable,
         group="Lists",
     ),
@@ -153,7 +159,7 @@ VIEW: Final = (
         "indicators",
         ("i",),
         "",
-        "Chart: averages, own fills, and entry, stop and target of positions, on or off",
+        "Chart: averages, own fills, regimes, and entry, stop and target of positions, on or off",
         group="View",
     ),
     Action(

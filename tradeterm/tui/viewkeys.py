@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from msgspec.structs import replace
+from textual.timer import Timer
 
 from tradeterm.model.timing import timeframe_text
 from tradeterm.tui import layout
@@ -18,10 +19,14 @@ from tradeterm.tui.typed import Typed
 
 #: Cells of a copied text that are shown back.
 _SHOWN = 48
+#: Seconds without another size after which the terminal's is taken to stay.
+SETTLED = 0.1
 
 
 class ViewKeys(Console):
     """What only looks."""
+
+    _settling: Timer | None = None
 
     # -- book and chart ------------------------------------------------------------------------
 
@@ -156,7 +161,13 @@ class ViewKeys(Console):
 
     def action_redraw(self) -> None:
         self.deck.repaint()
-        self.screen.refresh(layout=True)
+        self.deck.arrange_anew()
+
+    def on_resize(self) -> None:
+        """Once the size has settled."""
+        if self._settling is not None:
+            self._settling.stop()
+        self._settling = self.set_timer(SETTLED, self.deck.arrange_anew)
 
     def action_jump(self) -> None:
         self.type_in(JumpLine(self.show_pane))

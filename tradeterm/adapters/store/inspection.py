@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import shlex
 import sqlite3
@@ -166,8 +167,7 @@ def _create(paths: StorePaths) -> None:
             raise damaged(
                 paths.db,
                 f"the file is gone but {leftover.name} is still there",
-                "put the file back or restore a backup; to start anew: "
-                f"rm {shlex.quote(str(leftover))}",
+                f"{_put_back(paths)}; to start anew: rm {shlex.quote(str(leftover))}",
             )
     draft = paths.draft
     for suffix in ("", "-wal", "-shm", "-journal"):
@@ -176,6 +176,19 @@ def _create(paths: StorePaths) -> None:
     _migrate(draft)
     draft.replace(paths.db)
     sync_directory(paths.db.parent)
+
+
+def _put_back(paths: StorePaths) -> str:
+    """How to have the file again; a run whose file went under it has saved what it held."""
+    copies = paths.db.parent.glob(f"{glob.escape(paths.db.name)}.saved*")
+    newest = max(copies, key=lambda each: each.stat().st_mtime_ns, default=None)
+    if newest is None:
+        return "put the file back or restore a backup"
+    mine, stale = (shlex.quote(str(path)) for path in (paths.db, paths.wal))
+    return (
+        f"the run that lost it saved what was confirmed: rm -f {stale} && "
+        f"mv {shlex.quote(str(newest))} {mine}"
+    )
 
 
 def _migrate(path: Path) -> None:

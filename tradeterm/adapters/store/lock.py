@@ -80,4 +80,7 @@ def current_holder(paths: StorePaths) -> Holder | None:
 
 def _refusal(paths: StorePaths, holder: Holder) -> str:
     who = f"pid {holder.pid} since {holder.since}" if holder.pid else "another process"
-    return f"already running: {who} has {paths.db}; stop it or use --db with another file"
+    return (
+        f"already running: {who} has {paths.db}; look on with `tradeterm watch`, stop it, or use "
+        "--db with another file"
+    )

@@ -288,7 +288,8 @@ def market_words(view: ConsoleView, width: int) -> str:
     if status.state == "paused":
         return "trading is paused: no new proposals, analysis goes on · P resumes"
     if status.waiting_for_operator:
-        return "a card waits for you: the market runs at 1× until it is decided"
+        pace = "runs at 1×" if status.speed else "stands still"
+        return f"a card waits for you: the market {pace} until it is decided"
     if status.mode == "LIVE":
         return "live market, paper orders"
     if status.walking:

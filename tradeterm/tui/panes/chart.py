@@ -11,7 +11,7 @@ from typing import ClassVar, NamedTuple
 
 from textual import events
 
-from tradeterm.engine.view import ChartView, ConsoleView
+from tradeterm.engine.view import ChartView, ConsoleView, RegimeSpell
 from tradeterm.model.timing import DAY, SECOND, timeframe_text
 from tradeterm.tui import figures
 from tradeterm.tui.ink import Line, Part, fit
@@ -21,14 +21,18 @@ from tradeterm.tui.panes.overlays import (
     Fill,
     Level,
     Mark,
-    across,
+    dashed,
     ema,
     fill_mark,
     fills,
     levels,
+    regime_band,
     within_reach,
+    worded,
 )
 
+#: Lines from which one is given to the regimes.
+_ROOM_FOR_BAND = 8
 #: Bars one key or one turn of the wheel goes.
 STEP = 8
 
@@ -77,7 +81,11 @@ class ChartPane(Pane):
             return key, view.status.state
         last = chart.candles[-1] if chart.candles else None
         age = figures.age(view.status.data_age)
-        own = levels(view.positions, choice.symbol), fills(view.orders, choice.symbol)
+        own = (
+            levels(view.positions, choice.symbol),
+            fills(view.orders, choice.symbol),
+            view.regimes.get(choice.symbol),
+        )
         return key, last, chart.forming, age, own
 
     def _chart(self) -> ChartView | None:
@@ -122,6 +130,8 @@ class ChartPane(Pane):
             choice.closes,
             levels(view.positions, choice.symbol) if choice.indicators else None,
             fills(view.orders, choice.symbol) if choice.indicators else [],
+            view.regimes.get(choice.symbol, ()) if choice.indicators else (),
+            view.status.market_time,
         )
         return draw(drawing, width, height)
 
@@ -166,17 +176,23 @@ class Drawing(NamedTuple):
     levels: list[Level] | None = None
     """Prices worth a line; None: neither these nor averages."""
     fills: Sequence[Fill] = ()
+    regimes: Sequence[RegimeSpell] = ()
+    now: int = 0
+    """Market time: the bar that forms closes later."""
 
 
 def draw(drawing: Drawing, width: int, height: int) -> list[Line]:
-    """Price axis, candles, averages, levels, last price, volume where there is room, time axis."""
+    """Price axis, candles, averages, levels, last price; where there is room the regimes and volume;
+    time axis.
+    """
     candles = drawing.candles[: len(drawing.candles) - drawing.back]
     tick = drawing.tick
     label = figures.price(candles[-1][4], tick)
     axis = max(8, len(label) + 1)
     columns = max(1, width - axis - 2)
     volume = 3 if height >= 16 else 0
-    rows = max(2, height - 1 - volume)
+    band = 1 if height >= _ROOM_FOR_BAND and drawing.regimes else 0
+    rows = max(2, height - 1 - volume - band)
     shown = (_line(candles) if drawing.closes else candles)[-columns:]
     scale, reached = _scale(shown, drawing.levels or [], rows)
     left = columns - len(shown)
@@ -192,13 +208,19 @@ def draw(drawing: Drawing, width: int, height: int) -> list[Line]:
             mark = "up+bold" if shown[-1][4] >= shown[-1][1] else "down+bold"
             parts = [(fit(label, axis - 1, ">") + " ▸", mark)]
         here = next((each for each in reached if scale.at(each.price) // 2 == line), None)
-        ground = across(here, figures.price(here.price, tick), columns) if here else []
+        ground = dashed(here, columns) if here else []
+        words = worded(here, figures.price(here.price, tick))[:columns] if here else []
         cells = _blank(ground, left) + [
             own.get((at, line))
             or _cell(bar, lifted[at] if lifted else {}, ground[left + at : left + at + 1], line)
             for at, bar in enumerate(bars)
         ]
-        lines.append((*parts, *_joined(cells)))
+        lines.append((*parts, *_joined(words + cells[len(words) :])))
+    if band:
+        closes = [min(each[0], drawing.now) for each in shown]
+        cells = regime_band(drawing.regimes, closes)
+        begun: Line = ((fit("regime", axis - 1, ">"), "quiet"), (" │" + " " * left, "faint"))
+        lines.append((*begun, *_joined(cells)))
     lines += _volume(candles[-columns:], volume, axis, left)
     lines.append(_times(shown, drawing.timeframe, axis, left, columns))
     return lines

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Final, NamedTuple
 
-from tradeterm.engine.view import OrderView, PositionView
+from tradeterm.engine.view import OrderView, PositionView, RegimeSpell
 
 #: (bars, glyph, role): told apart by their glyphs, too.
 AVERAGES: Final = ((9, "∙", "accent"), (21, "─", "warn"))
@@ -81,7 +83,40 @@ def within_reach(found: Sequence[Level], low: float, high: float) -> list[Level]
     return [each for each in found if low - reach <= each.price <= high + reach]
 
 
-def across(level: Level, price: str, columns: int) -> list[Mark]:
-    """A dashed line that begins with its name and price."""
-    words = f"{level.name} {price} "
-    return [Mark(words[at] if at < len(words) else "╌", level.role) for at in range(columns)]
+#: Names short enough for a band, and their colours.
+REGIMES: Final = {
+    "trending_bull": ("bull", "up"),
+    "trending_bear": ("bear", "down"),
+    "ranging": ("ranging", "quiet"),
+    "volatile_bull": ("volatile bull", "up"),
+    "volatile_bear": ("volatile bear", "down"),
+    "choppy": ("choppy", "warn"),
+    "breakout_potential": ("breakout?", "accent"),
+}
+
+
+def regime_band(spells: Sequence[RegimeSpell], closes: Sequence[int]) -> list[Mark]:
+    """A cell for each bar: the regime at its close. A stretch begins with its name; unknown is blank."""
+    begins = [spell.since for spell in spells]
+    found: list[RegimeSpell | None] = []
+    for ts in closes:
+        at = bisect_right(begins, ts) - 1
+        found.append(spells[at] if at >= 0 and ts <= spells[at].until else None)
+    band: list[Mark] = []
+    for known, stretch in groupby(found, key=lambda spell: spell.regime if spell else ""):
+        length = len(list(stretch))
+        name, role = REGIMES.get(known, (known, "text"))
+        words = (name if len(name) < length else name[: max(1, length - 1)]) if known else ""
+        line = words.ljust(length, "─" if known else " ")
+        band += [Mark(glyph, role) for glyph in line]
+    return band
+
+
+def worded(level: Level, price: str) -> list[Mark]:
+    """Its name and price: they stand before the candles."""
+    return [Mark(glyph, level.role) for glyph in f"{level.name} {price} "]
+
+
+def dashed(level: Level, columns: int) -> list[Mark]:
+    """Its line: it runs behind the candles."""
+    return [Mark("╌", level.role)] * columns

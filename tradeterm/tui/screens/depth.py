@@ -1,14 +1,15 @@
-"""The order book in figures: spread, imbalance, depth by distance, what a market order would pay,
-and where own orders stand in it.
+"""The order book in figures: spread, imbalance, depth by distance, where own orders stand in it,
+and the last trades.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import zip_longest
 
 from tradeterm.engine.view import BookView, ConsoleView, OrderView
 from tradeterm.tui import figures
-from tradeterm.tui.ink import BLANK, Line, fit, wrap
+from tradeterm.tui.ink import BLANK, Line, fit, spread, wrap
 from tradeterm.tui.panes.cardlines import pairs
 from tradeterm.tui.screens.text import Builder
 
@@ -19,6 +20,8 @@ _BANDS = (0.05, 0.1, 0.25, 0.5, 1.0)
 _LEVELS = 12
 _COUNTS = (1, 5, 10, 20)
 _WIDE = 14
+#: Cells of the levels with what is ours among them, and of the trades, where both fit side by side.
+_LADDER, _TAPE = 50, 42
 Levels = Sequence[tuple[float, float]]
 
 
@@ -39,7 +42,7 @@ def book_page(symbol: str) -> Builder:
             BLANK,
             *_depth(book),
             BLANK,
-            *_ladder(book, own),
+            *_beside(_ladder(book, own), _trades(book), width),
             BLANK,
             *_own(own, book, width),
         ]
@@ -99,6 +102,14 @@ def _depth(book: BookView) -> list[Line]:
     return lines
 
 
+def _beside(left: Sequence[Line], right: Sequence[Line], width: int) -> list[Line]:
+    """Side by side, or one below the other where there is no room for that."""
+    if width < _LADDER + _TAPE:
+        return [*left, BLANK, *right]
+    both = zip_longest(left, right, fillvalue=BLANK)
+    return [spread(one, other, _LADDER + _TAPE) for one, other in both]
+
+
 def _ladder(book: BookView, own: Sequence[OrderView]) -> list[Line]:
     """The best levels, ours marked with their order."""
     lines: list[Line] = [(("Levels", "accent+bold"),)]
@@ -138,4 +149,24 @@ def _own(own: Sequence[OrderView], book: BookView, width: int) -> list[Line]:
             f"{figures.price(each.price, book.tick)}{away}"
         )
         lines += [((part, "text"),) for part in wrap(told, width)]
+    return lines
+
+
+def _trades(book: BookView) -> list[Line]:
+    """Time and sales, newest first; the side is the taker's."""
+    lines: list[Line] = [((fit("Last trades", _TAPE), "accent+bold"),)]
+    if not book.trades:
+        return [*lines, ((fit("none since this console was opened", _TAPE), "quiet"),)]
+    heads = fit("TIME, UTC", 10) + fit("TAKER", 6) + fit("PRICE", _WIDE, ">") + fit("SIZE", 12, ">")
+    lines.append(((heads, "quiet"),))
+    for each in book.trades:
+        role = {"buy": "up", "sell": "down"}.get(each.side, "quiet")
+        lines.append(
+            (
+                (fit(figures.clock(each.ts), 10), "quiet"),
+                (fit(each.side or "?", 6), role),
+                (fit(figures.price(each.price, book.tick), _WIDE, ">"), "text"),
+                (fit(figures.quantity(each.size), 12, ">"), "text"),
+            )
+        )
     return lines

@@ -167,7 +167,7 @@ def quit_facts(view: ConsoleView, working: int, pending: int, policy: str) -> li
         "next start; nothing is triggered in between."
     )
     return [
-        f"{len(view.positions)} open positions, {working} working orders, {pending} cards wait.",
+        f"Open positions: {len(view.positions)}. Working orders: {working}. Cards that wait: {pending}.",
         away,
         f"A signal {_POLICIES[policy]} (console.on_signal).",
     ]

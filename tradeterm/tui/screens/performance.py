@@ -52,6 +52,8 @@ def lines(found: dict[str, Any], width: int) -> Sequence[Line]:
         *_months(found["months"]),
         BLANK,
         *_groups(found["trades"], width),
+        BLANK,
+        (("how each figure is computed, and from what: docs/performance.md", "quiet"),),
     ]
 
 
@@ -61,13 +63,18 @@ def _figures(found: dict[str, Any]) -> list[Line]:
     closed = f"{trades['count']}, won {trades['wins']}, {trades['pnl']:+,.2f}"
     told = [
         ("span", f"{found['from'][:16]} to {found['to'][:16]}Z, {found['days']} whole days"),
-        ("equity", f"{equity['start']:,.2f} to {equity['end']:,.2f}"),
+        ("equity", f"{equity['start']:,.2f} to {equity['end']:,.2f}{_newest(found['to'])}"),
         ("earned", f"{earned}, net of language models {found['net_of_llm']:+,.2f}"),
         ("closed trades", f"{closed} after {trades['costs']:,.2f} of costs"),
         ("drawdown", "none" if fallen is None else _fallen(fallen)),
         ("ratios", _ratios(found)),
     ]
     return [((fit(name, 15), "quiet"), (text, "text")) for name, text in told]
+
+
+def _newest(to: str) -> str:
+    """The status line is ahead of the journal: it says the equity of this moment."""
+    return f" at {to[11:16]}Z, the newest mark on disk"
 
 
 def _fallen(fallen: dict[str, Any]) -> str:

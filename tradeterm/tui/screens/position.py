@@ -100,7 +100,11 @@ def _earned(position: PositionView, currency: str, story: Any) -> list[Line]:
     """Its P&L by cause; each line adds up to the last one."""
     open_part, closed_part = figures.signed(position.unrealised), figures.signed(position.realised)
     rows = [
-        ("price", position.price, f"open part {open_part}, closed part {closed_part}"),
+        (
+            "price",
+            position.price,
+            f"open part {open_part} at what closing would fetch, closed {closed_part}",
+        ),
         ("fees", -position.fees, "of its fills so far; closing costs another"),
         ("rollover", -position.carry, "for opening and holding what it borrows"),
     ]
