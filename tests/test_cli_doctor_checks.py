@@ -157,7 +157,7 @@ def test_keys_and_passwords_are_counted_and_never_shown(
     assert not checks["ANTHROPIC_API_KEY"]["ok"]
     assert code == 1
     assert "HTTPS_PROXY=http://…@proxy.example:3128" in checks["routes"]["found"]
-    assert "every request goes through that proxy" in checks["routes"]["remedy"]
+    assert "tradeterm asks no proxy" in checks["routes"]["remedy"]
     assert checks["overrides"]["found"] == "TRADETERM__RISK__MAX_LEVERAGE=3"
 
 

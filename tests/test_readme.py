@@ -13,7 +13,7 @@ BEGIN, END = "<!-- keys: generated from tradeterm/tui/actions.py -->", "<!-- /ke
 ASKS = {
     Tier.VIEW: "",
     Tier.LOWERS: "at once",
-    Tier.RAISES: "asks, `y` confirms",
+    Tier.ASKS: "asks, `y` confirms",
     Tier.GLOBAL: "typed word",
 }
 

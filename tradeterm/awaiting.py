@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from msgspec.structs import replace
 
 from tradeterm.engine.engine import Engine
+from tradeterm.errors import EngineFault, TradetermError
 from tradeterm.model.commands import BookModelCosts
 from tradeterm.model.ports import Advisor, Answer, Question
+from tradeterm.supervising import named
+
+log = logging.getLogger(__name__)
 
 
 async def answered(
@@ -32,10 +37,25 @@ async def answered(
             await asyncio.wait({*out, woken}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
             woken.cancel()
             wake.clear()
-        return [request.result() for request in requests]
+        return [_result(request) for request in requests]
     finally:
         for request in requests:
             request.cancel()
+
+
+def _result(request: asyncio.Task[Answer]) -> Answer:
+    error = request.exception()
+    if error is None:
+        return request.result()
+    raise _named(error) from error
+
+
+def _named(error: BaseException) -> BaseException:
+    """What ended a question: a failure on purpose as it is, any other as the death of its task."""
+    if isinstance(error, TradetermError):
+        return error
+    log.error("E-TASK question to a model died", exc_info=error)
+    return EngineFault(f"E-TASK question to a model died: {named(error)}")
 
 
 async def left_to_pay(engine: Engine, advisor: Advisor) -> BookModelCosts | None:
@@ -87,7 +107,7 @@ class Background:
     def check(self) -> None:
         """Raise what ended a question without an answer: a cassette that does not fit, a fault."""
         if self._failure is not None:
-            raise self._failure
+            raise _named(self._failure) from self._failure
 
     async def stop(self) -> None:
         """Whatever is still out is interrupted; a restart says so."""

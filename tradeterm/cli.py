@@ -254,6 +254,7 @@ async def _headless(request: RunRequest, *, as_json: bool) -> int:
         return 0
     attendants = Attendants(request.settings.console, locate(request.db).db)
     desk = await Desk.open(request, complain=_complain, tell=attendants.tell)
+    desk.driver.supervisor.watch(*attendants.tasks)
     caught: list[signal.Signals] = []
     loop = asyncio.get_running_loop()
     for number in SIGNAL_EXITS:

@@ -17,6 +17,7 @@ import msgspec
 
 from tradeterm.errors import TradetermError
 from tradeterm.model.commands import Command, CommandResult, ShellCommand, harmless
+from tradeterm.supervising import Task, named
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +69,21 @@ class ControlServer:
         self._submit = submit
         self._questions = questions
         self._server: asyncio.Server | None = None
+        self._failure = ""
+        self.task = Task("control socket", self._dead, self._again)
+        """What there is to supervise."""
+
+    def _dead(self) -> str:
+        if self._server is None or self._server.is_serving():
+            return self._failure
+        return "it no longer listens"
+
+    async def _again(self) -> None:
+        await self.stop()
+        self._failure = ""
+        await self.start()
+        if self._server is None:
+            raise TradetermError(f"{self._path} cannot be made")
 
     async def start(self) -> None:
         """Replace a socket a dead process left (the store's lock says we are the only one).
@@ -97,6 +113,7 @@ class ControlServer:
         """Close and remove the socket."""
         if self._server is not None:
             self._server.close()
+            self._server = None
             self._path.unlink(missing_ok=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -107,6 +124,9 @@ class ControlServer:
             await writer.drain()
         except (TimeoutError, ConnectionError, ValueError):
             return  # the caller went away or sent no line; nothing was ordered
+        except Exception as error:
+            log.exception("control socket", exc_info=error)
+            self._failure = named(error)
         finally:
             writer.close()
             with contextlib.suppress(ConnectionError):

@@ -198,6 +198,7 @@ class Desk:
             },
         )
         await self._control.start()
+        self.driver.supervisor.watch(self._control.task)
         self.driver.advisor.begin()
         try:
             await self.driver.run()

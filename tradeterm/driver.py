@@ -25,10 +25,10 @@ from tradeterm.awaiting import Background, answered
 from tradeterm.engine.engine import Engine
 from tradeterm.engine.picture import build_view
 from tradeterm.engine.view import ConsoleView, EventView
-from tradeterm.haltfile import remove_first
+from tradeterm.haltfile import LOOK_SECONDS, HaltFileWatch, remove_first
 from tradeterm.health import HealthWatch
 from tradeterm.inflow import Inflow, LiveInflow, PacedInflow
-from tradeterm.model.commands import Command, CommandResult, Halt, Resume
+from tradeterm.model.commands import Command, CommandResult, Halt, ReportTask, Resume
 from tradeterm.model.market import Feed
 from tradeterm.model.messages import Row
 from tradeterm.model.ports import Advisor, Answer
@@ -36,12 +36,12 @@ from tradeterm.model.vocabulary import RunState
 from tradeterm.model.walking import Goal
 from tradeterm.pacing import Pacer
 from tradeterm.persistence import Persistence
+from tradeterm.supervising import Supervisor
 
 SLICE_SECONDS = 0.005
 OUTSTANDING = 2
 SNAPSHOT_SECONDS = 5.0
 VIEW_SECONDS = 0.08
-HALT_FILE_SECONDS = 0.05
 #: How long after the last look of another process pictures are still made for it.
 WATCHED_SECONDS = 5.0
 INBOX = 64
@@ -100,7 +100,9 @@ class Driver:
             self._disk.lag,
             live=live,
         )
-        self._halt_file = halt_file
+        self._halt_file = HaltFileWatch(halt_file)
+        self.supervisor = Supervisor(self.submit, complain)
+        self.supervisor.watch(self._halt_file.task)
         self._publish = publish
         self._tell = tell
         self._told = engine.core.events.version
@@ -113,8 +115,6 @@ class Driver:
         self._started = perf_counter()
         self._snapshot_due = self._started + SNAPSHOT_SECONDS
         self._view_due = 0.0
-        self._halt_file_due = 0.0
-        self._halt_file_seen = False
         self._dirty = True
         self._version = 0
         self._shown = ConsoleView()
@@ -144,7 +144,7 @@ class Driver:
         refusal = self.refusal(command)
         if refusal is not None:
             future.set_result(refusal)
-        elif len(self._inbox) >= INBOX and not isinstance(command, Halt):
+        elif len(self._inbox) >= INBOX and not isinstance(command, Halt | ReportTask):
             future.set_result(CommandResult(False, "too many commands waiting; try again"))
         elif isinstance(command, Halt):
             self._inbox.appendleft((command, future))
@@ -155,8 +155,8 @@ class Driver:
 
     def refusal(self, command: Command) -> CommandResult | None:
         """Why a command is no input at all: resuming while the halt file lies there."""
-        if isinstance(command, Resume) and self._halt_file.exists():
-            return CommandResult(False, remove_first(self._halt_file))
+        if isinstance(command, Resume) and self._halt_file.path.exists():
+            return CommandResult(False, remove_first(self._halt_file.path))
         return None
 
     def set_speed(self, speed: float) -> None:
@@ -192,7 +192,7 @@ class Driver:
         self.inflow.begin()
         while not self._stopping and not self.finished:
             started = perf_counter()
-            self._look_for_halt_file(started)
+            await self._look_around(started)
             if (report := self.health.look(started)) is not None:
                 self.submit(report)
             self._background.check()
@@ -217,15 +217,13 @@ class Driver:
         finally:
             self._disk.close()
 
-    def _look_for_halt_file(self, now: float) -> None:
-        if now < self._halt_file_due:
-            return
-        self._halt_file_due = now + HALT_FILE_SECONDS
-        present = self._halt_file.exists()
-        halted = self.engine.core.state is RunState.HALTED  # a scripted key may have resumed
-        if present and not (self._halt_file_seen and halted):
-            self.submit(Halt(reason=f"file {self._halt_file.name}", actor="file"))
-        self._halt_file_seen = present
+    async def _look_around(self, now: float) -> None:
+        """For the halt file, and for tasks that died: whatever else is waited for."""
+        halted = self.engine.core.state is RunState.HALTED
+        if (halt := self._halt_file.look(now, halted=halted)) is not None:
+            self.submit(halt)
+        if now >= self.supervisor.due:
+            await self.supervisor.look(now)
 
     def _take_commands(self) -> None:
         while self._inbox:
@@ -257,7 +255,7 @@ class Driver:
                 began = perf_counter()
                 asked = tuple(self.engine.effects)
                 answers = await answered(
-                    self.advisor, asked, self._attend, self._wake, HALT_FILE_SECONDS
+                    self.advisor, asked, self._attend, self._wake, LOOK_SECONDS
                 )
                 self.seconds -= perf_counter() - began  # the model's time, not the engine's
                 if answers is None:
@@ -274,7 +272,7 @@ class Driver:
 
     async def _attend(self) -> bool:
         """While a question is out the market is held, the operator is not; False to stop."""
-        self._look_for_halt_file(perf_counter())
+        await self._look_around(perf_counter())
         self._take_commands()
         self._dirty = True
         await self._commit()
@@ -282,7 +280,7 @@ class Driver:
 
     async def _rest(self) -> None:
         """Sleep until the next event is due, a command comes, or the halt file is to be seen."""
-        wait = min(HALT_FILE_SECONDS, self.inflow.seconds_until_next())
+        wait = min(LOOK_SECONDS, self.inflow.seconds_until_next())
         self._wake.clear()
         if self._inbox or self._stopping or self.inflow.arrived():
             return

@@ -21,12 +21,13 @@ from tradeterm.adapters.store.journal import Store
 from tradeterm.adapters.store.rows import Slice
 from tradeterm.adapters.tape.recording import RecordingFeed
 from tradeterm.engine.engine import Engine
-from tradeterm.errors import StoreUnwritable
+from tradeterm.errors import EngineFault, StoreUnwritable, TradetermError
 from tradeterm.model.commands import AbsorbExit
 from tradeterm.model.health import EmergencyExit
 from tradeterm.model.messages import Row
 from tradeterm.model.orders import Fill
 from tradeterm.model.vocabulary import ExitReason, Purpose
+from tradeterm.supervising import named
 
 log = logging.getLogger(__name__)
 
@@ -126,6 +127,11 @@ class Persistence:
         try:
             async with self._turn:
                 await self._write(piece, position)
+        except TradetermError:
+            raise
+        except Exception as error:
+            log.exception("E-TASK writer of journal and tape died", exc_info=error)
+            raise EngineFault(f"E-TASK writer of journal and tape died: {named(error)}") from error
         finally:
             self._since.popleft()
             self._pieces.popleft()

@@ -69,7 +69,7 @@ def check(db: Path | None, as_json: bool, side: str, **figures: Any) -> int:
 
 
 def _verdict_lines(verdict: dict[str, Any], symbol: str) -> Iterable[str]:
-    from tradeterm.risk.units import with_unit
+    from tradeterm.model.units import with_unit
 
     codes = ", ".join(verdict["codes"])
     yield f"{verdict['status']}{': ' if codes else ''}{codes} (at {verdict['market_time']})"

@@ -31,6 +31,9 @@ class MinimalServer(ThreadedServer):
         self.asked: list[str] = []
         self.heard: list[Any] = []
         self.number = 100
+        """Of the book's newest change."""
+        self.printed = 100
+        """Number of the newest print."""
         self._sockets: dict[web.WebSocketResponse, set[str]] = {}
 
     @property
@@ -71,7 +74,7 @@ class MinimalServer(ThreadedServer):
         self.tell(*self.book_message(side, price, size))
 
     def trade(self, price: str, size: str, side: str) -> None:
-        self.number += 1
+        self.printed += 1
         self.tell(*self.trade_message(price, size, side))
 
     def subscribed(self) -> set[str]:
@@ -161,7 +164,7 @@ class BinanceServer(MinimalServer):
 
     def trade_message(self, price: str, size: str, side: str) -> tuple[str, Any]:
         return "trade", {
-            "e": "trade", "E": _ms(), "s": "BTCUSDT", "t": self.number, "p": price, "q": size,
+            "e": "trade", "E": _ms(), "s": "BTCUSDT", "t": self.printed, "p": price, "q": size,
             "T": _ms(), "m": side == "sell", "M": True,
         }  # fmt: skip
 
@@ -202,7 +205,7 @@ class CoinbaseServer(MinimalServer):
 
     def trade_message(self, price: str, size: str, side: str) -> tuple[str, Any]:
         print_ = {
-            "trade_id": str(self.number), "product_id": "BTC-USDT", "price": price, "size": size,
+            "trade_id": str(self.printed), "product_id": "BTC-USDT", "price": price, "size": size,
             "side": side.upper(), "time": _iso(),
         }  # fmt: skip
         return "market_trades", {
@@ -244,7 +247,7 @@ class BitstampServer(MinimalServer):
     def trade_message(self, price: str, size: str, side: str) -> tuple[str, Any]:
         channel, now = "live_trades_btcusd", str(_ms())
         data = {
-            "id": self.number, "timestamp": now[:10], "microtimestamp": now + "000",
+            "id": self.printed, "timestamp": now[:10], "microtimestamp": now + "000",
             "amount": float(size), "amount_str": size, "price": float(price), "price_str": price,
             "type": 0 if side == "buy" else 1, "buy_order_id": 1, "sell_order_id": 2,
         }  # fmt: skip

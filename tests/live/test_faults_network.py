@@ -78,8 +78,13 @@ async def broken(_: web.Request) -> web.StreamResponse:
     return web.Response(status=503, text="upstream connect error")
 
 
-async def maintenance(_: web.Request) -> web.StreamResponse:
-    return web.json_response({"error": ["EService:Unavailable"]})
+def refusing(text: str) -> Reply:
+    """Kraken's way of refusing: status 200 and one of its documented errors."""
+
+    async def refuse(_: web.Request) -> web.StreamResponse:
+        return web.json_response({"error": [text]})
+
+    return refuse
 
 
 async def page(_: web.Request) -> web.StreamResponse:
@@ -106,7 +111,19 @@ FAULTS: dict[str, tuple[Reply, str]] = {
     "N04 a huge body": (huge, "E-BIGREPLY"),
     "N05 too many requests": (limited, "Rate limit"),
     "N06 a server that fails": (broken, "503"),
-    "N06 maintenance": (maintenance, "EService:Unavailable"),
+    **{
+        f"N06 {text}": (refusing(text), text)
+        for text in (
+            "EService:Unavailable",
+            "EService:Busy",
+            "EService:Market in cancel_only mode",
+            "EGeneral:Internal error",
+            "EGeneral:Temporary lockout",
+            "EGeneral:Invalid arguments",
+            "EQuery:Unknown asset pair",
+            "EAPI:Rate limit exceeded",
+        )
+    },
     "N07 a captive portal": (page, "E-NOTJSON"),
     "N07 an empty answer": (nothing, "E-NOTJSON"),
     "N07 half an answer": (half, ""),

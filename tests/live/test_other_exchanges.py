@@ -76,3 +76,40 @@ async def test_its_book_and_its_prints_reach_the_engine(
             await running
             await desk.close()
         assert not desk.engine.core.counters.failures
+
+
+async def test_a_book_that_missed_a_change_is_fetched_anew_on_the_same_connection(
+    tmp_path: Path,
+) -> None:
+    with BinanceServer() as server:
+        asked = request(
+            "live", tmp_path / "run.db", *server.settings, *QUICK, "live.timeout=5",
+            "live.silence=30", symbols=(server.SYMBOL,),
+        )  # fmt: skip
+        desk = await Desk.open(asked)
+        running = asyncio.create_task(desk.run())
+        book = desk.engine.core.market.symbol(server.SYMBOL).book
+
+        async def until(condition: object) -> None:
+            await asyncio.to_thread(wait_for, condition, 10.0)
+            assert not running.done()
+
+        def equal() -> bool:
+            return (book.levels(Side.BUY, 30), book.levels(Side.SELL, 30)) == server.best()
+
+        try:
+            await until(lambda: server.subscribed() >= {"depth", "trade"} and equal())
+            server.change("bids", "59990.5", "7.5")
+            await until(equal)
+            server.number += 1  # a change nobody hears of
+            server.bids["59991.5"] = "8.5"
+            server.change("bids", "59990.5", "9.5")
+            (health,) = desk.feed.health()  # type: ignore[attr-defined]
+            await until(lambda: health.resyncs == 1 and equal())
+            server.change("asks", "60003.5", "0")
+            await until(equal)
+            assert (health.resyncs, health.reconnects) == (1, 0)
+        finally:
+            desk.driver.stop()
+            await running
+            await desk.close()

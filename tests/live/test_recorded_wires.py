@@ -23,12 +23,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.exchanges.others import (
-    BinanceServer,
-    BitstampServer,
-    CoinbaseServer,
-    MinimalServer,
-)
+from tests.exchanges.others import BinanceServer, BitstampServer, CoinbaseServer, MinimalServer
 from tests.live.session import QUICK
 from tests.live.test_recorded_streams import (
     DATA,
@@ -41,6 +36,7 @@ from tests.live.test_recorded_streams import (
     received,
 )
 from tests.wired.stage import request
+from tradeterm.adapters.feeds.live.stitching import first_later
 from tradeterm.desk import Desk
 from tradeterm.model.vocabulary import Side
 
@@ -206,7 +202,9 @@ async def test_the_engine_s_book_equals_an_independent_one_after_every_message(
         async def equal(number: int) -> None:
             true, give_up = truth(plain), time.monotonic() + 5
             while shown() != true:
-                assert time.monotonic() < give_up, f"after message {number}: {different(shown(), true)}"
+                assert time.monotonic() < give_up, (
+                    f"after message {number}: {different(shown(), true)}"
+                )
                 assert not running.done()
                 await asyncio.sleep(0.001)
 
@@ -224,3 +222,13 @@ async def test_the_engine_s_book_equals_an_independent_one_after_every_message(
             await running
             await desk.close()
         assert len(rest) > 50
+
+
+@pytest.mark.parametrize(("taken", "index"), [(9, -1), (10, 1), (11, 1), (20, 2), (30, 3), (99, 3)])
+def test_a_snapshot_has_its_place_among_the_changes(taken: int, index: int) -> None:
+    changes = [{"microtimestamp": str(stamp)} for stamp in (10, 20, 30)]
+    assert first_later({"nonce": taken}, changes) == index
+
+
+def test_before_any_change_a_snapshot_has_no_place() -> None:
+    assert first_later({"nonce": 5}, []) == -1

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from tradeterm.model.units import UNITS, with_unit
 from tradeterm.risk.rules import RULES
 from tradeterm.risk.spot import SPOT_RULES
-from tradeterm.risk.units import UNITS, with_unit
 
 
 def test_no_rule_is_without_a_word_about_its_unit() -> None:

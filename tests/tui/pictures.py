@@ -174,6 +174,7 @@ def position(
         opened=NOW - n * 17 * MINUTE,
         fees=D("4.21"),
         closing=False,
+        if_closed=D(gain) - 2 * D("4.21"),
     )
 
 

@@ -116,14 +116,14 @@ STORIES: dict[str, Story] = {
     # positions, orders, plans
     "close_position": Story(ClosePosition(position_id="pos-1")),
     "close_part": Story(ClosePosition(position_id="pos-1", size=D("0.21")), after=typed("50%")),
-    "close_losers": Story(CloseLosers()),
+    "close_losers": Story(CloseLosers(), after=("y",)),
     "move_stop": Story(MoveStop(position_id="pos-1", price=D(64000)), after=typed("64000")),
     "move_target": Story(MoveTarget(position_id="pos-1", price=D(67000)), after=typed("67000")),
     "break_even": Story(BreakEven(position_id="pos-1")),
     "trailing": Story(SetTrailing(position_id="pos-1", on=False)),
     "cancel_order": Story(CancelOrder(order_id="ord-6"), before=("7", "j", "j")),
     "cancel_entries": Story(CancelEntries()),
-    "cancel_plan": Story(CancelPlan(plan_id="plan-2")),
+    "cancel_plan": Story(CancelPlan(plan_id="plan-2"), after=("y",)),
     "reconcile": Story(Reconcile()),
     "what_if": Story(
         after=typed("long 0.1 stop 64000 target 70000"),

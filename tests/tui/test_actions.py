@@ -82,9 +82,9 @@ async def test_an_action_does_what_its_story_says(
         assert action.possible(desk.app.view, desk.app.focus_now()), "not where it means something"
         text = await desk.press(action.keys[0], apart=1.2)
         sent = desk.session.commands
-        if action.tier in {Tier.RAISES, Tier.GLOBAL} or story.after:
+        if action.tier in {Tier.ASKS, Tier.GLOBAL} or story.after:
             assert sent == [], "asks first"
-        if action.tier in {Tier.RAISES, Tier.GLOBAL}:
+        if action.tier in {Tier.ASKS, Tier.GLOBAL}:
             await desk.press("enter", apart=1.2)
             assert sent == [], "enter is No"
             await desk.press(action.keys[0], apart=1.2)

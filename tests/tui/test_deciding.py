@@ -61,6 +61,20 @@ async def test_edit_sends_what_was_typed_and_approves_nothing(
         assert desk.session.commands == [command]
 
 
+async def test_the_question_says_what_risk_would_refuse_at_the_price_of_now(console: Open) -> None:
+    async with console() as desk:
+        text = await desk.press("a")
+        assert '"card": "card-17"' in desk.session.questions[0]
+        assert "y sends exactly this order" in text
+        why = "risk: reward_risk_too_low (1.40 x, needs >= 1.5 x)"
+        desk.session.answer.set_result({"refusal": why})
+        text = " ".join((await desk.look(after=0.5)).split())
+        assert "risk would refuse it now: reward_risk_too_low (1.40 x, needs >= 1.5 x)" in text
+        assert "y sends exactly this order" not in text
+        await desk.press("n")
+        assert desk.session.commands == []
+
+
 async def test_an_edited_card_is_approved_as_it_reads_then(console: Open) -> None:
     """Edit, see the new order come back, ask, say yes: the key is bound to the new hash."""
     async with console() as desk:

@@ -83,6 +83,27 @@ async def opened(folder: Path) -> AsyncIterator[Driven]:
             session.stop(5.0)
 
 
+async def test_risk_is_asked_when_the_question_is(tmp_path: Path) -> None:
+    async with opened(tmp_path) as desk:
+        rows = desk.rows()
+        await desk.press("a")
+        question = desk.app.question
+        assert question is not None
+        assert question.risk is not None
+        await desk.waits(question.risk.done, "risk did not answer")
+        assert question.refusal == ""
+        assert desk.rows() == rows
+        await desk.press("n")
+        await desk.press("P")
+        await desk.waits(lambda: desk.session.view.status.state == "paused", "still trading")
+        await desk.press("a")
+        await desk.waits(
+            lambda: desk.app.question is not None and bool(desk.app.question.refusal), "no refusal"
+        )
+        desk.app.poll()
+        assert "risk would refuse it now: paused" in desk.text
+
+
 async def test_who_only_looks_leaves_no_row_in_the_journal(tmp_path: Path) -> None:
     async with opened(tmp_path) as desk:
         rows = desk.rows()

@@ -14,7 +14,7 @@ from textual.geometry import Size
 
 from tests.tui.conftest import Open
 from tests.tui.pictures import busy, card, with_cards, with_status
-from tradeterm.engine.view import ConsoleView, EarningsView, StatusView
+from tradeterm.engine.view import ConsoleView, EarningsView, FeedLine, StatusView
 from tradeterm.errors import ConfigError
 from tradeterm.model.commands import Halt
 from tradeterm.tui import figures
@@ -23,6 +23,41 @@ from tradeterm.tui.plan import LOWEST, ORDER, Box, Wish, plan
 
 Golden = Callable[[str, str], None]
 SIZES = [(80, 24), (120, 40), (200, 60)]
+
+
+@pytest.mark.parametrize(
+    ("key", "keys"),
+    [
+        ("question_mark", "esc closes · j/k scroll · / filter"),
+        ("enter", "esc closes · j/k scroll"),
+        ("t", "j/k look · enter keeps"),
+        ("F", "the question above waits · esc leaves it"),
+        ("ctrl+p", "enter does it · esc closes · H halts"),
+    ],
+)
+async def test_the_foot_shows_the_keys_of_what_lies_over_the_deck(
+    console: Open, key: str, keys: str
+) -> None:
+    async with console() as desk:
+        deck = desk.text.splitlines()[-1]
+        assert "x Close" in deck
+        await desk.press(key)
+        strips = desk.app.screen_stack[0]._compositor.render_strips()
+        assert strips[-1].text.strip().startswith(keys)
+        await desk.press("escape")
+        assert desk.text.splitlines()[-1] == deck
+
+
+@pytest.mark.parametrize("page", ["question_mark", "enter", "t"])
+async def test_a_key_of_the_deck_says_on_a_page_why_it_does_nothing(
+    console: Open, page: str
+) -> None:
+    async with console() as desk:
+        assert "not here" not in await desk.press(page)
+        assert "x not here: esc closes the page first" in await desk.press("x")
+        assert "Z does nothing here" in await desk.press("Z")
+        assert "does nothing here" not in await desk.press("j")
+        assert desk.session.commands == []
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
@@ -296,6 +331,15 @@ async def test_a_bar_only_feed_says_there_is_no_depth(console: Open) -> None:
     books = {name: replace(each, bids=(), asks=()) for name, each in view.books.items()}
     async with console(120, 40, replace(view, books=books)) as desk:
         assert "only bars" in desk.text
+
+
+async def test_a_live_book_that_is_being_fetched_is_not_a_feed_of_bars(console: Open) -> None:
+    view = busy()
+    books = {name: replace(each, bids=(), asks=()) for name, each in view.books.items()}
+    status = replace(view.status, feed=(FeedLine("BTC/USDT", "down", 3.0),))
+    async with console(120, 40, replace(view, books=books, status=status)) as desk:
+        assert "no book now: it is being fetched" in desk.text
+        assert "only bars" not in desk.text
 
 
 async def test_a_new_card_takes_the_cursor_when_the_old_one_is_decided(console: Open) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -156,6 +157,19 @@ async def test_a_paused_system_does_not_send_what_is_approved(stage: Stage) -> N
     nothing_traded(record)
 
 
+async def test_a_refusal_at_the_price_of_now_says_its_figures(stage: Stage) -> None:
+    """Inside the drift limit, but the way to the target is no longer worth the way to the stop."""
+    waiting(stage, price=60_150.0)
+    stage.key(RISE * 60 + 40, "approve", card_id="card-1")
+    record = (await stage.play(EVERY)).sound()
+    ((state, reason),) = record.card_states()
+    assert state == "void"
+    found = re.fullmatch(r"risk: reward_risk_too_low \((\d\.\d+) x, needs >= 1\.5 x\)", reason)
+    assert found is not None, reason
+    assert float(found[1]) < 1.5
+    nothing_traded(record)
+
+
 def beside(stage: Stage) -> None:
     """ETH does what BTC does, at the same time."""
     waiting(stage)
@@ -172,7 +186,8 @@ async def test_exposure_taken_meanwhile_voids_the_other_card(stage: Stage) -> No
     record = (await stage.play(EVERY, "risk.max_exposure=30")).sound()
     first, second = record.cards()
     assert (first["state"], second["state"]) == ("approved", "void")
-    assert second["reason"] == "risk would change it: exposure"
+    size = r"size 0\.\d+ to 0\.\d+"
+    assert re.fullmatch(rf"risk would change it: exposure \({size}\)", second["reason"])
     assert [p["symbol"] for p in record.positions()] == [first["proposal"]["symbol"]]
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.wired.stage import EVERY, RISE, Record, Stage, play, request
 from tradeterm.desk import Desk
-from tradeterm.driver import HALT_FILE_SECONDS
+from tradeterm.haltfile import LOOK_SECONDS
 from tradeterm.model.commands import (
     CancelEntries,
     CancelOrder,
@@ -133,7 +133,7 @@ async def test_a_file_named_halt_halts(stage: Stage) -> None:
         (stage.folder / "HALT").touch()
         async with asyncio.timeout(5):
             while desk.engine.core.state.value != "halted":  # noqa: ASYNC110 - no event for it
-                await asyncio.sleep(HALT_FILE_SECONDS)
+                await asyncio.sleep(LOOK_SECONDS)
     finally:
         desk.driver.stop()
         await running
@@ -269,7 +269,7 @@ async def test_a_key_does_not_resume_while_the_halt_file_is_there(stage: Stage) 
     try:
         async with asyncio.timeout(5):
             while desk.engine.core.state.value != "halted":  # noqa: ASYNC110 - no event for it
-                await asyncio.sleep(HALT_FILE_SECONDS)
+                await asyncio.sleep(LOOK_SECONDS)
             refused = [await desk.submit(Resume()), await desk.apply(Resume())]
             (stage.folder / "HALT").unlink()
             taken = await desk.submit(Resume())

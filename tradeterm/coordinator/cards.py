@@ -19,6 +19,7 @@ from tradeterm.model.proposals import (
     Verdict,
 )
 from tradeterm.model.timing import SECOND
+from tradeterm.model.units import reasons
 from tradeterm.model.vocabulary import CardState
 from tradeterm.settings.orchestration import ApprovalSettings
 
@@ -136,7 +137,7 @@ class CardKeeper:
                 self._end(card, CardState.DRIFTED, now, "market", reason),
                 f"{card_id} has drifted away ({reason}): no trade",
             )
-        refusal = _refusal(card, verdict)
+        refusal = refusal_of(card, verdict)
         if refusal:
             return Decision(
                 False,
@@ -280,14 +281,30 @@ def _drifted(card: Card, mid: Decimal | None) -> str:
     return "no price" if mid is None else f"price moved {_moved(card, mid) * 100:.2f} %"
 
 
-def _refusal(card: Card, verdict: Verdict | None) -> str:
+def refusal_of(card: Card, verdict: Verdict | None) -> str:
     """Why the order on the card can no longer be sent as it stands."""
     if card.intent is None:
         return ""
     if verdict is None:
         return "no fresh risk verdict"
     if not verdict.allows:
-        return f"risk: {', '.join(verdict.codes)}"
+        return f"risk: {reasons(verdict, card.intent.symbol)}"
     if verdict.content_hash != card.content_hash:
-        return f"risk would change it: {', '.join(verdict.codes) or 'other figures'}"
+        return f"risk would change it: {_changes(card.intent, verdict)}"
     return ""
+
+
+def _changes(asked: TradeIntent, verdict: Verdict) -> str:
+    """By which rules, and to which figures."""
+    codes, left = ", ".join(verdict.codes) or "other figures", verdict.intent
+    if left is None:
+        return codes
+    figures = [
+        f"{name} {was.normalize():f} to {now.normalize():f}"
+        for name, was, now in (
+            ("size", asked.size, left.size),
+            ("leverage", asked.leverage, left.leverage),
+        )
+        if was != now
+    ]
+    return f"{codes} ({', '.join(figures)})" if figures else codes

@@ -14,6 +14,7 @@ from tradeterm.model.instruments import Instrument
 from tradeterm.model.money import on_grid, plain
 from tradeterm.model.orders import Order
 from tradeterm.model.proposals import Verdict
+from tradeterm.model.units import reasons
 from tradeterm.model.vocabulary import OrderType
 
 
@@ -94,7 +95,7 @@ def _off_grid(size: Decimal, limit: Decimal, instrument: Instrument, *, reducing
 
 def _refusal(order: Order, verdict: Verdict) -> str:
     if not verdict.allows or verdict.intent is None:
-        return f"risk refuses {order.id} at that price: {', '.join(verdict.codes)}"
+        return f"risk refuses {order.id} at that price: {reasons(verdict, order.request.symbol)}"
     if verdict.intent.leverage != order.request.leverage:
         return f"risk allows {order.id} at that price only at a leverage it does not have"
     return ""

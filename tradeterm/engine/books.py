@@ -134,6 +134,16 @@ class Books:
             return ZERO
         return price_gain(position, price, position.size, rate)
 
+    def if_closed(self, position: Position, account: AccountView) -> Decimal | None:
+        """What it would have earned if it were closed now, the exit's fee included."""
+        instrument = self._core.instruments[position.symbol]
+        side = account.bids if position.side is PositionSide.LONG else account.asks
+        price, rate = side.get(position.symbol), account.rates.get(instrument.quote)
+        if price is None or rate is None:
+            return None
+        fee = position.size * price * rate * instrument.taker_fee
+        return position.pnl + self.unrealised(position, account) - fee
+
     # -- orders ----------------------------------------------------------------------------
 
     def place(self, approved: ApprovedOrder) -> None:

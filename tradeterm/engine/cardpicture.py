@@ -13,8 +13,8 @@ from tradeterm.model.money import ZERO, plain
 from tradeterm.model.orders import Position
 from tradeterm.model.proposals import Card, RuleOutcome, TradeIntent
 from tradeterm.model.timing import SECOND
+from tradeterm.model.units import with_unit
 from tradeterm.model.vocabulary import Bias, CardState, PositionSide
-from tradeterm.risk.units import with_unit
 
 CARDS_DECIDED = 50
 

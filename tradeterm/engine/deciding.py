@@ -8,6 +8,7 @@ from tradeterm.engine.trading import Trading
 from tradeterm.model.commands import CommandResult, DeferCard, EditCard, UndoReject
 from tradeterm.model.money import plain
 from tradeterm.model.proposals import Card, CardRow
+from tradeterm.model.units import reasons
 from tradeterm.model.vocabulary import RunState
 
 
@@ -34,8 +35,8 @@ class Deciding:
             return CommandResult(False, f"{card.id} stays as it is: {refusal}")
         verdict = self._trading.judging.margin(wanted, command_id, for_card=True)
         if not verdict.allows or verdict.intent is None:
-            codes = ", ".join(verdict.codes)
-            return CommandResult(False, f"{card.id} stays as it is: risk refuses that ({codes})")
+            why = reasons(verdict, wanted.symbol)
+            return CommandResult(False, f"{card.id} stays as it is: risk refuses that: {why}")
         card = self._coordinator.amend_card(card, verdict.intent, verdict)
         self._shown(card, verdict.id)
         return CommandResult(True, f"{card.id} is now {_order(card)}; approve it to send it")

@@ -38,6 +38,7 @@ from tradeterm.model.commands import (
     RejectAll,
     RejectCard,
     ReportHealth,
+    ReportTask,
     ResetBreaker,
     Resume,
     SetLevel,
@@ -88,6 +89,7 @@ class Operator:
             Reconcile: reconciliation.reconcile,
             AdoptDifference: reconciliation.adopt,
             ReportHealth: self.report_health,
+            ReportTask: self._task_died,
             SetLevel: self._level,
             AbsorbExit: Absorbing(core, books).absorb,
             BookModelCosts: trading.asking.book,
@@ -205,6 +207,16 @@ class Operator:
         result = self._welfare.report(command, command_id)
         self._trading.degrading.judge_health()
         return result
+
+    def _task_died(self, command: ReportTask, command_id: str) -> CommandResult:
+        told = f"{command.task} died: {command.why}"
+        if command.begun_again:
+            self._core.risk_alert("E-TASK", "error", f"{told}; it was begun again", command_id)
+            return CommandResult(True, "")
+        text = f"{told}; halted, exits go on; restart tradeterm"
+        self._core.risk_alert("E-TASK", "critical", text, command_id)
+        self.halt(f"{command.actor}: E-TASK {command.task}", command_id)
+        return CommandResult(True, "")
 
     def _level(self, command: SetLevel, command_id: str) -> CommandResult:
         result = self._trading.degrading.wish(command.level, command_id)

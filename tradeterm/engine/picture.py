@@ -170,6 +170,7 @@ def _position(engine: Engine, position: Position, account: AccountView) -> Posit
         collateral_left=float(share_left(position, mark, rate)),
         lot=engine.core.instruments[position.symbol].lot,
         liquidation=_liquidation(engine, position, rate),
+        if_closed=engine.books.if_closed(position, account),
     )
 
 

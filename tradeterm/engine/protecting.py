@@ -14,7 +14,6 @@ from typing import Any
 from tradeterm.engine.books import Books
 from tradeterm.engine.core import Core
 from tradeterm.errors import InvalidOrder
-from tradeterm.model.account import AccountView
 from tradeterm.model.commands import (
     BreakEven,
     CloseLosers,
@@ -27,7 +26,7 @@ from tradeterm.model.commands import (
 )
 from tradeterm.model.money import ZERO, on_grid, plain
 from tradeterm.model.orders import ExecutionEvent, Position
-from tradeterm.model.vocabulary import ExitReason, PositionSide
+from tradeterm.model.vocabulary import ExitReason
 
 _Handler = Callable[[Any, str], CommandResult]
 
@@ -95,21 +94,11 @@ class Protecting:
         books, closing = self._books, 0
         account = books.account()
         for position in list(books.execution.positions.values()):
-            if not books.is_closing(position.id) and self._loses(position, account):
+            earned = books.if_closed(position, account)
+            if earned is not None and earned < ZERO and not books.is_closing(position.id):
                 books.close(position, ExitReason.OPERATOR, command_id)
                 closing += 1
         return CommandResult(bool(closing), f"closing {closing} losing position(s)")
-
-    def _loses(self, position: Position, account: AccountView) -> bool:
-        """Whether it would end below zero if it were closed now, the exit's fee included."""
-        instrument = self._core.instruments[position.symbol]
-        long = position.side is PositionSide.LONG
-        price = (account.bids if long else account.asks).get(position.symbol)
-        rate = account.rates.get(instrument.quote)
-        if price is None or rate is None:
-            return False
-        fee = position.size * price * rate * instrument.taker_fee
-        return position.pnl + self._books.unrealised(position, account) - fee < ZERO
 
     # -- moving protection -----------------------------------------------------------------
 

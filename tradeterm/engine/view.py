@@ -123,6 +123,8 @@ class PositionView(msgspec.Struct, frozen=True):
     """Step of its sizes."""
     liquidation: Decimal | None = None
     """The mid at which the venue closes it; None when no price would."""
+    if_closed: Decimal | None = None
+    """What it would have earned if closed now, the exit's fee included; None without a price."""
 
     @property
     def price(self) -> Decimal:

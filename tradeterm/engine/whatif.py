@@ -7,9 +7,10 @@ from typing import Any
 
 import msgspec
 
+from tradeterm.coordinator.cards import refusal_of
 from tradeterm.engine.engine import Engine
 from tradeterm.model.money import ONE, ZERO, plain
-from tradeterm.model.proposals import TradeIntent, Verdict
+from tradeterm.model.proposals import Card, TradeIntent, Verdict
 from tradeterm.model.timing import iso
 from tradeterm.model.vocabulary import PositionSide
 
@@ -27,12 +28,16 @@ class Hypothesis(msgspec.Struct, frozen=True):
     target: Decimal | None = None
     leverage: Decimal = ONE
     confidence: Decimal = ONE
+    card: str = ""
+    """A card that waits: its very order, whatever else is said here."""
 
 
 def what_if(engine: Engine, asked: Hypothesis) -> dict[str, Any]:
     """The verdict on it with the account and market of this moment; nothing is changed."""
     currency = engine.core.settings.market.account.currency
-    return {**described(judged(engine, asked), engine.now), "currency": currency}
+    verdict, card = judged(engine, asked), _card(engine, asked)
+    found = {**described(verdict, engine.now), "currency": currency}
+    return found if card is None else {**found, "refusal": refusal_of(card, verdict)}
 
 
 def judged(engine: Engine, asked: Hypothesis) -> Verdict:
@@ -40,7 +45,15 @@ def judged(engine: Engine, asked: Hypothesis) -> Verdict:
     return engine.trading.judging.what_if(_intent(engine, asked))
 
 
+def _card(engine: Engine, asked: Hypothesis) -> Card | None:
+    """The card it asks about, while that waits."""
+    return engine.trading.coordinator.card(asked.card) if asked.card else None
+
+
 def _intent(engine: Engine, asked: Hypothesis) -> TradeIntent:
+    card = _card(engine, asked)
+    if card is not None and card.intent is not None:
+        return card.intent
     account = engine.books.account()
     long = asked.side is PositionSide.LONG
     touch = (account.asks if long else account.bids).get(asked.symbol, ZERO)

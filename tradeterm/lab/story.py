@@ -53,7 +53,7 @@ def _facts(value: Any, name: str) -> Iterator[str]:
 
 def _finding(rule: dict[str, Any]) -> str:
     """A rule that cut or refused something, with its figures; those that passed are counted."""
-    from tradeterm.risk.units import with_unit
+    from tradeterm.model.units import with_unit
 
     value, limit = (with_unit(rule["rule"], str(rule[name])) for name in ("value", "limit"))
     return f"{rule['rule']}: {value}, limit {limit}, {rule['outcome']}"

@@ -204,6 +204,15 @@ class ReportHealth(Command, frozen=True, tag="health"):
     health: Health
 
 
+class ReportTask(Command, frozen=True, tag="task_died"):
+    """A task beside the engine died: no person orders this."""
+
+    task: str
+    why: str
+    begun_again: bool
+    """It is at work again; otherwise the run goes on without it, halted."""
+
+
 class BookModelCosts(Command, frozen=True, tag="book_model_costs"):
     """What models have cost whose answers enter after the run's end: no person orders this."""
 
@@ -251,7 +260,7 @@ ShellCommand = (
 )
 OperatorCommand = ApproveCard | ShellCommand
 #: Whatever may stand in a journal as a command.
-RecordedCommand = OperatorCommand | ReportHealth | AbsorbExit | BookModelCosts
+RecordedCommand = OperatorCommand | ReportHealth | ReportTask | AbsorbExit | BookModelCosts
 
 
 def harmless(command: Command, actor: str | None = None) -> Command:

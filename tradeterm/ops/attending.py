@@ -9,6 +9,7 @@ from pathlib import Path
 from tradeterm.engine.view import EventView
 from tradeterm.errors import ConfigError
 from tradeterm.settings.console import ConsoleSettings
+from tradeterm.supervising import Task
 
 ENV_FILE = Path(".env")
 
@@ -19,6 +20,8 @@ class Attendants:
     def __init__(self, settings: ConsoleSettings, db: Path) -> None:
         """``db``: the run's book of record; ConfigError for a bad channel or a taken port."""
         self._closers: list[Callable[[], None]] = []
+        self.tasks: list[Task] = []
+        """What has to be alive as long as the run is."""
         self.tell: Callable[[Sequence[EventView]], None] | None = None
         self._notify(settings, db)
         if settings.metrics.port:
@@ -47,6 +50,7 @@ class Attendants:
         notifier = Notifier(settings.notifications, send, db.stem)
         notifier.start()
         self.tell = notifier.take
+        self.tasks.append(notifier.task)
         self._closers.append(notifier.close)
 
     def _measure(self, port: int, db: Path) -> None:
@@ -59,4 +63,5 @@ class Attendants:
             raise ConfigError(
                 f"console.metrics.port {port}: {error.strerror}; choose another port, or 0 for none"
             ) from error
+        self.tasks.append(server.task)
         self._closers.append(server.close)

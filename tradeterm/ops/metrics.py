@@ -8,6 +8,8 @@ from typing import Any
 from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import GaugeMetricFamily, Metric
 
+from tradeterm.supervising import Task
+
 HOST = "127.0.0.1"
 LEVELS = ("NORMAL", "REDUCED", "LIMITED", "EMERGENCY")
 STATES = ("running", "paused", "halted")
@@ -68,9 +70,22 @@ class MetricsServer:
 
     def __init__(self, port: int, ask: Ask) -> None:
         """Raises OSError when the port is taken."""
-        registry = CollectorRegistry()
-        registry.register(RunCollector(ask))
-        self._server, self._thread = start_http_server(port, HOST, registry)
+        self._port = port
+        self._registry = CollectorRegistry()
+        self._registry.register(RunCollector(ask))
+        self._begin()
+        self.task = Task("metrics", self._dead, self._again)
+        """What there is to supervise."""
+
+    def _begin(self) -> None:
+        self._server, self._thread = start_http_server(self._port, HOST, self._registry)
+
+    def _dead(self) -> str:
+        return "" if self._thread.is_alive() else "its thread ended"
+
+    async def _again(self) -> None:
+        self._server.server_close()
+        self._begin()
 
     def close(self) -> None:
         """No more answers."""

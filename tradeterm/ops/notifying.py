@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from tradeterm.engine.view import EventView
 from tradeterm.model.text import clean
 from tradeterm.settings.console import NotificationSettings
+from tradeterm.supervising import Task, named
 
 log = logging.getLogger(__name__)
 
@@ -53,11 +54,22 @@ class Notifier:
         self._sent_at: deque[float] = deque(maxlen=settings.burst)
         self._wake = threading.Condition()
         self._ending = False
-        self._thread = threading.Thread(target=self._live, name="notifier", daemon=True)
+        self._failure = ""
+        self._thread = threading.Thread()
+        self.task = Task("notifications", self._dead, self._again)
+        """What there is to supervise."""
 
     def start(self) -> None:
         """Begin to send."""
+        self._failure = ""
+        self._thread = threading.Thread(target=self._live, name="notifier", daemon=True)
         self._thread.start()
+
+    def _dead(self) -> str:
+        return self._failure
+
+    async def _again(self) -> None:
+        self.start()
 
     def take(self, events: Sequence[EventView]) -> None:
         """Durable events, oldest first; returns at once."""
@@ -79,6 +91,13 @@ class Notifier:
     # -- the thread ------------------------------------------------------------------------
 
     def _live(self) -> None:
+        try:
+            self._send_on()
+        except Exception as error:
+            log.exception("notifications", exc_info=error)
+            self._failure = named(error)
+
+    def _send_on(self) -> None:
         while (message := self._next()) is not None:
             title, text, severity = message
             try:

@@ -1,7 +1,8 @@
 """One action of the console: its key, its words, how it is confirmed, when it is possible.
 
 Tiers say how an action is confirmed. VIEW: at once. LOWERS risk or is reversible: at once, with a
-message. RAISES risk: a question on the card, default No, answer ``y``. GLOBAL: a typed word.
+message. ASKS, because it raises risk, or ends several things at once: a question, default No,
+answer ``y``. GLOBAL: a typed word.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class Tier(IntEnum):
 
     VIEW = 0
     LOWERS = 1
-    RAISES = 2
+    ASKS = 2
     GLOBAL = 3
 
 

@@ -149,6 +149,8 @@ class TradetermApp(Presence, CareKeys, ReportKeys, MarketKeys, LeaveKeys, Detail
     def action_errors_only(self) -> None:
         self.deck.events.errors_only = not self.deck.events.errors_only
         self.deck.rebuild("events")
+        only = self.deck.events.errors_only
+        self.say("events: warnings and errors only" if only else "events: all of them")
 
     # -- view ----------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ DECIDE: Final = (
         ("a",),
         "Approve",
         "Ask about the selected card; then y sends exactly the order shown",
-        _T.RAISES,
+        _T.ASKS,
         moments.card_waits,
         "Decide",
         1,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 
 from tradeterm.engine.cardview import CardView
@@ -29,7 +30,8 @@ class CardKeys(OrderKeys):
             age = figures.age(status.data_age)
             self.say(f"not approved: the market data is {age} old; wait for fresh data", "warning")
             return
-        self.ask(Question(card, now, self.options.question_timeout, self.options.arm_delay))
+        risk = None if card.closing else self.session.what_if(_asked(card))
+        self.ask(Question(card, now, self.options.question_timeout, self.options.arm_delay, risk))
 
     def action_reject(self) -> None:
         card = self.focus_now().card
@@ -79,6 +81,12 @@ class CardKeys(OrderKeys):
             self.open_page(f"Agent {figures.agent(agent.name)}", pages.agent_page(agent.name))
         elif card := deck.conflicts.current():
             self.open_page(f"What was said, {number(card.id)}", votes.said_page(card.id))
+
+
+def _asked(card: CardView) -> str:
+    """What risk is asked about the card's order."""
+    side = "long" if card.stop is not None and card.stop < card.entry else "short"
+    return json.dumps({"symbol": card.symbol, "side": side, "card": card.id})
 
 
 def edit_of(card: CardView, text: str) -> EditCard:

@@ -9,7 +9,6 @@ from tradeterm.model.timing import SECOND, parse_duration
 from tradeterm.model.vocabulary import Level
 from tradeterm.tui import figures
 from tradeterm.tui.cardkeys import CardKeys
-from tradeterm.tui.typed import SureLine
 
 LEVELS = tuple(Level)
 #: Market time a drill lasts when nothing is said.
@@ -27,16 +26,9 @@ class CareKeys(CardKeys):
         if agent.enabled:
             self.send(EnableTask(task=agent.name, enabled=False), f"pausing {name}")
             return
-        now = self.clock()
-        self.type_in(
-            SureLine(
-                f"let {name} run again: ",
-                lambda: self.send(EnableTask(task=agent.name, enabled=True), f"{name} runs again"),
-                self._left,
-                now + self.options.arm_delay,
-                now + self.options.question_timeout,
-                self.clock,
-            )
+        self._make_sure(
+            f"let {name} run again: ",
+            lambda: self.send(EnableTask(task=agent.name, enabled=True), f"{name} runs again"),
         )
 
     def action_level(self) -> None:

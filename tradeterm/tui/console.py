@@ -28,7 +28,7 @@ from tradeterm.tui.looks import Looks
 from tradeterm.tui.options import ConsoleOptions, preferred
 from tradeterm.tui.panes.base import ListPane
 from tradeterm.tui.printable import printable
-from tradeterm.tui.screens.text import Builder, PageScreen
+from tradeterm.tui.screens.text import Builder, PageScreen, keys_over
 from tradeterm.tui.session import EngineSession
 from tradeterm.tui.tour import Tour
 from tradeterm.tui.typed import Typed
@@ -78,6 +78,7 @@ class Console(Looks):
         self._known_cards: frozenset[str] = frozenset()
         self._event_seq: int | None = None
         self._said = 0.0
+        self._refused = ""
         self._poller: Timer | None = None
         self._card_came = -self.options.arm_delay
         """When a card last appeared that had not been there before."""
@@ -162,6 +163,7 @@ class Console(Looks):
         slower = 1.0 if self.app_focus else _UNFOCUSED
         self.deck.receive(self.view, now, self.options, slower)
         self.deck.footer.focus_on = self.focus_now()
+        self.deck.footer.page = keys_over(self.screen)
         self.deck.footer.receive(self.view, now, 0.0)
         self._note_card(now, by_hand=False)
         if isinstance(self.screen, PageScreen):
@@ -380,6 +382,8 @@ class Console(Looks):
             return
         if isinstance(event, events.Key) and not event.is_forwarded:
             self._burst.note(self.clock())
+            if self._refused == self.deck.notice.text != "":  # it answered the key before this one
+                self.say("")
         await super().on_event(event)
 
     def action_halt(self) -> None:
@@ -428,10 +432,10 @@ class Console(Looks):
         else:
             action = actions.meant(event.key, self.pane)
             if action and not self.deck.too_small:
-                why = action.why_not(self.view, self.focus_now())
-                self.say(f"{key_text(event.key)}: {why}")
+                self.say(f"{key_text(event.key)}: {action.why_not(self.view, self.focus_now())}")
             elif event.is_printable:
                 self.say(f"{event.character} does nothing here · ? shows every key")
+            self._refused = self.deck.notice.text
 
     def _answered(self, key: str) -> None:
         if key == "y":

@@ -178,6 +178,7 @@ class EngineThread:
         self._options = self._read_options(request)
         attendants = Attendants(request.settings.console, locate(request.db).db)
         desk = await Desk.open(request, self._publish, tell=attendants.tell)
+        desk.driver.supervisor.watch(*attendants.tasks)
         with self._door:
             self._loop = asyncio.get_running_loop()
             self._desk = desk

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
+from concurrent.futures import Future
 from dataclasses import dataclass, field
+from typing import Any
 
 from tradeterm.engine.cardview import CardView
 
@@ -51,6 +53,15 @@ class Question:
     """Monotonic seconds."""
     timeout: float
     arm_delay: float
+    risk: Future[dict[str, Any]] | None = None
+    """What risk says to the order at the prices of now, once it has; None: it need not be asked."""
+
+    @property
+    def refusal(self) -> str:
+        """Why risk would not let the order through now; empty while nothing stands in the way."""
+        if self.risk is None or not self.risk.done() or self.risk.exception() is not None:
+            return ""
+        return str(self.risk.result().get("refusal", ""))
 
     def armed(self, now: float) -> bool:
         """Whether a ``y`` counts yet."""

@@ -6,6 +6,7 @@ Conditions on the picture and on what is under the cursor; each is declared with
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 
 import msgspec
 
@@ -122,6 +123,21 @@ def sideways(view: ConsoleView, focus: Focus) -> bool:
     return focus.pane in {"", "positions", "orders", "agents", "chart"}
 
 
+_ROWS = frozenset({"", "positions", "conflicts", "events", "orders", "agents"})
+
+
+@unless("this pane has no rows to walk")
+def rowed(view: ConsoleView, focus: Focus) -> bool:
+    """The focused pane has a cursor."""
+    return focus.pane in _ROWS
+
+
+@unless("this pane has no rows to walk")
+def ended(view: ConsoleView, focus: Focus) -> bool:
+    """It has a first and a last row, or (the chart) an oldest bar and a newest."""
+    return focus.pane in _ROWS or focus.pane == "chart"
+
+
 @unless("nothing was searched for; / filters")
 def searched(view: ConsoleView, focus: Focus) -> bool:
     """A text was searched for here, and the keys are not the guided start's."""
@@ -166,10 +182,20 @@ def position_chosen(view: ConsoleView, focus: Focus) -> bool:
     return focus.pane == "positions" and focus.position is not None and not focus.position.closing
 
 
-@unless("there are no open positions")
-def holding(view: ConsoleView, focus: Focus) -> bool:
-    """There are positions."""
-    return bool(view.positions)
+def losses(view: ConsoleView) -> list[Decimal]:
+    """Of every position that would lose money if closed now: what it would have earned."""
+    ends = [each.if_closed for each in view.positions if not each.closing]
+    return [end for end in ends if end is not None and end < 0]
+
+
+def _no_loser(view: ConsoleView, focus: Focus) -> str:
+    return "no position would lose money now" if view.positions else "there are no open positions"
+
+
+@unless(_no_loser)
+def losing(view: ConsoleView, focus: Focus) -> bool:
+    """A position would lose money if it were closed now."""
+    return bool(losses(view))
 
 
 def plan_under_way(view: ConsoleView) -> PlanView | None:
@@ -304,7 +330,7 @@ def explainable(view: ConsoleView, focus: Focus) -> bool:
 @unless("this pane has no rows to filter")
 def filterable(view: ConsoleView, focus: Focus) -> bool:
     """The focused pane has rows a text can narrow."""
-    return focus.pane in {"", "positions", "conflicts", "events", "orders", "agents"}
+    return focus.pane in _ROWS
 
 
 def _not_steppable(view: ConsoleView, focus: Focus) -> str:

@@ -59,8 +59,15 @@ class OrderKeys(Console):
         )
 
     def action_close_losers(self) -> None:
-        if not self.guarded("close_losers"):
-            self.send(CloseLosers(), "closing every position that would lose money now")
+        if self.guarded("close_losers"):
+            return
+        losses = moments.losses(self.view)
+        many = f"{len(losses)} position{'s' if len(losses) != 1 else ''}"
+        lost = f"{figures.money(sum(losses))} {self.view.status.currency}"
+        self._make_sure(
+            f"close {many} that would lose, realising {lost}: ",
+            lambda: self.send(CloseLosers(), "closing every position that would lose money now"),
+        )
 
     def action_move_stop(self) -> None:
         position = self.focus_now().position
@@ -86,16 +93,10 @@ class OrderKeys(Console):
 
     def _confirm_looser(self, position: PositionView, price: Decimal) -> None:
         """Farther from the market raises risk: that takes a y."""
-        now, there = self.clock(), self._price(position, self._as_it_is(position).stop)
-        self.type_in(
-            SureLine(
-                f"{self._price(position, price)} is farther away than {there}: ",
-                lambda: self._move_stop(position, price),
-                self._left,
-                now + self.options.arm_delay,
-                now + self.options.question_timeout,
-                self.clock,
-            )
+        there = self._price(position, self._as_it_is(position).stop)
+        self._make_sure(
+            f"{self._price(position, price)} is farther away than {there}: ",
+            lambda: self._move_stop(position, price),
         )
 
     def action_move_target(self) -> None:
@@ -143,8 +144,15 @@ class OrderKeys(Console):
 
     def action_cancel_plan(self) -> None:
         plan = moments.plan_under_way(self.view)
-        if plan and not self.guarded("cancel_plan"):
-            self.send(CancelPlan(plan_id=plan.id), f"ending {plan.id}; what was bought stays")
+        if plan is None or self.guarded("cancel_plan"):
+            return
+        left = f"{figures.money(plan.amount - plan.filled)} of {figures.money(plan.amount)}"
+        self._make_sure(
+            f"end {plan.id} for good, {left} {self.view.status.currency} stay undone: ",
+            lambda: self.send(
+                CancelPlan(plan_id=plan.id), f"ending {plan.id}; what was bought stays"
+            ),
+        )
 
     def action_reconcile(self) -> None:
         if not self.guarded("reconcile"):
@@ -177,6 +185,20 @@ class OrderKeys(Console):
 
     def _ask_amount(self, label: str, done: Callable[[str], None]) -> None:
         self.type_in(AmountLine(label, done, self._left))
+
+    def _make_sure(self, label: str, done: Callable[[], None]) -> None:
+        """Done when ``y`` is typed; anything else, and silence, is No."""
+        now = self.clock()
+        self.type_in(
+            SureLine(
+                label,
+                done,
+                self._left,
+                now + self.options.arm_delay,
+                now + self.options.question_timeout,
+                self.clock,
+            )
+        )
 
     def _left(self) -> None:
         self.say("nothing was sent")

@@ -78,16 +78,33 @@ LISTS: Final = (
         when=moments.sideways,
         group="Lists",
     ),
-    Action("down", ("j", "down"), "", "Down", group="Lists"),
-    Action("up", ("k", "up"), "", "Up", group="Lists"),
-    Action("page_down", ("ctrl+d", "pagedown"), "", "Half a page down", group="Lists"),
-    Action("page_up", ("ctrl+u", "pageup"), "", "Half a page up", group="Lists"),
-    Action("top", ("g", "home"), "", "First row; chart: the oldest bar", group="Lists"),
+    Action("down", ("j", "down"), "", "Down", when=moments.rowed, group="Lists"),
+    Action("up", ("k", "up"), "", "Up", when=moments.rowed, group="Lists"),
+    Action(
+        "page_down",
+        ("ctrl+d", "pagedown"),
+        "",
+        "Half a page down",
+        when=moments.rowed,
+        group="Lists",
+    ),
+    Action(
+        "page_up", ("ctrl+u", "pageup"), "", "Half a page up", when=moments.rowed, group="Lists"
+    ),
+    Action(
+        "top",
+        ("g", "home"),
+        "",
+        "First row; chart: the oldest bar",
+        when=moments.ended,
+        group="Lists",
+    ),
     Action(
         "bottom",
         ("G", "end"),
         "",
         "Last row; in events also: follow; chart: the present",
+        when=moments.ended,
         group="Lists",
     ),
     Action(

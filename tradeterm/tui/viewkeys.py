@@ -37,8 +37,12 @@ class ViewKeys(Console):
         self._step_timeframe(1)
 
     def _step_timeframe(self, by: int) -> None:
+        before = self.choice.timeframe
         self.choice.step_timeframe(self.view, by)
         self.deck.rebuild("chart")
+        now = self.choice.timeframe
+        end = f", there is no {'coarser' if by > 0 else 'finer'} one" if now == before else ""
+        self.say(f"chart: bars of {timeframe_text(now)}{end}")
 
     def action_next_symbol(self) -> None:
         self._step_symbol(1)
@@ -136,6 +140,8 @@ class ViewKeys(Console):
 
     def action_follow_events(self) -> None:
         self.deck.events.follow(not self.deck.events.following)
+        still = not self.deck.events.following
+        self.say("events: they stand still" if still else "events: the newest is followed")
 
     # -- screen --------------------------------------------------------------------------------
 

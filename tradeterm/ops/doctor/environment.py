@@ -57,7 +57,9 @@ def _routes(environ: Mapping[str, str]) -> Finding:
     shown = ", ".join(f"{name}={_without_password(value)}" for name, value in found.items())
     proxied = any("PROXY" in name and name != "NO_PROXY" for name in found)
     remedy = "unset what you did not set yourself" + (
-        ": every request goes through that proxy" if proxied else ""
+        "; tradeterm asks no proxy, so where one is the only way out no host can be reached"
+        if proxied
+        else ""
     )
     return judged("routes", shown or "none", ok=not found, fatal=False, remedy=remedy)
 

@@ -312,9 +312,11 @@ class FooterBar(Bar):
         self.asking = False
         self.typing = ""
         """What the keys do while a line is typed."""
+        self.page = ""
+        """What they do while a page lies over the deck."""
 
     def part_of(self, view: ConsoleView) -> object:
-        return self.asking, self.typing, tuple(self._labels(view))
+        return self.asking, self.typing, self.page, tuple(self._labels(view))
 
     def _labels(self, view: ConsoleView) -> list[tuple[str, str]]:
         return [
@@ -323,8 +325,8 @@ class FooterBar(Bar):
         ]
 
     def inside(self, width: int, height: int) -> list[Line]:
-        if self.typing:
-            return [((" " + clip(self.typing, width - 1), "quiet"),)]
+        if self.page or self.typing:
+            return [((" " + clip(self.page or self.typing, width - 1), "quiet"),)]
         if self.asking:
             left: Line = (
                 (" y", "accent+bold"),

@@ -92,6 +92,10 @@ class Pane(Widget):
         ]
         return " · ".join(f"{actions.first_keys(names)} {word}" for names, word in found)
 
+    def legend(self) -> str:
+        """The same for the foot of the screen, while this lies over the deck."""
+        return self.hint()
+
     def inside(self, width: int, height: int) -> Sequence[Line]:
         """The lines inside the frame."""
         return ()

@@ -20,6 +20,8 @@ _SIZE = 10
 _HEADED = 12
 #: From this width on, sizes are also added up from the best level on.
 _SUMMED = 40
+_ONLY_BARS = "this feed has only bars: no depth to show; fills are estimated from bars and say so"
+_NO_BOOK = "no book now: it is being fetched, and nothing is entered meanwhile"
 
 
 class BookPane(Pane):
@@ -62,11 +64,7 @@ class BookPane(Pane):
         if not book.bids and not book.asks:
             return [
                 (("last ", "quiet"), (figures.price(book.last, book.tick), "text+bold")),
-                *placeholder(
-                    "this feed has only bars: no depth to show; fills are estimated from "
-                    "bars and say so",
-                    width=width,
-                ),
+                *placeholder(_NO_BOOK if self.view.status.feed else _ONLY_BARS, width=width),
             ]
         headed = height >= _HEADED
         room_below = height - 1 - headed

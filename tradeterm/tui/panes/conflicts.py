@@ -47,6 +47,7 @@ class ConflictsPane(ListPane):
             view.cards,
             second,
             self.question,
+            self.question.refusal if self.question else "",
             int(self.question_left),
             view.status.state,
             figures.age(view.status.data_age),
@@ -152,12 +153,20 @@ class ConflictsPane(ListPane):
         first = f"Approve {number(card.id)}?  {card.action}"
         if card.follows:
             first += f"; {card.follows}"
+        refusal = question.refusal
+        refused = wrap(refusal.replace("risk:", "risk would refuse it now:", 1), width)
         return [
             *(((line, "warn+bold"),) for line in wrap(first, width)),
+            *(((line, "error"),) for line in refused if refusal),
             *pairs(stake(card, self.view.status.currency), width),
             (
                 ("y", "accent+bold"),
-                (" sends exactly this order · ", "text"),
+                (
+                    " ends the card, unless risk thinks better of it · "
+                    if refusal
+                    else " sends exactly this order · ",
+                    "text",
+                ),
                 ("any other key: No", "text"),
                 (f" · No by itself in {self.question_left:.0f} s", "quiet"),
             ),

@@ -33,6 +33,9 @@ class QuestionPane(Pane):
     def heading(self) -> str:
         return self._title
 
+    def legend(self) -> str:
+        return "the question above waits · esc leaves it · H halts"
+
     def lines(self, width: int) -> list[Line]:
         """Everything inside the frame."""
         facts: list[Line] = [

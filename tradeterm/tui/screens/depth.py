@@ -31,10 +31,12 @@ def book_page(symbol: str) -> Builder:
     def build(view: ConsoleView, width: int) -> Sequence[Line]:
         book = view.books.get(symbol)
         if book is None or not (book.bids and book.asks):
-            told = (
-                f"{symbol or 'No symbol'} has no order book now: this feed has only bars, or "
-                "nothing arrived yet."
+            why = (
+                "it is being fetched, and nothing is entered meanwhile."
+                if view.status.feed
+                else "this feed has only bars, or nothing arrived yet."
             )
+            told = f"{symbol or 'No symbol'} has no order book now: {why}"
             return [((part, "text"),) for part in wrap(told, width)]
         own = [each for each in view.orders if each.symbol == symbol and each.status in _WORKING]
         return [

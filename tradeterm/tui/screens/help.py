@@ -15,7 +15,7 @@ from tradeterm.tui.screens.text import Builder
 _TIERS = {
     Tier.VIEW: "",
     Tier.LOWERS: "at once",
-    Tier.RAISES: "asks, y",
+    Tier.ASKS: "asks, y",
     Tier.GLOBAL: "typed word",
 }
 _KEYS, _TIER = 14, 11

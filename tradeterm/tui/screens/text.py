@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual import events
 from textual.app import ComposeResult
-from textual.screen import ModalScreen
+from textual.screen import ModalScreen, Screen
 
 from tradeterm.engine.view import ConsoleView
+from tradeterm.tui import actions
+from tradeterm.tui.action import key_text
 from tradeterm.tui.choice import Choice
 from tradeterm.tui.ink import Ink, Line, grounded
 from tradeterm.tui.panes.base import Pane
@@ -115,6 +117,21 @@ class PagePane(Pane):
         self.rebuild()
 
 
+def keys_over(screen: Screen[Any]) -> str:
+    """What the keys do on what lies over the deck; empty when nothing does."""
+    if not isinstance(screen, ModalScreen):
+        return ""
+    pane = next(iter(screen.query(Pane)), None)
+    return pane.legend() if pane else "enter does it · esc closes · H halts"
+
+
+def dead_key(key: str, character: str | None) -> str:
+    """Why a key does nothing on a page."""
+    if actions.meant(key, ""):
+        return f"{key_text(key)} not here: esc closes the page first"
+    return f"{character} does nothing here" if character and character.isprintable() else ""
+
+
 def _holds(line: Line, wanted: str) -> bool:
     """Whether the line contains it (``!text``: does not)."""
     text = "".join(part for part, _ in line).casefold()
@@ -198,6 +215,9 @@ class PageScreen(ModalScreen[None]):
             self._copy()
         elif event.key in steps:
             self.pane.scroll_lines(steps[event.key])
+        else:
+            self.pane.told = dead_key(event.key, event.character)
+            self.pane.rebuild()
 
     def _copy(self) -> None:
         text = self.pane.text()

@@ -13,6 +13,7 @@ from textual.screen import ModalScreen
 from tradeterm.tui.choice import Choice
 from tradeterm.tui.ink import BLANK, PALETTES, Ink, Line, fit, grounded
 from tradeterm.tui.panes.base import Pane
+from tradeterm.tui.screens.text import dead_key
 
 _NAME = 10
 _WIDEST = 72
@@ -26,6 +27,11 @@ class ThemesPane(Pane):
     def __init__(self, ink: Ink) -> None:
         super().__init__(Choice(), ink)
         self.placed = True
+        self.told = ""
+        """Why the last key did nothing."""
+
+    def age(self) -> str:
+        return self.told
 
     def heading(self) -> str:
         return "Theme"
@@ -86,6 +92,7 @@ class ThemeScreen(ModalScreen[None]):
         event.prevent_default()
         if not self.is_active:
             return
+        self.pane.told = ""
         step = {"j": 1, "down": 1, "t": 1, "k": -1, "up": -1}.get(event.key)
         if step:
             names = [each.name for each in PALETTES]
@@ -95,6 +102,9 @@ class ThemeScreen(ModalScreen[None]):
         elif event.key in {"escape", "q"}:
             self._put(self._before)
             self.dismiss(None)
+        else:
+            self.pane.told = dead_key(event.key, event.character)
+            self.pane.rebuild()
 
     def _put(self, name: str) -> None:
         self.pane.ink = self._show(name)

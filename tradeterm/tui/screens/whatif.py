@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from tradeterm.engine.view import ConsoleView
-from tradeterm.risk.units import with_unit
+from tradeterm.model.units import with_unit
 from tradeterm.tui.ink import BLANK, Line, clip, fit, wrap
 from tradeterm.tui.screens.text import Builder
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from tradeterm.adapters.feeds.live.guard import GuardedSession
 from tradeterm.adapters.feeds.live.library import exchange_class, names
+from tradeterm.adapters.feeds.live.stitching import mend
 from tradeterm.errors import ExchangeError, UsageError
 from tradeterm.model.instruments import Instrument
 from tradeterm.model.text import clean
@@ -48,6 +49,7 @@ def open_exchange(name: str, settings: LiveSettings) -> Any:
     kinds = exchange.options.get("fetchMarkets")
     if isinstance(kinds, dict) and "types" in kinds:
         kinds["types"] = ["spot"]  # futures have hosts of their own, and lists as long
+    mend(exchange)
     _point(exchange, settings.endpoints)
     session.allow(_addresses(exchange.urls["api"], exchange.hostname))
     return exchange

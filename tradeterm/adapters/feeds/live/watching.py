@@ -112,25 +112,27 @@ class WatchedStream:
             await self._leave()
 
     async def _books(self, symbol: str) -> None:
+        import ccxt
+
         mirror, failures = Mirror(self._settings.depth), 0
         self._mirrors[symbol] = mirror
         while True:
+            first = not mirror.whole
             try:
                 book = await self._within(self._exchange.watch_order_book(symbol))
+                self._was_opened()
+                told = mirror.take(book)
             except TimeoutError:
                 if not mirror.whole:
                     raise ExchangeError(f"no book of {symbol} came") from None
                 continue  # a quiet symbol; a silent connection is noticed by ``_watch``
-            self._was_opened()
-            first = not mirror.whole
-            try:
-                told = mirror.take(book)
-            except ValueError as error:
+            except (ValueError, ccxt.ChecksumError) as error:
+                # ccxt has forgotten a book that missed a change, and asks for it anew.
                 failures += 1
                 mirror.whole = False
                 if failures > 3:
-                    raise ExchangeError(f"no usable book of {symbol}: {error}") from None
-                self._sink.lose(symbol, str(error))
+                    raise ExchangeError(f"no usable book of {symbol}: {reason(error)}") from None
+                self._sink.lose(symbol, reason(error))
                 continue
             failures = 0
             self._still[symbol].moved()
@@ -199,8 +201,13 @@ class WatchedStream:
             self._sink.candle(Candle(closes, symbol, MINUTE // SECOND, *map(float, figures[:5])))
 
     async def _within(self, call: Awaitable[T]) -> T:
-        """Waiting in ccxt never ends when a subscription is lost."""
-        return await asyncio.wait_for(call, self._settings.timeout)
+        """Waiting in ccxt never ends when a subscription is lost.
+
+        Not ``wait_for``: its task begins a turn of the loop later, and what ccxt hears while nobody
+        waits is told with the next message only.
+        """
+        async with asyncio.timeout(self._settings.timeout):
+            return await call
 
     async def _watch(self) -> None:
         """Silence of all connections together, and what was ordered from outside."""

@@ -1,6 +1,8 @@
-"""In which unit each rule states its figure: for people. Records keep the bare figures."""
+"""What a verdict says, for people: each figure in its unit. Its record keeps the bare figures."""
 
 from __future__ import annotations
+
+from tradeterm.model.proposals import RuleOutcome, Verdict
 
 PERCENT, TIMES, SECONDS = "%", "x", "s"
 #: Stand for the currencies of the symbol judged, and of the account.
@@ -31,3 +33,16 @@ def with_unit(rule: str, figure: str, symbol: str = "", account: str = "") -> st
     if not unit or not figure[-1:].isdigit():
         return figure
     return f"{figure} {unit}"
+
+
+def reasons(verdict: Verdict, symbol: str) -> str:
+    """Its codes; those that refuse with the figure and what it should be."""
+    stood = {rule.code: rule for rule in verdict.rules if rule.outcome == "fail"}
+    return ", ".join(_reason(code, stood.get(code), symbol) for code in verdict.codes)
+
+
+def _reason(code: str, rule: RuleOutcome | None, symbol: str) -> str:
+    if rule is None or not any(map(str.isdigit, rule.value)):
+        return code
+    value, limit = (with_unit(rule.rule, each, symbol) for each in (rule.value, rule.limit))
+    return f"{code} ({value}, needs {limit})" if limit else f"{code} ({value})"
