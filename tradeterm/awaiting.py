@@ -44,18 +44,17 @@ async def answered(
 
 
 def _result(request: asyncio.Task[Answer]) -> Answer:
-    error = request.exception()
-    if error is None:
-        return request.result()
-    raise _named(error) from error
+    if (error := request.exception()) is not None:
+        _fail(error)
+    return request.result()
 
 
-def _named(error: BaseException) -> BaseException:
-    """What ended a question: a failure on purpose as it is, any other as the death of its task."""
+def _fail(error: BaseException) -> None:
+    """Raise what ended a question: a failure on purpose as it is, any other as its task's death."""
     if isinstance(error, TradetermError):
-        return error
+        raise error
     log.error("E-TASK question to a model died", exc_info=error)
-    return EngineFault(f"E-TASK question to a model died: {named(error)}")
+    raise EngineFault(f"E-TASK question to a model died: {named(error)}") from error
 
 
 async def left_to_pay(engine: Engine, advisor: Advisor) -> BookModelCosts | None:
@@ -107,7 +106,7 @@ class Background:
     def check(self) -> None:
         """Raise what ended a question without an answer: a cassette that does not fit, a fault."""
         if self._failure is not None:
-            raise _named(self._failure) from self._failure
+            _fail(self._failure)
 
     async def stop(self) -> None:
         """Whatever is still out is interrupted; a restart says so."""

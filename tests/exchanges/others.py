@@ -54,6 +54,10 @@ class MinimalServer(ThreadedServer):
         """What a message subscribes to, and what is said at once."""
         raise NotImplementedError
 
+    def leaves(self, message: Any) -> list[tuple[str, list[Any]]]:
+        """What a message ends the subscription of, and what is said at once."""
+        raise NotImplementedError
+
     def book_message(self, side: str, price: str, size: str) -> tuple[str, Any]:
         """(topic, message) of one changed level; ``bids`` or ``asks``."""
         raise NotImplementedError
@@ -125,10 +129,14 @@ class MinimalServer(ThreadedServer):
                     continue
                 said = json.loads(message.data)
                 self.heard.append(said)
-                for topic, first in self.topics(said):
-                    self._sockets[ws].add(topic)
-                    for each in first:
-                        await ws.send_str(json.dumps(each))
+                for change, told in (
+                    (self._sockets[ws].discard, self.leaves(said)),
+                    (self._sockets[ws].add, self.topics(said)),
+                ):
+                    for topic, answers in told:
+                        change(topic)
+                        for each in answers:
+                            await ws.send_str(json.dumps(each))
         finally:
             self._sockets.pop(ws, None)
         return ws
@@ -152,8 +160,15 @@ class BinanceServer(MinimalServer):
         return {"serverTime": _ms()} if path.endswith("/time") else None
 
     def topics(self, message: Any) -> list[tuple[str, list[Any]]]:
+        return self._answered(message, "SUBSCRIBE")
+
+    def leaves(self, message: Any) -> list[tuple[str, list[Any]]]:
+        return self._answered(message, "UNSUBSCRIBE")
+
+    def _answered(self, message: Any, method: str) -> list[tuple[str, list[Any]]]:
         accepted = {"result": None, "id": message.get("id")}
-        return [(topic.split("@")[1], [accepted]) for topic in message.get("params", [])]
+        wanted = message.get("params", []) if message.get("method") == method else []
+        return [(topic.split("@")[1], [accepted]) for topic in wanted]
 
     def book_message(self, side: str, price: str, size: str) -> tuple[str, Any]:
         change = [[price, size]]
@@ -191,6 +206,12 @@ class CoinbaseServer(MinimalServer):
             for price, size in levels.items()
         ]
         return [(channel, [self._event("snapshot", levels)])]
+
+    def leaves(self, message: Any) -> list[tuple[str, list[Any]]]:
+        if message.get("type") != "unsubscribe":
+            return []
+        rest = {"channel": "subscriptions", "events": [{"subscriptions": {"market_trades": []}}]}
+        return [(message["channel"], [rest])]
 
     def _event(self, kind: str, updates: list[Any]) -> Any:
         return {
@@ -237,6 +258,14 @@ class BitstampServer(MinimalServer):
         channel = message["data"]["channel"]
         accepted = {"event": "bts:subscription_succeeded", "channel": channel, "data": {}}
         return [(channel, [accepted])]
+
+    def leaves(self, message: Any) -> list[tuple[str, list[Any]]]:
+        if message.get("event") != "bts:unsubscribe":
+            return []
+        channel = message["data"]["channel"]
+        return [
+            (channel, [{"event": "bts:unsubscription_succeeded", "channel": channel, "data": {}}])
+        ]
 
     def book_message(self, side: str, price: str, size: str) -> tuple[str, Any]:
         change = [[price, size]]

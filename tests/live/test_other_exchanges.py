@@ -41,12 +41,16 @@ async def test_its_book_and_its_prints_reach_the_engine(
             await asyncio.wait_for(waiting, 12)
             assert not running.done()
 
-        try:
-            await until(lambda: len(server.subscribed()) >= 2)
-            for number in range(8):  # Bitstamp's book begins with its sixth change
-                server.change("bids", "59990.5", f"{number + 1}.5")
+        async def begun(price: str) -> None:
+            """Bitstamp's book begins with its sixth change."""
+            for number in range(8):
+                server.change("bids", price, f"{number + 1}.5")
                 await asyncio.sleep(0.05)
             await until(lambda: shown() == server.best())
+
+        try:
+            await until(lambda: len(server.subscribed()) >= 2)
+            await begun("59990.5")
             changes = (
                 ("bids", "60000.5", "0"), ("asks", "60001.5", "9.5"), ("asks", "60001.25", "0.125"),
                 ("bids", "60000.75", "3"), ("asks", "60001.25", "0"),
@@ -60,17 +64,21 @@ async def test_its_book_and_its_prints_reach_the_engine(
             assert market.symbol(server.SYMBOL).side == "buy"
             health = desk.feed.health()  # type: ignore[attr-defined]
             assert [each.source for each in health] == [FeedSource.WEBSOCKET]
+            server.bids.pop("59999.5")  # nobody hears of it
             for number in range(5):  # a book that stands still while its prints run away
                 server.trade(f"{59_000 - number}.5", "0.25", "sell")
                 await asyncio.sleep(0.8)
             await until(lambda: health[0].resyncs >= 1)
-            await until(lambda: len(server.subscribed()) >= 2)
+            await begun("59985.5")
+            server.number += 1
+            server.tell(*server.book_message("bids", "60010.5", "1"))  # crossed, and not true
+            await until(lambda: health[0].resyncs >= 2)
+            await begun("59984.5")
+            assert (health[0].resyncs, health[0].reconnects) == (2, 0), "on the same connection"
             server.drop()
             await until(lambda: len(server.subscribed()) >= 2)
-            for number in range(8):
-                server.change("bids", "59980.5", f"{number + 1}.5")
-                await asyncio.sleep(0.05)
-            await until(lambda: health[0].reconnects >= 1 and shown() == server.best())
+            await begun("59980.5")
+            assert health[0].reconnects >= 1
         finally:
             desk.driver.stop()
             await running

@@ -159,7 +159,7 @@ async def open_screen(desk: Console, name: str) -> str:
     await desk.until(lambda: "reading the book" not in desk.text)
     if name == "palette":
         await desk.until(lambda: "Approve (a)" in desk.text)
-    return desk.text
+    return await desk.look(after=0.0)  # the foot of the deck follows what was opened
 
 
 async def close_screen(desk: Console) -> None:

@@ -166,45 +166,6 @@ async def test_targets_break_even_trailing_and_losers_have_their_keys(console: O
         ]
 
 
-async def test_keys_that_end_several_things_say_how_much_and_wait_for_y(console: Open) -> None:
-    """Both lie one slip away from a harmless key: ``l`` and ``k``."""
-    async with console() as desk:
-        assert "close 2 positions that would lose, realising -15.19 USDT" in await desk.press("L")
-        assert "nothing was sent" in await desk.press("enter")
-        assert "end plan-2 for good, 655.68 of 1,311.34 USDT stay undone" in await desk.press("K")
-        await desk.press("k")
-        await desk.press("L")
-        await desk.look(after=60.0)  # silence is No
-        assert desk.session.commands == []
-        winners = [replace(each, if_closed=Decimal(1)) for each in busy().positions]
-        await desk.look(replace(busy(2), positions=tuple(winners)))
-        assert "no position would lose money now" in await desk.press("L")
-
-
-@pytest.mark.parametrize(
-    ("pane", "key", "said"),
-    [
-        ("3", "j", "j: not possible now: this pane has no rows to walk"),
-        ("4", "k", "k: not possible now: this pane has no rows to walk"),
-        ("3", "G", "G: not possible now: this pane has no rows to walk"),
-        ("7", "e", "events: warnings and errors only"),
-        ("3", "f", "events: they stand still"),
-        ("1", "right_square_bracket", "chart: bars of 5m"),
-        ("1", "left_square_bracket", "chart: bars of 1m, there is no finer one"),
-    ],
-)
-async def test_no_key_is_mute(console: Open, pane: str, key: str, said: str) -> None:
-    async with console() as desk:
-        assert said not in await desk.press(pane)
-        assert said in await desk.press(key)
-
-
-async def test_what_refused_a_key_does_not_seem_to_answer_the_next(console: Open) -> None:
-    async with console() as desk:
-        assert "Y: not possible now" in await desk.press("3", "Y")
-        assert "not possible now" not in await desk.press("1")
-
-
 async def test_a_difference_stands_above_everything_in_the_portfolio(console: Open) -> None:
     view = busy(2)
     differing = DifferenceView("diff-1", 0, "position pos-1 is 2 here, 1 at the venue", "BTC/USDT")

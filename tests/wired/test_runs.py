@@ -50,7 +50,7 @@ def small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tradeterm.driver.Driver._slice_may_grow", lambda _: False)
 
 
-class Crash(Exception):
+class Crash(BaseException):
     """What a power cut looks like from inside: nothing after it runs, nothing is written."""
 
 

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, TypeVar
 
 from tradeterm.adapters.feeds.live.exchange import reason
+from tradeterm.adapters.feeds.live.reasking import ask_anew
 from tradeterm.adapters.feeds.live.sink import Sink
 from tradeterm.adapters.feeds.live.standstill import Standstill
 from tradeterm.errors import ExchangeError
@@ -126,13 +127,16 @@ class WatchedStream:
                 if not mirror.whole:
                     raise ExchangeError(f"no book of {symbol} came") from None
                 continue  # a quiet symbol; a silent connection is noticed by ``_watch``
+            except ccxt.UnsubscribeError:
+                continue  # its prints said that it had to be asked for anew
             except (ValueError, ccxt.ChecksumError) as error:
-                # ccxt has forgotten a book that missed a change, and asks for it anew.
                 failures += 1
                 mirror.whole = False
                 if failures > 3:
                     raise ExchangeError(f"no usable book of {symbol}: {reason(error)}") from None
                 self._sink.lose(symbol, reason(error))
+                if isinstance(error, ValueError):  # else ccxt has forgotten it, and asks by itself
+                    await self._ask_anew(symbol)
                 continue
             failures = 0
             self._still[symbol].moved()
@@ -151,10 +155,10 @@ class WatchedStream:
                 continue
             for trade in list(trades):
                 pour_trade(self._sink, symbol, trade)
-                self._compare(symbol, trade)
+                await self._compare(symbol, trade)
 
-    def _compare(self, symbol: str, trade: dict[str, Any]) -> None:
-        """Whether the book still goes with the prints; ExchangeError when it does not."""
+    async def _compare(self, symbol: str, trade: dict[str, Any]) -> None:
+        """Whether the book still goes with the prints; if not, it is asked for anew."""
         mirror, price = self._mirrors.get(symbol), trade.get("price")
         if mirror is None or not mirror.whole or mirror.touch is None or not price:
             return
@@ -162,7 +166,17 @@ class WatchedStream:
         if why := self._still[symbol].beyond(float(price), *mirror.touch, now):
             mirror.whole = False
             self._sink.lose(symbol, why)
-            raise ExchangeError(f"the book of {symbol} does not go with its prints")
+            await self._ask_anew(symbol)
+
+    async def _ask_anew(self, symbol: str) -> None:
+        """That book alone; ExchangeError, which ends the connection, when it cannot be had."""
+        import ccxt
+
+        try:
+            await self._within(ask_anew(self._exchange, symbol))
+        except (TimeoutError, ccxt.BaseError) as error:
+            told = reason(error)
+            raise ExchangeError(f"the book of {symbol} cannot be asked for anew: {told}") from error
 
     async def _beside(self, symbol: str) -> None:
         """Ticker and bars where ccxt watches them; the market does not depend on them."""
