@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import ClassVar
 
 from textual import events
-from textual.app import ComposeResult
-from textual.screen import ModalScreen
 
 from tradeterm.tui.choice import Choice
 from tradeterm.tui.ink import BLANK, Ink, Line, wrap
 from tradeterm.tui.panes.base import Pane
+from tradeterm.tui.screens.framed import FramedScreen
 
 _WIDEST = 72
 
@@ -67,10 +65,10 @@ class QuestionPane(Pane):
         return lines if len(lines) <= height else [*lines[: height - last], *lines[-last:]]
 
 
-class QuestionScreen(ModalScreen[bool]):
+class QuestionScreen(FramedScreen[bool]):
     """Base: keys typed before it was readable do nothing."""
 
-    CSS_PATH = Path(__file__).with_name("screens.tcss")
+    pane: QuestionPane
 
     def __init__(
         self, title: str, facts: Sequence[str], ink: Ink, clock: Callable[[], float], delay: float
@@ -81,18 +79,12 @@ class QuestionScreen(ModalScreen[bool]):
         self._delay = delay
         self._shown: float | None = None
 
-    def compose(self) -> ComposeResult:
-        yield self.pane
-
     def on_mount(self) -> None:
-        self.fit()
+        super().on_mount()
         self.call_after_refresh(self._painted)
 
     def _painted(self) -> None:
         self._shown = self._clock()
-
-    def on_resize(self, event: events.Resize) -> None:
-        self.fit()
 
     def fit(self) -> None:
         """Size the box to its text."""
@@ -100,11 +92,7 @@ class QuestionScreen(ModalScreen[bool]):
         self.pane.styles.width = width
         self.pane.styles.height = min(self.app.size.height, len(self.pane.lines(width - 4)) + 2)
 
-    def on_key(self, event: events.Key) -> None:
-        event.stop()
-        event.prevent_default()
-        if not self.is_active:  # answered already; this key was typed behind the last one
-            return
+    def pressed(self, event: events.Key) -> None:
         if event.key in {"escape", "enter"}:
             self.dismiss(False)
         elif self._shown is not None and self._clock() - self._shown >= self._delay:

@@ -100,16 +100,11 @@ class JournalScreen(ReportScreen):
         self._ink = ink
         self._picture = view
 
-    def on_key(self, event: events.Key) -> None:
+    def pressed(self, event: events.Key) -> None:
         pane = self.pane
         assert isinstance(pane, JournalPane)
-        if pane.typing or not (
-            self.is_active and (pane.step(event.key) or self._opened(event.key))
-        ):
-            super().on_key(event)
-        else:
-            event.stop()
-            event.prevent_default()
+        if pane.typing or not (pane.step(event.key) or self._opened(event.key)):
+            super().pressed(event)
 
     def _opened(self, key: str) -> bool:
         """Whether the key looks into the row under the cursor."""

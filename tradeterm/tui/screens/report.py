@@ -58,13 +58,11 @@ class ReportScreen(PageScreen):
     def show(self, view: ConsoleView) -> None:
         """A newer picture changes nothing here."""
 
-    def on_key(self, event: events.Key) -> None:
+    def pressed(self, event: events.Key) -> None:
         if event.key == "r" and not self.pane.typing:
-            event.stop()
-            event.prevent_default()
             self._look()
         else:
-            super().on_key(event)
+            super().pressed(event)
 
     def _look(self) -> None:
         self.run_worker(self._read_store, thread=True, exclusive=True)

@@ -127,26 +127,18 @@ class SettingsScreen(ReportScreen):
             self._seen = view.overrides
             self._look()
 
-    def on_key(self, event: events.Key) -> None:
+    def pressed(self, event: events.Key) -> None:
         pane = self.settings
         if pane.asked:
-            event.stop()
-            event.prevent_default()
             self._typed(event)
-        elif pane.typing or not self._steered(event):
-            super().on_key(event)
-
-    def _steered(self, event: events.Key) -> bool:
-        pane = self.settings
-        if event.key == "enter" and self.is_active:
+        elif pane.typing:
+            super().pressed(event)
+        elif event.key == "enter":
             self._begin(pane.key())
         elif pane.step(event.key):
             pane.tell("")
         else:
-            return False
-        event.stop()
-        event.prevent_default()
-        return True
+            super().pressed(event)
 
     def _begin(self, key: str) -> None:
         if not isinstance(self._found, Found):

@@ -7,11 +7,9 @@ with ``y``.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, ClassVar
 
 from textual import events
-from textual.app import ComposeResult
 from textual.screen import ModalScreen, Screen
 
 from tradeterm.engine.view import ConsoleView
@@ -21,11 +19,21 @@ from tradeterm.tui.choice import Choice
 from tradeterm.tui.ink import Ink, Line, grounded
 from tradeterm.tui.panes.base import Pane
 from tradeterm.tui.printable import printable
+from tradeterm.tui.screens.framed import FramedScreen
 
 Builder = Callable[[ConsoleView, int], Sequence[Line]]
 FILTER_LIMIT = 40
 #: Cells the page leaves free at the sides and at top and bottom.
 _MARGIN_X, _MARGIN_Y = 8, 4
+#: Lines that a key scrolls by.
+_STEPS = {
+    **dict.fromkeys(("j", "down"), 1),
+    **dict.fromkeys(("k", "up"), -1),
+    **dict.fromkeys(("ctrl+d", "pagedown", "space"), 10),
+    **dict.fromkeys(("ctrl+u", "pageup"), -10),
+    **dict.fromkeys(("g", "home"), -(10**6)),
+    **dict.fromkeys(("G", "end"), 10**6),
+}
 
 
 class PagePane(Pane):
@@ -141,10 +149,10 @@ def _holds(line: Line, wanted: str) -> bool:
     return wanted in text
 
 
-class PageScreen(ModalScreen[None]):
+class PageScreen(FramedScreen[None]):
     """Help or detail."""
 
-    CSS_PATH = Path(__file__).with_name("screens.tcss")
+    pane: PagePane
     PANE: ClassVar[type[PagePane]] = PagePane
     FOOT: ClassVar[int] = 0
     """Lines kept free below the text."""
@@ -155,15 +163,6 @@ class PageScreen(ModalScreen[None]):
         super().__init__()
         self.pane = self.PANE(title, build, ink, view)
         self.pane.placed = True
-
-    def compose(self) -> ComposeResult:
-        yield self.pane
-
-    def on_mount(self) -> None:
-        self.fit()
-
-    def on_resize(self, event: events.Resize) -> None:
-        self.fit()
 
     def fit(self) -> None:
         """As large as its text, as far as the terminal allows."""
@@ -178,30 +177,11 @@ class PageScreen(ModalScreen[None]):
         self.fit()
         self.pane.rebuild()
 
-    def on_key(self, event: events.Key) -> None:
-        event.stop()
-        event.prevent_default()
-        if not self.is_active:  # answered already; this key was typed behind the last one
-            return
+    def pressed(self, event: events.Key) -> None:
         if self.pane.typing:
             self.pane.type(event.key, event.character)
             return
         self.pane.told = ""
-        steps = {
-            "j": 1,
-            "down": 1,
-            "k": -1,
-            "up": -1,
-            "g": -(10**6),
-            "home": -(10**6),
-            "G": 10**6,
-            "end": 10**6,
-            "ctrl+d": 10,
-            "pagedown": 10,
-            "space": 10,
-            "ctrl+u": -10,
-            "pageup": -10,
-        }
         if event.key == "escape" and self.pane.filter:
             self.pane.clear()
         elif event.key in {"escape", "q", "enter", "question_mark", "f1"}:
@@ -213,8 +193,8 @@ class PageScreen(ModalScreen[None]):
             self.pane.seek(1 if event.key == "n" else -1)
         elif event.key == "y":
             self._copy()
-        elif event.key in steps:
-            self.pane.scroll_lines(steps[event.key])
+        elif event.key in _STEPS:
+            self.pane.scroll_lines(_STEPS[event.key])
         else:
             self.pane.told = dead_key(event.key, event.character)
             self.pane.rebuild()

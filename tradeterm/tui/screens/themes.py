@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import ClassVar
 
 from textual import events
-from textual.app import ComposeResult
-from textual.screen import ModalScreen
 
 from tradeterm.tui.choice import Choice
 from tradeterm.tui.ink import BLANK, PALETTES, Ink, Line, fit, grounded
 from tradeterm.tui.panes.base import Pane
+from tradeterm.tui.screens.framed import FramedScreen
 from tradeterm.tui.screens.text import dead_key
 
 _NAME = 10
@@ -62,10 +60,10 @@ def _sample() -> Line:
     return tuple((f"{word}  ", word) for word in words)
 
 
-class ThemeScreen(ModalScreen[None]):
+class ThemeScreen(FramedScreen[None]):
     """``show`` puts a theme on the whole screen; leaving puts the first one back."""
 
-    CSS_PATH = Path(__file__).with_name("screens.tcss")
+    pane: ThemesPane
 
     def __init__(self, ink: Ink, show: Callable[[str], Ink]) -> None:
         super().__init__()
@@ -73,25 +71,12 @@ class ThemeScreen(ModalScreen[None]):
         self._before = ink.palette.name
         self._show = show
 
-    def compose(self) -> ComposeResult:
-        yield self.pane
-
-    def on_mount(self) -> None:
-        self.fit()
-
-    def on_resize(self, event: events.Resize) -> None:
-        self.fit()
-
     def fit(self) -> None:
         """A line per theme, the sample, and the frame."""
         self.pane.styles.width = max(10, min(self.app.size.width - 6, _WIDEST))
         self.pane.styles.height = min(self.app.size.height, len(PALETTES) + 5)
 
-    def on_key(self, event: events.Key) -> None:
-        event.stop()
-        event.prevent_default()
-        if not self.is_active:
-            return
+    def pressed(self, event: events.Key) -> None:
         self.pane.told = ""
         step = {"j": 1, "down": 1, "t": 1, "k": -1, "up": -1}.get(event.key)
         if step:
