@@ -9,6 +9,8 @@ from msgspec.structs import replace
 
 from tests.tui.conftest import Open
 from tests.tui.pictures import busy
+from tradeterm.model.commands import Flatten
+from tradeterm.tui.screens.text import PagePane
 
 
 async def test_keys_that_end_several_things_say_how_much_and_wait_for_y(console: Open) -> None:
@@ -48,3 +50,24 @@ async def test_what_refused_a_key_does_not_seem_to_answer_the_next(console: Open
     async with console() as desk:
         assert "Y: not possible now" in await desk.press("3", "Y")
         assert "not possible now" not in await desk.press("1")
+
+
+async def test_the_enter_behind_a_typed_word_opens_nothing(console: Open) -> None:
+    async with console() as desk:
+        await desk.press("F", *"FLATTEN")
+        assert desk.session.commands == [Flatten()]
+        await desk.press("enter", apart=0.1)
+        assert len(desk.app.screen_stack) == 1
+        await desk.press("enter")
+        assert len(desk.app.screen_stack) == 2
+
+
+async def test_a_filter_leaves_the_frame_of_a_page_where_it_is(console: Open) -> None:
+    async with console(120, 40) as desk:
+        await desk.press("question_mark")
+        pane = desk.app.screen.query_one(PagePane)
+        before = pane.outer_size
+        await desk.press("slash", *"halt", "enter")
+        await desk.look(busy(2))  # a newer picture fits the page anew
+        assert pane.filter == "halt"
+        assert pane.outer_size == before

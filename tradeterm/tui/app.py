@@ -58,27 +58,16 @@ class TradetermApp(Presence, CareKeys, ReportKeys, MarketKeys, LeaveKeys, Detail
 
     def confirm_typed(self, word: str) -> None:
         """Ask for a word; the command goes out only when it was typed in full."""
-        from tradeterm.tui.screens.confirm import TypedScreen
         from tradeterm.tui.screens.pages import flatten_facts, resume_facts
 
-        title = "Flatten everything?" if word == "FLATTEN" else "Resume trading?"
-        facts = (flatten_facts if word == "FLATTEN" else resume_facts)(self.view)
-
-        def done(typed: bool | None) -> None:
-            if not typed:
-                self.say(f"{word.lower()} cancelled: nothing changed")
-                return
-            command: OperatorCommand = Flatten() if word == "FLATTEN" else Resume()
-            self.send(
-                command,
-                "flattening: closing everything, then halting"
-                if word == "FLATTEN"
-                else "resuming trading",
-            )
-
-        self.push_screen(
-            TypedScreen(word, title, facts, self.ink, self.clock, self.options.typed_delay), done
-        )
+        command: OperatorCommand
+        if word == "FLATTEN":
+            title, facts, command = "Flatten everything?", flatten_facts(self.view), Flatten()
+            said = "flattening: closing everything, then halting"
+        else:
+            title, facts, command = "Resume trading?", resume_facts(self.view), Resume()
+            said = "resuming trading"
+        self.ask_word(word, title, facts, lambda: self.send(command, said))
 
     # -- panes and lists -----------------------------------------------------------------------
 

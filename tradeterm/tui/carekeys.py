@@ -9,13 +9,14 @@ from tradeterm.model.timing import SECOND, parse_duration
 from tradeterm.model.vocabulary import Level
 from tradeterm.tui import figures
 from tradeterm.tui.cardkeys import CardKeys
+from tradeterm.tui.wordkeys import WordKeys
 
 LEVELS = tuple(Level)
 #: Market time a drill lasts when nothing is said.
 DRILL = "10m"
 
 
-class CareKeys(CardKeys):
+class CareKeys(CardKeys, WordKeys):
     """Stricter acts at once; looser asks."""
 
     def action_pause_agent(self) -> None:
@@ -48,23 +49,14 @@ class CareKeys(CardKeys):
         self._ask_amount(f"level, now {now} (normal, reduced, limited, emergency): ", done)
 
     def _confirm_looser_level(self, level: Level) -> None:
-        from tradeterm.tui.screens.confirm import TypedScreen
         from tradeterm.tui.screens.pages import loosen_facts
 
-        def done(typed: bool | None) -> None:
-            if typed:
-                self.send(SetLevel(level=level), f"loosening to {level}")
-            else:
-                self.say("loosen cancelled: nothing changed")
-
-        facts = loosen_facts(self.view, level)
-        self.push_screen(
-            TypedScreen(
-                "LOOSEN", f"Loosen to {level}?", facts, self.ink, self.clock,
-                self.options.typed_delay,
-            ),
-            done,
-        )  # fmt: skip
+        self.ask_word(
+            "LOOSEN",
+            f"Loosen to {level}?",
+            loosen_facts(self.view, level),
+            lambda: self.send(SetLevel(level=level), f"loosening to {level}"),
+        )
 
     def action_drill(self) -> None:
         if self.guarded("drill"):

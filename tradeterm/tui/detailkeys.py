@@ -5,18 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tradeterm.tui import figures
-from tradeterm.tui.console import Console
 from tradeterm.tui.guards import number
 from tradeterm.tui.printable import printable
+from tradeterm.tui.wordkeys import WordKeys
 
 if TYPE_CHECKING:
     from tradeterm.tui.screens.detail import Detail
 
 
-class DetailKeys(Console):
+class DetailKeys(WordKeys):
     """Pages about one row or one pane."""
 
     def action_detail(self) -> None:
+        if self.word_just_ended:
+            return
         if self.pane in {"positions", "orders"}:
             self._trade_detail()
         elif self.pane in {"safety", "portfolio", "book"}:

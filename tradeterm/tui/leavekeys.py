@@ -6,13 +6,13 @@ from tradeterm.model.commands import CancelEntries, Flatten, OperatorCommand
 from tradeterm.model.timing import MINUTE
 from tradeterm.model.walking import Goal
 from tradeterm.tui import moments
-from tradeterm.tui.console import Console
+from tradeterm.tui.wordkeys import WordKeys
 
 #: Seconds the market gets to carry out what was ordered before leaving.
 PARTING_SECONDS = 20.0
 
 
-class LeaveKeys(Console):
+class LeaveKeys(WordKeys):
     """The ways out that a key takes; signals are in departure.py."""
 
     _parting: float | None = None
@@ -60,23 +60,15 @@ class LeaveKeys(Console):
         self.leave(0)
 
     def _confirm_flatten(self) -> None:
-        from tradeterm.tui.screens.confirm import TypedScreen
         from tradeterm.tui.screens.pages import flatten_facts
 
-        def done(typed: bool | None) -> None:
-            if typed:
-                self._leave_after(Flatten(), "flattening, then leaving")
-            else:
-                self.say("flatten cancelled: nothing changed, still running")
-
-        facts = [*flatten_facts(self.view), "", "Quits when nothing is held any more."]
-        self.push_screen(
-            TypedScreen(
-                "FLATTEN", "Flatten everything and quit?", facts, self.ink, self.clock,
-                self.options.typed_delay,
-            ),
-            done,
-        )  # fmt: skip
+        self.ask_word(
+            "FLATTEN",
+            "Flatten everything and quit?",
+            [*flatten_facts(self.view), "", "Quits when nothing is held any more."],
+            lambda: self._leave_after(Flatten(), "flattening, then leaving"),
+            "nothing changed, still running",
+        )
 
     def _leave_after(self, command: OperatorCommand, words: str) -> None:
         """A market that waits for us goes on until it is done; a live one does so by itself."""

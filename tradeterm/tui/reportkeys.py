@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 from tradeterm.engine.view import ConsoleView
 from tradeterm.model.commands import ChangeSetting
 from tradeterm.tui import figures, moments
-from tradeterm.tui.console import Console
 from tradeterm.tui.options import ConsoleOptions
 from tradeterm.tui.session import EngineSession
+from tradeterm.tui.wordkeys import WordKeys
 
 if TYPE_CHECKING:
     from tradeterm.tui.screens.report import Read, Write
     from tradeterm.tui.screens.settings import Diff
 
 
-class ReportKeys(Console):
+class ReportKeys(WordKeys):
     """Opens reports, and the one that waits for an operator who comes back."""
 
     def __init__(
@@ -102,27 +102,13 @@ class ReportKeys(Console):
         return ""
 
     def _confirm_looser_setting(self, diff: Diff) -> None:
-        from tradeterm.tui.screens.confirm import TypedScreen
-
-        def done(typed: bool | None) -> None:
-            if typed:
-                command = ChangeSetting(key=diff.key, value=diff.now, confirmed=True)
-                self.send(command, str(diff))
-            else:
-                self.say("loosen cancelled: nothing changed")
-
+        command = ChangeSetting(key=diff.key, value=diff.now, confirmed=True)
         facts = [
             str(diff),
             "This lets more happen than before, from the next decision on, also after a restart.",
             "It is journaled with your name on it.",
         ]
-        self.push_screen(
-            TypedScreen(
-                "LOOSEN", f"Loosen {diff.key}?", facts, self.ink, self.clock,
-                self.options.typed_delay,
-            ),
-            done,
-        )  # fmt: skip
+        self.ask_word("LOOSEN", f"Loosen {diff.key}?", facts, lambda: self.send(command, str(diff)))
 
     def action_show_decisions(self) -> None:
         from tradeterm.tui.screens import decisions

@@ -168,6 +168,8 @@ class PageScreen(FramedScreen[None]):
         """As large as its text, as far as the terminal allows."""
         width = max(10, min(self.app.size.width - _MARGIN_X, self.WIDEST))
         needed = len(self.pane.lines(width - 4)) + self.FOOT + 2
+        if self.pane.filter:  # fewer lines for a while: the frame stays where it is
+            needed = max(needed, self.pane.outer_size.height)
         self.pane.styles.width = width
         self.pane.styles.height = max(5, min(self.app.size.height - _MARGIN_Y, needed))
 
