@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
 
@@ -45,14 +47,21 @@ async def a_long(live: Session) -> str:
     return position
 
 
-async def test_a_stop_hit_while_the_program_was_away_filled_then_and_is_told(
-    tmp_path: Path,
-) -> None:
-    db = tmp_path / "run.db"
+@asynccontextmanager
+async def left_with_a_long(db: Path) -> AsyncIterator[tuple[KrakenServer, str]]:
+    """An exchange whose past begins now, and a run on it that ended with this position open."""
     with KrakenServer() as server:
         server.past["XBTUSDT"] = []
         async with session(server, db, *ALONE, symbols=SYMBOLS) as live:
             position = await a_long(live)
+        yield server, position
+
+
+async def test_a_stop_hit_while_the_program_was_away_filled_then_and_is_told(
+    tmp_path: Path,
+) -> None:
+    db = tmp_path / "run.db"
+    async with left_with_a_long(db) as (server, position):
         left = time.time()
         for number, price in enumerate(("64800.0", "63000.0", "65100.0")):
             server.remember(BTC, left + 0.002 * (number + 1), price, "0.5", "sell")
@@ -78,10 +87,7 @@ async def test_a_stop_hit_while_the_program_was_away_filled_then_and_is_told(
 
 async def test_killed_after_the_gap_it_replays_the_gap_from_its_tape(tmp_path: Path) -> None:
     db = tmp_path / "run.db"
-    with KrakenServer() as server:
-        server.past["XBTUSDT"] = []
-        async with session(server, db, *ALONE, symbols=SYMBOLS) as live:
-            await a_long(live)
+    async with left_with_a_long(db) as (server, _):
         server.remember(BTC, time.time() + 0.002, "63000.0", "0.5", "sell")
         flat_bars(server)
         async with session(server, db, *ALONE, symbols=SYMBOLS) as live:
@@ -98,10 +104,7 @@ async def test_a_gap_the_exchange_cannot_tell_of_leaves_orders_unknown_then_aske
     tmp_path: Path,
 ) -> None:
     db = tmp_path / "run.db"
-    with KrakenServer() as server:
-        server.past["XBTUSDT"] = []
-        async with session(server, db, *ALONE, symbols=SYMBOLS) as live:
-            await a_long(live)
+    async with left_with_a_long(db) as (server, _):
         server.replies["OHLC"] = _refused
         async with session(server, db, *ALONE, symbols=SYMBOLS) as live:
             await live.until(lambda: live.said("E-GAP-UNKNOWN"))
@@ -146,10 +149,7 @@ async def test_what_nobody_can_tell_yet_is_unknown_until_the_exchange_answers(
     tmp_path: Path,
 ) -> None:
     db = tmp_path / "run.db"
-    with KrakenServer() as server:
-        server.past["XBTUSDT"] = []
-        async with session(server, db, *ALONE, symbols=SYMBOLS) as live:
-            await a_long(live)
+    async with left_with_a_long(db) as (server, _):
         server.remember(BTC, time.time() + 0.002, "63000.0", "0.5", "sell")
         flat_bars(server)
         server.replies["v2"] = _refused

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tradeterm.engine.view import ConsoleView
 from tradeterm.model.commands import ChangeSetting
 from tradeterm.tui import figures, moments
-from tradeterm.tui.options import ConsoleOptions
-from tradeterm.tui.session import EngineSession
 from tradeterm.tui.wordkeys import WordKeys
 
 if TYPE_CHECKING:
@@ -21,15 +18,10 @@ if TYPE_CHECKING:
 class ReportKeys(WordKeys):
     """Opens reports, and the one that waits for an operator who comes back."""
 
-    def __init__(
-        self,
-        session: EngineSession,
-        options: ConsoleOptions | None = None,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    _welcomed = False
+
+    def on_mount(self) -> None:
         self._began = time.time_ns()
-        self._welcomed = False
-        super().__init__(session, options, clock)
 
     def caught_up(self, view: ConsoleView) -> None:
         """Once: what the market did to what was left open, as soon as it is settled."""
