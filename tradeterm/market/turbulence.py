@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from tradeterm.market.candles import CandleWindow
+from tradeterm.market.candles import CandleWindow, Column
 from tradeterm.market.symbol import SymbolMarket
 from tradeterm.model.timing import SECOND
 
@@ -22,6 +22,8 @@ MEAN_OF: Final = 50
 ATR_BARS: Final = 14
 #: The timeframe of a day trader: the first of at least this many seconds that is warm.
 LEAST_TIMEFRAME: Final = 300
+#: Room for what rounding does to a quotient next to its limit.
+_CLEARLY: Final = 0.999999
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,23 +71,25 @@ def _spike(window: CandleWindow | None, limit: float) -> tuple[float | None, int
     import talib
 
     atr = talib.ATR(*window.tail(TAIL), ATR_BARS)[ATR_BARS:]
+    known = atr.tolist()
+    mean = sum(known[-MEAN_OF:]) / MEAN_OF
+    # Without any range there is nothing to compare with: calm.
+    ratio = known[-1] / mean if mean > 0 else 1.0
+    # No mean is below the lowest: where the highest is no spike above that, there is none.
+    if max(known) < limit * _CLEARLY * min(known):
+        return ratio, 0
+    return ratio, _latest_spike(window, atr, limit)
+
+
+def _latest_spike(window: CandleWindow, atr: Column, limit: float) -> int:
+    """When the ratio last went above the limit; 0 when it never did."""
     sums = np.zeros(len(atr) + 1)
     atr.cumsum(out=sums[1:])
     means = (sums[MEAN_OF:] - sums[:-MEAN_OF]) / MEAN_OF
-    ratios = atr[MEAN_OF - 1 :]
-    if means.min() > 0:
-        ratios = ratios / means
-    else:  # without any range there is nothing to compare with: calm
-        ratios = np.divide(ratios, means, out=np.ones_like(means), where=means > 0)
-    if not ratios.max() > limit:
-        return float(ratios[-1]), 0
+    ratios = np.divide(atr[MEAN_OF - 1 :], means, out=np.ones_like(means), where=means > 0)
     above = ratios > limit
     starts = np.flatnonzero(above[1:] & ~above[:-1]) + 1
-    began = 0
-    if len(starts):
-        rows = window.rows(len(ratios) - int(starts[-1]))
-        began = rows[0][0]
-    return float(ratios[-1]), began
+    return window.rows(len(ratios) - int(starts[-1]))[0][0] if len(starts) else 0
 
 
 def _moves(
@@ -106,7 +110,7 @@ def _moves(
 def _moved(window: CandleWindow, percent: float, within: int, bars: int) -> int:
     """When a move was last above the limit; 0 when it never was."""
     closes = window.close[-TAIL:]
-    if not (closes.max() / closes.min() - 1) * 100 > percent:
+    if not (np.maximum.reduce(closes) / np.minimum.reduce(closes) - 1) * 100 > percent:
         return 0  # nor can any single move be: most looks end here
     stamps = window.stamps(TAIL)
     before = np.searchsorted(stamps, stamps - within * SECOND)
