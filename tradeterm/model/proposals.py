@@ -121,8 +121,11 @@ class Resolution(msgspec.Struct, frozen=True, gc=False):
     """Nanoseconds from the question."""
 
 
-class RuleOutcome(msgspec.Struct, frozen=True, gc=False):
-    """One risk rule: its figure against its limit. ``outcome`` is pass, reduced or fail."""
+class RuleOutcome(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """One risk rule: its figure against its limit. ``outcome`` is pass, reduced or fail.
+
+    Journaled without its fields' names: they were half of the largest row there is.
+    """
 
     rule: str
     code: str

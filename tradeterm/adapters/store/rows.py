@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from tradeterm.model.messages import Row
+from tradeterm.model.proposals import RuleOutcome
 
 #: What the first row's hash is chained to.
 GENESIS = sha256(b"tradeterm journal 1").digest()
@@ -54,7 +55,11 @@ class StoredRow:
     @property
     def data(self) -> dict[str, Any]:
         """The decoded body; amounts are strings."""
-        return decode_body(self.body)
+        body = decode_body(self.body)
+        if self.kind == "verdict":
+            names = RuleOutcome.__struct_fields__
+            body["rules"] = [dict(zip(names, rule, strict=True)) for rule in body["rules"]]
+        return body
 
 
 class Tail(NamedTuple):
