@@ -99,9 +99,9 @@ def test_confidence_is_multiplied_by_the_consensus_and_capped() -> None:
 
 def test_stale_views_do_not_count() -> None:
     stale = Evidence(ta(age=121), regime(age=601), mood(age=3601))
-    proposal = coordinator().propose(signal(), stale, account(), NOW)
-    assert proposal is not None
-    assert proposal.consensus.heard == {}
+    considered = coordinator().consider(signal(), stale, account(), NOW)
+    assert considered is not None
+    assert considered.proposal.consensus.heard == {}
 
 
 def test_windows_stretch_with_the_cadence() -> None:
@@ -117,7 +117,8 @@ def test_windows_stretch_with_the_cadence() -> None:
         },
         ttl={"ta_signals": 1200},
     )
-    proposal = slow.propose(signal(), Evidence(ta(Bias.SHORT, age=1200)), account(), NOW)
-    assert proposal is not None
+    considered = slow.consider(signal(), Evidence(ta(Bias.SHORT, age=1200)), account(), NOW)
+    assert considered is not None
+    proposal = considered.proposal
     assert proposal.consensus.heard == {"technical_analysis": "short"}
     assert proposal.symbol == BTC

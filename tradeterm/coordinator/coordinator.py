@@ -81,26 +81,19 @@ class Coordinator:
     # -- argue -----------------------------------------------------------------------------
 
     def propose(
-        self, signal: Published, evidence: Evidence, account: AccountView, now: int
+        self, signal: Published, heard: Evidence, account: AccountView, now: int
     ) -> Proposal | None:
         """What the signal asks for, after consensus; None when it asks for nothing."""
         if not proposals.wants(signal, account):
             return None
-        heard = within(evidence, self._settings.windows)
         return proposals.propose(signal, heard, account, self._settings, self._ids("proposal"), now)
 
     def detect(
-        self, proposal: Proposal, evidence: Evidence, account: AccountView, now: int
+        self, proposal: Proposal, heard: Evidence, account: AccountView, now: int
     ) -> Conflict | None:
         """What speaks against the proposal (with ``approval.mode: all``, if only the rule)."""
-        scene = Scene(
-            proposal,
-            within(evidence, self._settings.windows),
-            account,
-            self._correlation,
-            self._settings.conflicts,
-        )
-        found = detect(scene)
+        conflicts = self._settings.conflicts
+        found = detect(Scene(proposal, heard, account, self._correlation, conflicts))
         if found:
             return self._conflict(proposal, found, now)
         if self._settings.approval.mode == "all" and proposal.intent is not None:
@@ -118,11 +111,12 @@ class Coordinator:
     def consider(
         self, signal: Published, evidence: Evidence, account: AccountView, now: int
     ) -> Considered | None:
-        """``propose`` and ``detect`` in one step."""
-        proposal = self.propose(signal, evidence, account, now)
+        """``propose`` and ``detect`` in one step, by what is young enough of the evidence."""
+        heard = within(evidence, self._settings.windows)
+        proposal = self.propose(signal, heard, account, now)
         if proposal is None:
             return None
-        return Considered(proposal, self.detect(proposal, evidence, account, now))
+        return Considered(proposal, self.detect(proposal, heard, account, now))
 
     def reverse(
         self, signal: Published, evidence: Evidence, account: AccountView, now: int, closed: str
@@ -147,10 +141,10 @@ class Coordinator:
         if proposal.intent is None and not close_ids:
             return None
         proposal = replace(proposal, close_ids=close_ids)
+        heard = within(evidence, self._settings.windows)
         if proposal.intent is not None:
-            heard = within(evidence, self._settings.windows)
             proposal = replace(proposal, consensus=consensus(proposal.intent.side, heard))
-        return Considered(proposal, self.detect(proposal, evidence, account, now))
+        return Considered(proposal, self.detect(proposal, heard, account, now))
 
     def weigh(self, considered: Considered, verdict: Verdict, now: int) -> Considered:
         """Add the contradiction that risk (asked beforehand) would change the trade materially."""

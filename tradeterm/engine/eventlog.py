@@ -49,7 +49,8 @@ class EventLog:
 
     def record(self, kind: str, row_id: str, body: Any, now: int) -> None:
         """Keep a journal row, if it is worth a line."""
-        if kind in _KINDS and not (kind in _SILENT and _SILENT[kind](body)):
+        tells = _TELLS.get(kind)
+        if tells is not None and tells(body):
             self._count(kind == "system" and body.severity in ALARMING)
             self._kept.append((self._sequence, now, kind, row_id, body))
 
@@ -253,14 +254,14 @@ _DESCRIBE: dict[str, Callable[[str, Any], Line]] = {
     "state": _state,
     "level": _level,
 }
-_KINDS = frozenset(_DESCRIBE) | {"fill", "order"}
 _TOLD_BY_FILLS = (OrderStatus.PENDING, OrderStatus.FILLED, OrderStatus.PARTIALLY_FILLED)
-#: Rows of these kinds that say nothing new.
-_SILENT: dict[str, Callable[[Any], bool]] = {
-    "order": lambda order: order.status in _TOLD_BY_FILLS,
-    "position": lambda body: body["what"] == "protected",
-    "difference": lambda difference: difference.state is DifferenceState.OPEN,  # an alarm said it
-    "answer": lambda answer: not (answer.tries or answer.unasked),  # the resolution says it
-    "agent_answer": _is_routine,
-    "verdict": lambda verdict: not verdict.codes,
+#: Kind → whether a row of it says something new; rows of other kinds are no lines.
+_TELLS: dict[str, Callable[[Any], bool]] = {
+    **dict.fromkeys((*_DESCRIBE, "fill"), lambda _: True),
+    "order": lambda order: order.status not in _TOLD_BY_FILLS,
+    "position": lambda body: body["what"] != "protected",
+    "difference": lambda difference: difference.state is not DifferenceState.OPEN,  # an alarm was
+    "answer": lambda answer: bool(answer.tries or answer.unasked),  # else the resolution says it
+    "agent_answer": lambda answer: not _is_routine(answer),
+    "verdict": lambda verdict: bool(verdict.codes),
 }

@@ -59,10 +59,18 @@ class Judging:
         """Symbol → its closes then, what they said and the cool-downs (with ends) that began:
         worked out once per candle."""
 
-    def margin(self, intent: TradeIntent, parent: str, *, for_card: bool = False) -> Verdict:
-        """Judge an entry in its final form; ``for_card`` leaves headroom until the key is hit."""
+    def margin(
+        self, intent: TradeIntent, parent: str, account: AccountView | None = None, *,
+        for_card: bool = False,
+    ) -> Verdict:  # fmt: skip
+        """Judge an entry in its final form; ``for_card`` leaves headroom until the key is hit.
+
+        ``account`` is that of this very moment, where the caller has looked at it already.
+        """
         verdict_id = self._core.journal.new_id("verdict")
-        verdict = self._written(self._judged(intent, verdict_id, parent, for_card=for_card))
+        account = account or self._books.account()
+        verdict = self._judged(intent, account, verdict_id, parent, for_card=for_card)
+        self._written(verdict)
         self.recent.append(
             Judged(
                 verdict.id, verdict.ts, intent.symbol, intent.side.value, verdict.status.value,
@@ -102,12 +110,12 @@ class Judging:
 
     def what_if(self, intent: TradeIntent) -> Verdict:
         """The verdict an entry would get now; nothing is written and nothing changes."""
-        return self._judged(intent, "what-if", "", for_card=False)
+        return self._judged(intent, self._books.account(), "what-if", "", for_card=False)
 
     def _judged(
-        self, intent: TradeIntent, verdict_id: str, parent: str, *, for_card: bool
-    ) -> Verdict:
-        account = self._books.account()
+        self, intent: TradeIntent, account: AccountView, verdict_id: str, parent: str, *,
+        for_card: bool,
+    ) -> Verdict:  # fmt: skip
         return self._risk.evaluate(
             intent, account, self.facts(intent.symbol, account), verdict_id=verdict_id,
             parent=parent, now=self._core.now, state=self.state, for_card=for_card,

@@ -22,6 +22,7 @@ from tradeterm.engine.judging import Judged, Judging
 from tradeterm.engine.rebalancing import Rebalancing, RebalancingState
 from tradeterm.engine.refused import Refusal, Refused
 from tradeterm.engine.spotting import Spotting
+from tradeterm.model.account import AccountView
 from tradeterm.model.commands import CommandResult
 from tradeterm.model.messages import Message
 from tradeterm.model.orders import Order, Position
@@ -178,7 +179,7 @@ class Trading:
         proposal = considered.proposal
         self._moves(proposal, Stage.DETECTED)
         core.journal.write("proposal", proposal.id, published.id, proposal)
-        self._argue(considered)
+        self._argue(considered, account)
 
     def _evidence(self, symbol: str) -> Evidence:
         held = (position.symbol for position in self._books.execution.positions.values())
@@ -186,12 +187,12 @@ class Trading:
 
     # -- the argument ----------------------------------------------------------------------
 
-    def _argue(self, considered: Considered) -> None:
+    def _argue(self, considered: Considered, account: AccountView | None = None) -> None:
         """Veto first (risk outranks everybody), then conflict, then straight to the venue."""
         core = self._core
         proposal, verdict = considered.proposal, None
         if proposal.intent is not None:
-            verdict = self.judging.margin(proposal.intent, proposal.id)
+            verdict = self.judging.margin(proposal.intent, proposal.id, account)
             considered = self.coordinator.weigh(considered, verdict, core.now)
             if not verdict.allows:
                 self._moves(proposal, Stage.VETOED)

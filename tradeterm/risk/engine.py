@@ -110,7 +110,7 @@ class RiskEngine:
         self, verdict: Verdict, request: OrderRequest, now: int, state: str
     ) -> ApprovedOrder:
         """Permit exactly the order a verdict on this very state allows; else InvalidOrder."""
-        return permits.approve(verdict, request, now, state)
+        return permits.approve(verdict, request, now, state, self._hash)
 
     def amend(
         self, order: Order, request: OrderRequest, verdict: Verdict | None, now: int, state: str

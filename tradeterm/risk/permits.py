@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 
 from msgspec.structs import replace
@@ -17,14 +17,23 @@ _REDUCING = frozenset({Purpose.EXIT, Purpose.STOP, Purpose.TARGET})
 _ENTRY_TYPES = frozenset({OrderType.MARKET, OrderType.LIMIT})
 
 
-def approve(verdict: Verdict, request: OrderRequest, now: int, state: str) -> ApprovedOrder:
-    """The request, if it is what the verdict allows, to the last digit."""
+def approve(
+    verdict: Verdict,
+    request: OrderRequest,
+    now: int,
+    state: str,
+    hashed: Callable[[TradeIntent], str] = TradeIntent.content_hash,
+) -> ApprovedOrder:
+    """The request, if it is what the verdict allows, to the last digit.
+
+    ``hashed`` may know the hash of this very intent already: a verdict is sent as soon as given.
+    """
     intent = verdict.intent
     if not verdict.allows or intent is None:
         raise InvalidOrder(
             f"{request.id}: verdict {verdict.id} is {verdict.status}; nothing may be sent"
         )
-    if verdict.content_hash != intent.content_hash():
+    if verdict.content_hash != hashed(intent):
         raise InvalidOrder(f"{request.id}: verdict {verdict.id} was altered after it was given")
     if (verdict.ts, verdict.state) != (now, state):
         raise InvalidOrder(
