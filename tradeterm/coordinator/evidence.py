@@ -57,9 +57,9 @@ def within(evidence: Evidence, windows: dict[str, int]) -> Evidence:
     """The evidence without what is older than its look-back window (seconds)."""
 
     def young(heard: Heard | None, name: AgentName) -> Heard | None:
-        return heard if heard is not None and heard.age <= windows[name.value] else None
+        return heard if heard is not None and heard.age <= windows[name] else None
 
-    oldest = windows[AgentName.REGIME.value]
+    oldest = windows[AgentName.REGIME]
     return Evidence(
         technical=young(evidence.technical, AgentName.TECHNICAL),
         regime=young(evidence.regime, AgentName.REGIME),

@@ -64,7 +64,7 @@ def propose(
         expires=now + settings.conflicts.wait_ttl * SECOND,
         parent=published.id,
         inputs=published.inputs,
-        agent=published.agent.value,
+        agent=published.agent,
         intent=intent,
         symbol=signal.symbol,
         close_ids=close_ids,

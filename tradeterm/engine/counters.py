@@ -151,13 +151,13 @@ class Counters(msgspec.Struct):
             self.notices.append(Noticed(code, subject, 1, text))
 
     def order(self, order_id: str, status: OrderStatus) -> None:
-        """Count an order under its newest status only."""
+        """Count an order under its newest status only (a name of the house is its own text)."""
         before = self.order_status.pop(order_id, None)
         if before is not None:
             self.orders[before] -= 1
-        self.orders[status.value] += 1
+        self.orders[status] += 1
         if not status.is_terminal:
-            self.order_status[order_id] = status.value
+            self.order_status[order_id] = status
 
 
 def bump(table: dict[str, int], key: str) -> None:

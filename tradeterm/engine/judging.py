@@ -73,8 +73,7 @@ class Judging:
         self._written(verdict)
         self.recent.append(
             Judged(
-                verdict.id, verdict.ts, intent.symbol, intent.side.value, verdict.status.value,
-                verdict.codes,
+                verdict.id, verdict.ts, intent.symbol, intent.side, verdict.status, verdict.codes
             )
         )  # fmt: skip
         return verdict
@@ -145,7 +144,7 @@ class Judging:
         """Every verdict is journaled and counted: each decided something."""
         core = self._core
         core.journal.write("verdict", verdict.id, verdict.parent, verdict)
-        core.count(core.counters.verdicts, verdict.status.value)
+        core.count(core.counters.verdicts, verdict.status)
         for code in verdict.codes:
             core.count(core.counters.codes, code)
         return verdict
