@@ -51,6 +51,17 @@ def test_ten_topics_are_told_apart(stage: Stage) -> None:
     assert stage.seen == [(topic.value, topic.value) for topic in Topic]
 
 
+def test_a_subscriber_may_want_one_kind_of_payload_only(stage: Stage) -> None:
+    heard: list[Any] = []
+    stage.bus.subscribe(TA, "outputs", lambda message: heard.append(message.payload), Published)
+    stage.bus.publish(TA, "x", "*", "not an output", 0)
+    stage.listen(TA, "anything")
+    stage.bus.publish(TA, "x", "*", "nor this", 0)
+    stage.bus.publish(TA, "x", "*", view(), 0)
+    assert heard == [view()]
+    assert stage.seen == [("anything", "nor this"), ("anything", view())]
+
+
 def test_every_subscriber_hears_it_in_the_order_they_came(stage: Stage) -> None:
     stage.listen(TA, "first")
     stage.listen(TA, "second")
@@ -128,24 +139,25 @@ def test_a_fatal_error_leaves_the_bus_usable(stage: Stage) -> None:
 
 def test_look_ups_never_mix_symbols_sources_or_topics(stage: Stage) -> None:
     bus = stage.bus
-    bus.publish(TA, "technical", "BTC/USDT", "btc", 0)
-    bus.publish(TA, "technical", "XRP/USDT", "xrp", 0)
-    bus.publish(TA, "other", "BTC/USDT", "other", 0)
+    btc, xrp, other = view(), view("XRP/USDT"), view(number=2)
+    bus.publish(TA, "technical", "BTC/USDT", btc, 0)
+    bus.publish(TA, "technical", "XRP/USDT", xrp, 0)
+    bus.publish(TA, "other", "BTC/USDT", other, 0)
 
     def found(topic: Topic, symbol: str, source: str) -> Any:
         message = bus.latest(topic, symbol, source, 0, TTL)
         return None if message is None else message.payload
 
-    assert found(TA, "BTC/USDT", "technical") == "btc"
-    assert found(TA, "XRP/USDT", "technical") == "xrp"
-    assert found(TA, "BTC/USDT", "other") == "other"
+    assert found(TA, "BTC/USDT", "technical") is btc
+    assert found(TA, "XRP/USDT", "technical") is xrp
+    assert found(TA, "BTC/USDT", "other") is other
     assert found(TA, "ETH/USDT", "technical") is None
     assert found(MOOD, "BTC/USDT", "technical") is None
 
 
 def test_look_ups_obey_both_the_ttl_and_the_callers_patience(stage: Stage) -> None:
     bus = stage.bus
-    bus.publish(TA, "x", "BTC/USDT", 1, 0)
+    bus.publish(TA, "x", "BTC/USDT", view(), 0)
     assert bus.latest(TA, "BTC/USDT", "x", 30 * SECOND, 30 * SECOND) is not None
     assert bus.latest(TA, "BTC/USDT", "x", 30 * SECOND + 1, 30 * SECOND) is None
     assert bus.latest(TA, "BTC/USDT", "x", TTL, 10 * TTL) is not None
@@ -154,13 +166,14 @@ def test_look_ups_obey_both_the_ttl_and_the_callers_patience(stage: Stage) -> No
 
 def test_a_confirmed_output_lives_on_without_a_new_delivery(stage: Stage) -> None:
     stage.listen(TA, "ta")
-    stage.bus.publish(TA, "x", "BTC/USDT", "same", 0)
+    same = view()
+    stage.bus.publish(TA, "x", "BTC/USDT", same, 0)
     stage.bus.refresh(TA, "BTC/USDT", "x", TTL)
     stage.bus.refresh(TA, "XRP/USDT", "x", TTL)  # nobody ever spoke about it
     latest = stage.bus.latest(TA, "BTC/USDT", "x", 2 * TTL, TTL)
     assert latest is not None
-    assert (latest.payload, latest.id) == ("same", "msg-1")
-    assert stage.seen == [("ta", "same")]
+    assert (latest.payload, latest.id) == (same, "msg-1")
+    assert stage.seen == [("ta", same)]
     assert stage.bus.latest(TA, "XRP/USDT", "x", TTL, TTL) is None
 
 
@@ -174,7 +187,7 @@ def test_live_messages_survive_a_restart(stage: Stage) -> None:
     assert kept is not None
     assert (kept.payload, kept.ts, kept.priority) == (view(), 5, Priority.HIGH)
     assert other.bus.dump() == stage.bus.dump()
-    other.bus.publish(TA, "x", "*", 1, 6)
+    other.bus.publish(TA, "x", "*", view("*"), 6)
     newest = other.bus.latest(TA, "*", "x", 6, TTL)
     assert newest is not None
     assert newest.id == "msg-3"  # ids go on, none is used twice

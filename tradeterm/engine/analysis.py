@@ -348,7 +348,7 @@ class Analysis:
             inputs = self._inputs(task, symbol)
         published = Published(core.journal.new_id("out"), now, task.name, by, inputs, output, why)
         self._spoken[task.key][symbol] = published
-        core.journal.write("agent_output", published.id, parent, published)
+        core.said(published, parent)
         core.bus.publish(task.topic, task.key, symbol, published, now)
 
     # -- snapshot --------------------------------------------------------------------------

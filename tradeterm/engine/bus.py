@@ -47,7 +47,9 @@ class _Channel:
     """One topic: who listens, and the newest message by (symbol, source)."""
 
     ttl: int
-    handlers: list[tuple[str, Handler]] = field(default_factory=list)
+    handlers: list[tuple[str, Handler, type]] = field(default_factory=list)
+    wanted: tuple[type, ...] = (Published,)
+    """Payloads somebody hears or may look up: of most others (orders) no message is made."""
     latest: dict[tuple[str, str], Message] = field(default_factory=dict)
 
 
@@ -62,9 +64,14 @@ class Bus:
         self._sequence = 0
         self._delivering = False
 
-    def subscribe(self, topic: Topic, name: str, handler: Handler) -> None:
-        """Call ``handler`` for every message of ``topic``; ``name`` appears in failures."""
-        self._channels[topic].handlers.append((name, handler))
+    def subscribe(self, topic: Topic, name: str, handler: Handler, of: type = object) -> None:
+        """Call ``handler`` for every message of ``topic`` with a payload ``of`` this type.
+
+        ``name`` appears in failures.
+        """
+        channel = self._channels[topic]
+        channel.handlers.append((name, handler, of))
+        channel.wanted = (*channel.wanted, of)
 
     def publish(
         self,
@@ -77,9 +84,14 @@ class Bus:
         priority: Priority = NORMAL,
         correlation: str = "",
     ) -> None:
-        """Send a message; delivered before this returns unless a delivery is under way."""
+        """Send a message; delivered before this returns unless a delivery is under way.
+
+        Only agents' outputs can be looked up later.
+        """
         self._sequence += 1
         channel = self._channels[topic]
+        if not isinstance(payload, channel.wanted):
+            return
         message = Message(
             f"msg-{self._sequence}",
             now,
@@ -91,9 +103,8 @@ class Bus:
             correlation,
             channel.ttl,
         )
-        channel.latest[symbol, source] = message
-        if not channel.handlers:
-            return
+        if isinstance(payload, Published):
+            channel.latest[symbol, source] = message
         if self._delivering:
             heapq.heappush(self._queue, (-priority, self._sequence, message))
             return
@@ -126,7 +137,9 @@ class Bus:
         )
 
     def _hand_over(self, message: Message, channel: _Channel) -> None:
-        for name, handler in channel.handlers:
+        for name, handler, of in channel.handlers:
+            if not isinstance(message.payload, of):
+                continue
             try:
                 handler(message)
             except Exception as error:  # noqa: BLE001 - one bad handler never stops the others
@@ -154,7 +167,6 @@ class Bus:
             StoredMessage(*msgspec.structs.astuple(m))
             for channel in self._channels.values()
             for m in channel.latest.values()
-            if isinstance(m.payload, Published)
         ]
         return BusState(self._sequence, live)
 

@@ -20,6 +20,7 @@ from tradeterm.market.market import Market
 from tradeterm.model.health import Health
 from tradeterm.model.instruments import Instrument
 from tradeterm.model.messages import Message, SystemEvent
+from tradeterm.model.outputs import Published
 from tradeterm.model.ports import Question
 from tradeterm.model.timing import SECOND
 from tradeterm.model.vocabulary import Breaker, Level, MarketMode, Priority, RunState, Topic
@@ -60,7 +61,7 @@ class Core:
         self.stamp = Stamp()
         self.counters = Counters()
         self.events = EventLog({s: i.tick for s, i in instruments.items()})
-        self.journal = Journal(self.stamp, self._told)
+        self.journal = Journal(self.stamp, self.events.record)
         self.timers = Timers()
         ttl = {t: settings.orchestration.ttl[t] * SECOND for t in Topic}
         self.regimes = Regimes(ttl[Topic.REGIME_UPDATES])
@@ -89,11 +90,10 @@ class Core:
         """Market time (ns)."""
         return self.stamp.now
 
-    def _told(self, kind: str, row_id: str, body: object, now: int) -> None:
-        """A row was written: what the screen makes of it."""
-        self.events.record(kind, row_id, body, now)
-        if kind == "agent_output":
-            self.regimes.record(body)
+    def said(self, published: Published, parent: str = "") -> None:
+        """An agent spoke: journaled, and remembered where it is about a regime."""
+        self.journal.write("agent_output", published.id, parent, published)
+        self.regimes.record(published)
 
     def alert(self, code: str, severity: str, text: str, parent: str = "") -> None:
         """Say something to the operator: journaled, on the bus, on the screen."""

@@ -24,9 +24,9 @@ class Regimes:
         """By symbol."""
         return dict(self._spells)
 
-    def record(self, said: object) -> None:
+    def record(self, said: Published) -> None:
         """Note what an agent said, if it is about a regime."""
-        if not isinstance(said, Published) or not isinstance(said.output, RegimeView):
+        if not isinstance(said.output, RegimeView):
             return
         output, ts = said.output, said.ts
         spells = self._spells.get(output.symbol, ())

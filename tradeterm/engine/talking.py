@@ -21,7 +21,7 @@ class Voice:
     """One analyst of closed bars and one symbol, for a stretch of bars."""
 
     __slots__ = (
-        "_bus", "_counts", "_failing", "_journal", "_m", "_newest", "_number", "_raised", "_rule",
+        "_bus", "_core", "_counts", "_failing", "_m", "_newest", "_number", "_raised", "_rule",
         "_seen", "_spoken", "_symbol", "_task",
     )  # fmt: skip
 
@@ -34,7 +34,7 @@ class Voice:
         self._task = task
         self._rule = rule
         self._symbol = task.symbols[0]
-        self._journal = core.journal
+        self._core = core
         self._bus = core.bus
         self._m = core.market.symbol(self._symbol)
         self._counts = core.counters.agents[task.key]
@@ -63,11 +63,10 @@ class Voice:
             counts.warming += 1
             return
         counts.rule += 1
-        journal = self._journal
-        row_id = journal.new_id("out")
-        published = Published(row_id, now, task.name, RULES, (), output)
+        core = self._core
+        published = Published(core.journal.new_id("out"), now, task.name, RULES, (), output)
         self._spoken[symbol] = published
-        journal.write("agent_output", row_id, "", published)
+        core.said(published)
         self._number, self._newest = self._bus.number(), published
 
     def rest(self) -> None:

@@ -108,7 +108,7 @@ class Trading:
         for topic in ANALYSTS.values():
             core.bus.subscribe(topic, "coordinator", self._on_view)
         core.bus.subscribe(Topic.TRADING_SIGNALS, "coordinator", self._on_signal)
-        core.bus.subscribe(Topic.PORTFOLIO_UPDATES, "coordinator", self._on_allocation)
+        core.bus.subscribe(Topic.PORTFOLIO_UPDATES, "coordinator", self._on_allocation, Published)
 
     @property
     def next_due(self) -> int:
@@ -391,8 +391,7 @@ class Trading:
     def _on_allocation(self, message: Message) -> None:
         """Act on a rebalance; a trading decision under way on the same symbols goes first."""
         published = message.payload
-        if not isinstance(published, Published):
-            return  # a position changed: nothing to decide
+        assert isinstance(published, Published)  # of a position that changed nobody is told
         allocation = published.output
         assert isinstance(allocation, AllocationView)
         if self._core.state is RunState.RUNNING:
