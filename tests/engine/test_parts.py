@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from tradeterm.engine.counters import Counters, bump
 from tradeterm.engine.eventlog import EventLog
-from tradeterm.engine.journaling import Journal, JournalState
+from tradeterm.engine.journaling import ROWS_PER_HASH, Journal, JournalState
 from tradeterm.engine.stamp import Stamp
 from tradeterm.engine.timers import NEVER, Timers, TimersState
 from tradeterm.model.messages import SystemEvent
@@ -111,6 +111,21 @@ def test_a_journal_goes_on_after_a_restart() -> None:
     other.load(msgspec.msgpack.decode(msgspec.msgpack.encode(book.dump()), type=JournalState))
     assert other.new_id("fill") == "fill-2"
     assert other.digest == book.digest
+
+
+@pytest.mark.parametrize("stop", [0, 1, ROWS_PER_HASH - 1, ROWS_PER_HASH, ROWS_PER_HASH + 1])
+def test_the_digest_knows_nothing_of_restarts_and_readers(stop: int) -> None:
+    whole, _, _ = journal()
+    book, _, _ = journal()
+    for number in range(2 * ROWS_PER_HASH + 3):
+        if number == stop:
+            state = msgspec.msgpack.encode(book.dump())
+            book, _, _ = journal()
+            book.load(msgspec.msgpack.decode(state, type=JournalState))
+        for each in (whole, book):
+            each.write("fill", f"fill-{number}", "", {"price": number})
+        assert book.digest == whole.digest
+    assert len(whole.dump().unhashed) < ROWS_PER_HASH
 
 
 def test_an_order_is_counted_once_under_its_newest_status() -> None:

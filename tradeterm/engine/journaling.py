@@ -12,6 +12,8 @@ from tradeterm.model.messages import Row
 
 _encode = msgspec.json.Encoder().encode
 ROWS_PER_SLICE = 1000
+#: Trading rows that enter the digest together: a hash object costs more than what it hashes.
+ROWS_PER_HASH = 32
 #: Kinds whose rows make up ``state_hash`` (what traded, never how the process lived).
 TRADING_KINDS = frozenset(
     {
@@ -44,6 +46,7 @@ class JournalState(msgspec.Struct):
 
     counters: dict[str, int]
     digest: bytes
+    unhashed: list[bytes]
 
 
 class Journal:
@@ -59,6 +62,8 @@ class Journal:
         self._stamp = stamp
         self._counters: dict[str, int] = {}
         self._digest = b""
+        self._unhashed: list[bytes] = []
+        """Trading rows that are not in the digest yet."""
         self._listen = listen
 
     def new_id(self, prefix: str) -> str:
@@ -79,7 +84,10 @@ class Journal:
         if len(self.rows) >= ROWS_PER_SLICE:
             self.full = True
         if kind in TRADING_KINDS:
-            self._digest = hashlib.sha256(self._digest + data).digest()
+            self._unhashed.append(data)
+            if len(self._unhashed) == ROWS_PER_HASH:
+                self._digest = self._hashed()
+                self._unhashed.clear()
         self._listen(kind, row_id, body, stamp.now)
 
     def show(self) -> None:
@@ -95,13 +103,16 @@ class Journal:
     @property
     def digest(self) -> str:
         """Hash over every trading row so far, in order."""
-        return self._digest.hex()
+        return (self._hashed() if self._unhashed else self._digest).hex()
+
+    def _hashed(self) -> bytes:
+        return hashlib.sha256(self._digest + b"".join(self._unhashed)).digest()
 
     def dump(self) -> JournalState:
         """For a snapshot."""
-        return JournalState(dict(self._counters), self._digest)
+        return JournalState(dict(self._counters), self._digest, list(self._unhashed))
 
     def load(self, state: JournalState) -> None:
         """Continue as the dumped journal would."""
         self._counters = dict(state.counters)
-        self._digest = state.digest
+        self._digest, self._unhashed = state.digest, list(state.unhashed)
