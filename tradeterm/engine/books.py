@@ -237,13 +237,13 @@ class Books:
         due: list[ExitDue] = []
         posted = False
         for event in events:
-            if isinstance(event, Filled):
-                posted = True
-                self._filled(event)
-            elif isinstance(event, OrderChanged):
+            if isinstance(event, OrderChanged):  # most of them are
                 self._order_changed(event.order)
                 if event.order.request.book is AccountBook.SPOT and not event.order.working:
                     ended.append(event.order)
+            elif isinstance(event, Filled):
+                posted = True
+                self._filled(event)
             elif isinstance(event, Charged):
                 posted = True
                 self._charged(event)

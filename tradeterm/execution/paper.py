@@ -263,6 +263,9 @@ class PaperExchange:
         if not moved or request.id not in rest.orders:
             live.request = request
             return
+        if not live.triggered and request.type in TRIGGERED:
+            rest.move(live, request)
+            return
         self._floor.unrest(live)
         live.request, live.triggered = request, False
         self._floor.rest(live)

@@ -179,8 +179,11 @@ class Portfolio:
 
     def rate(self, asset: str) -> Decimal:
         """Asset → account currency at mid; LedgerError when there is no price for it."""
-        self._prices.refresh()
-        rate = self._prices.rates.get(asset)
+        prices = self._prices
+        if asset in prices.worth_one:
+            return ONE
+        prices.refresh()
+        rate = prices.rates.get(asset)
         if rate is None:
             raise LedgerError(
                 f"no price for {asset} in {self.currency}; add {asset}/{self.currency} to the run"
@@ -227,8 +230,7 @@ class Portfolio:
         self._holdings = holdings = self.ledger.account(TRADING)
         self._moving = {a: amount for a, amount in holdings.items() if amount and a != currency}
         self._margin = self.ledger.margin(currency)
-        cash = {currency: holdings.get(currency, ZERO)}
-        self._settled = holdings_value(cash, {currency: ONE}) + self._margin
+        self._settled = ledger_amount(holdings.get(currency, ZERO)) + self._margin
         self._settled_at = self.ledger.entries
 
     def account_view(
