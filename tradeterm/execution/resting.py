@@ -142,8 +142,8 @@ class Resting:
             level.pop(order_id, None)
             if not level:
                 del self.levels[place]
-        level, _ = self._lines.pop(order_id)
-        if level in (self.low, self.high):
+        line, _ = self._lines.pop(order_id)
+        if line in (self.low, self.high):
             self.reband()
 
     def reband(self) -> None:
