@@ -255,8 +255,9 @@ class Books:
                 self._position_changed(event)
                 if event.what == "closed":
                     closed.append((event.position, event.parent))
-        for notice in self.execution.take_notices():
-            self._core.risk_alert(notice.code, notice.severity, notice.text)
+        if self.execution.noticed:
+            for notice in self.execution.take_notices():
+                self._core.risk_alert(notice.code, notice.severity, notice.text)
         if posted:
             self.marking.mark()
         for position, fill in closed:

@@ -96,8 +96,7 @@ class Breaking:
 
     def _floor(self, bases: Bases) -> Decimal:
         """``floor_equity``, worked out anew when a base has moved: most marks move none."""
-        measured = (bases.day_start, bases.high, bases.week_start, bases.peak)
-        tripped = tuple(self._core.tripped)
+        measured, tripped = bases[1:5], tuple(self._core.tripped)
         if measured != self._measured or tripped != self._known:
             self._measured, self._known = measured, tripped
             self._lowest = floor_equity(bases, self._settings, self._core.tripped)

@@ -178,6 +178,11 @@ class Execution:
         """The stop at which a close costs nothing, fees and carry included."""
         return self._rules.break_even(position)
 
+    @property
+    def noticed(self) -> bool:
+        """Whether there is anything to take."""
+        return bool(self._orders.notices)
+
     def take_notices(self) -> list[SystemEvent]:
         """What the operator should know (late, unknown or unfitting fills); empties the list."""
         notices, self._orders.notices = self._orders.notices, []
@@ -282,7 +287,8 @@ class Execution:
     def advance(self, now: int) -> list[ExecutionEvent]:
         """Let everything happen that was due by ``now``."""
         events = self._digest(self._outbox.advance(now), now)
-        events += self._digest(self._venue.advance(now), now)
+        if self._agenda.next_due <= now:
+            events += self._digest(self._venue.advance(now), now)
         if self._guards.next_due <= now:
             self._keeper.dates(now, events)
             self._plan()
