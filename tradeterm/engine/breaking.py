@@ -110,10 +110,10 @@ class Breaking:
 
     def check(self) -> None:
         """After a mark: trip what is reached, lift what lifts by itself."""
-        bases, tripped = self.bases(), self._core.tripped
-        if bases.losses < self._settings.max_losses:
+        bases, tripped, most = self.bases(), self._core.tripped, self._settings.max_losses
+        if bases.losses < most:
             self._counted = 0
-        news = bases.losses >= self._settings.max_losses and bases.losses > self._counted
+        news = bases.losses >= most and bases.losses > self._counted
         if not news and not self._may_lift and bases.equity > self._floor(bases):
             return
         for reading in readings(bases, self._settings):

@@ -155,9 +155,9 @@ class Counters(msgspec.Struct):
         before = self.order_status.pop(order_id, None)
         if before is not None:
             self.orders[before] -= 1
-        self.orders[status.value] += 1
+        self.orders[status] += 1
         if not status.is_terminal:
-            self.order_status[order_id] = status.value
+            self.order_status[order_id] = status
 
 
 def bump(table: dict[str, int], key: str) -> None:

@@ -9,12 +9,11 @@ later decision; the rows are for ``lab/scores.py`` and ``explain``.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from typing import Final
 
 import msgspec
-import numpy as np
 
 from tradeterm.engine.books import Books
 from tradeterm.engine.core import Core
@@ -82,13 +81,9 @@ class _Bars:
         most = min(max(0, window.last_ts - seen) // self.span + 1, window.count)
         stamps = window.ends(most)
         self.stamps = stamps[bisect_right(stamps, seen) :]
-        self.closes = window.closes(len(self.stamps))
         first = window.count - len(self.stamps)
-        self.opens, self.highs, self.lows = (
-            column[first:] for column in (window.open, window.high, window.low)
-        )
-        self._ranges: dict[int, tuple[float, float]] = {}
-        """First bar → lowest and highest price from there on."""
+        self.opens, self.highs = window.open[first:], window.high[first:]
+        self.lows, self.closes = window.low[first:], window.close[first:]
 
     def later(self, seen: int) -> int:
         """The first bar after a stamp."""
@@ -98,29 +93,22 @@ class _Bars:
         """One of them; of one that began before ``blind`` its close alone."""
         bar = Bar(
             self.stamps[index], float(self.opens[index]), float(self.highs[index]),
-            float(self.lows[index]), self.closes[index],
+            float(self.lows[index]), float(self.closes[index]),
         )  # fmt: skip
         return bar.closing() if bar.ts - self.span < blind else bar
 
-    def candidates(self, position: Position, first: int) -> list[int]:
-        """Where the range touches stop or target, from ``first`` on."""
-        if first == len(self.stamps):
-            return []
+    def candidates(self, position: Position, first: int) -> Iterator[int]:
+        """Where the range touches stop or target, from ``first`` on; mostly the first one does."""
         sign, stop = position.side.sign, float(position.stop)
         target = sign * float("inf") if position.target is None else float(position.target)
         floor, ceiling = (stop, target) if sign > 0 else (target, stop)
-        lows, highs = self.lows[first:], self.highs[first:]
-        if first not in self._ranges:
-            self._ranges[first] = float(lows.min()), float(highs.max())
-        lowest, highest = self._ranges[first]
-        if floor < lowest and highest < ceiling:
-            return []  # nearly always
-        return (np.flatnonzero((lows <= floor) | (highs >= ceiling)) + first).tolist()
+        touched = (self.lows[first:] <= floor) | (self.highs[first:] >= ceiling)
+        return (first + int(index) for index in touched.nonzero()[0])
 
     def close_at(self, ts: int, first: int = 0) -> float | None:
         """Close of the last bar at or before ``ts``, from ``first`` on."""
         index = bisect_right(self.stamps, ts) - 1
-        return self.closes[index] if index >= first else None
+        return float(self.closes[index]) if index >= first else None
 
 
 class Ghosts:
@@ -293,7 +281,7 @@ class Ghosts:
         else:
             one.position = position
             if first < len(bars.stamps):
-                one.seen, one.last = bars.stamps[-1], bars.closes[-1]
+                one.seen, one.last = bars.stamps[-1], float(bars.closes[-1])
 
     @staticmethod
     def _price(one: Followed, bars: _Bars, first: int, ts: int) -> Decimal:
@@ -307,21 +295,18 @@ class Ghosts:
         """Rollovers and horizons before ``until``; what they leave of it."""
         hindsight = self._hindsights[one.ghost.symbol]
         interval = self._core.settings.execution.margin.interval * SECOND
-        owed: list[tuple[Decimal, Decimal]] = []
-        while True:
-            horizon = NEVER
-            if len(one.marks) < len(HORIZONS):
-                horizon = position.opened + HORIZONS[len(one.marks)] * HOUR
-            due = min(one.rolls, horizon)
-            if due >= until:
-                return hindsight.rolled(position, owed)
-            price = self._price(one, bars, first, due)
-            if due == one.rolls:
-                owed.append((price, self._rate(position.symbol, due)))
+        horizons = [position.opened + hours * HOUR for hours in HORIZONS[len(one.marks) :]]
+        for horizon in (*horizons, until):
+            owed: list[tuple[Decimal, Decimal]] = []
+            while one.rolls <= horizon and one.rolls < until:
+                price = self._price(one, bars, first, one.rolls)
+                owed.append((price, self._rate(position.symbol, one.rolls)))
                 one.rolls += interval
-            else:
-                position, owed = hindsight.rolled(position, owed), []
-                self._mark(one, position, price, due)
+            position = hindsight.rolled(position, owed)
+            if horizon >= until:
+                break
+            self._mark(one, position, self._price(one, bars, first, horizon), horizon)
+        return position
 
     def _mark(self, one: Followed, position: Position, close: Decimal, due: int) -> None:
         """Note what leaving now would bring."""

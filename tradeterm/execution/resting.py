@@ -167,11 +167,10 @@ class Resting:
     def but(self, live: Live) -> tuple[float, float]:
         """The band of all other orders."""
         low, high = -inf, inf
-        for other in self.orders.values():
-            level = float(other.level)
-            if other is live:
+        for order_id, (level, below) in self._lines.items():
+            if order_id == live.request.id:
                 continue
-            if other.fires_below:
+            if below:
                 low = max(low, level)
             else:
                 high = min(high, level)

@@ -29,6 +29,8 @@ class StopRules:
         self._distance = trailing.distance / 100
         self._step = trailing.step / 100
         self._even = settings.break_even / 100
+        self.counts_carry = bool(self._even)
+        """Whether what borrowing cost moves a stop: the level at which a close is free."""
         self._instruments = instruments
         self._trailed: tuple[Position, Decimal, Decimal] | None = None
         """The position last asked for, its tick, and the price it trails from: guards, followings

@@ -8,6 +8,7 @@ therefore a function of what the window holds, and the same after a restart.
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
 from functools import reduce
 from operator import add
 
@@ -225,9 +226,9 @@ class CandleWindow:
         """Close times (ns) of the last ``count`` candles, oldest first."""
         return np.array(self._t[max(0, self.count - count) : self.count], dtype=np.int64)
 
-    def ends(self, count: int) -> list[int]:
-        """``stamps`` as plain numbers."""
-        return self._t[max(0, self.count - count) : self.count].tolist()
+    def ends(self, count: int) -> Sequence[int]:
+        """``stamps`` as plain numbers, each made when it is looked at."""
+        return self._t[max(0, self.count - count) : self.count]
 
     def tail(self, count: int) -> tuple[Column, Column, Column]:
         """High, low and close of the last ``count`` candles, oldest first."""
