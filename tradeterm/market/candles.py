@@ -8,7 +8,6 @@ therefore a function of what the window holds, and the same after a restart.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
 from functools import reduce
 from operator import add
 
@@ -226,7 +225,7 @@ class CandleWindow:
         """Close times (ns) of the last ``count`` candles, oldest first."""
         return np.array(self._t[max(0, self.count - count) : self.count], dtype=np.int64)
 
-    def ends(self, count: int) -> Sequence[int]:
+    def ends(self, count: int) -> array[int]:
         """``stamps`` as plain numbers, each made when it is looked at."""
         return self._t[max(0, self.count - count) : self.count]
 
