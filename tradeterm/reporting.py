@@ -23,11 +23,13 @@ def reporting_commands() -> list[click.Command]:
 def fidelity(db: Path | None, as_json: bool, each: bool) -> int:
     """Whether paper fills are too kind: each one against the prints of the seconds after it."""
     from tradeterm.adapters.store.reader import Reader
+    from tradeterm.holding import settings_in_force
     from tradeterm.lab.fidelity import report
 
     with Reader(db) as reader:
         rows = [(row.parent, row.data) for row in reader.journal(kind="fidelity", limit=-1)]
-        found = report(rows, len(reader.fills()))
+        seconds = settings_in_force(reader).execution.fidelity
+        found = report(rows, reader.fills(), seconds)
     singles = found.pop("differences")
     if each:
         found["differences"] = singles

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from tradeterm.execution.paper import PROTECTIVE
 from tradeterm.model.account import Entry
 from tradeterm.model.instruments import Instrument
 from tradeterm.model.messages import SystemEvent
@@ -111,7 +112,8 @@ class Bookkeeper:
     def _order(self, order: Order) -> None:
         request, before = order.request, self.orders.get(order.id)
         if before is None:
-            assert order.status is OrderStatus.PENDING, f"{order} comes from nowhere"
+            taken = order.status is OrderStatus.OPEN and request.purpose in PROTECTIVE
+            assert taken or order.status is OrderStatus.PENDING, f"{order} comes from nowhere"
             assert order.id not in self.filled, f"{order.id} came to life again"
             self.filled[order.id] = ZERO
         assert order.filled == self.filled[order.id] <= request.size

@@ -11,7 +11,7 @@ from tests.execution.world import BTC, CROSS, D, World, btc_world, long_btc
 from tradeterm.errors import InvalidOrder
 from tradeterm.model.account import FEES, PNL, TRADING
 from tradeterm.model.market import Candle
-from tradeterm.model.orders import OrderRequest, PositionChanged
+from tradeterm.model.orders import OrderChanged, OrderRequest, PositionChanged
 from tradeterm.model.vocabulary import (
     AccountBook,
     Evidence,
@@ -37,10 +37,13 @@ def test_an_entry_fills_after_its_latency_and_is_protected_in_the_same_step() ->
         (event.what if isinstance(event, PositionChanged) else type(event).__name__)
         for event in events
     ]
-    assert kinds == [
-        "OrderChanged", "Filled", "OrderChanged", "opened",
-        "OrderChanged", "OrderChanged", "OrderChanged", "OrderChanged",
-    ]  # fmt: skip
+    assert kinds == ["Filled", "OrderChanged", "opened", "OrderChanged", "OrderChanged"]
+    told = [event.order for event in events if isinstance(event, OrderChanged)]
+    assert [(order.request.purpose, order.status) for order in told] == [
+        (Purpose.ENTRY, OrderStatus.FILLED),  # it was open for no time at all
+        (Purpose.STOP, OrderStatus.OPEN),  # held at the venue: nobody saw it pending
+        (Purpose.TARGET, OrderStatus.OPEN),
+    ]
     stop, target = world.execution.protective(world.position.id)
     assert stop is not None
     assert target is not None

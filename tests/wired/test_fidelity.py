@@ -26,7 +26,7 @@ def opened(stage: Stage, after: float) -> None:
 
 def found(record: Record) -> dict[str, Any]:
     rows = [(row.parent, row.data) for row in record.rows("fidelity")]
-    return report(rows, len(record.fills()))
+    return report(rows, record.fills(), (1, 5, 30))
 
 
 def points(market: float) -> float:
@@ -86,12 +86,14 @@ async def test_a_run_that_ends_too_early_says_so(stage: Stage) -> None:
 
 
 def test_on_bars_nothing_is_guessed() -> None:
-    bar = {
-        "symbol": BTC, "side": "sell", "liquidity": "taker", "evidence": "bar_estimate", "ts": 0,
-        "mid": None, "fills": [["fill-1", "100", "1"]],
-        "samples": [{"seconds": 1, "prints": 0, "traded": None, "mid": None}],
+    fill = {
+        "id": "fill-1", "order_id": "PAPER-1", "symbol": BTC, "side": "sell",
+        "liquidity": "taker", "evidence": "bar_estimate", "price": "100", "size": "1",
     }  # fmt: skip
-    (bias, *_) = report([("PAPER-1", bar)], 1)["biases"]
+    told = report([], [fill], (1, 5))
+    assert (told["fills"], told["followed"], told["still_open"]) == (1, 1, 0)
+    assert {each["seconds"] for each in told["differences"]} == {0, 1, 5}
+    bias = told["biases"][0]
     assert (bias["fills"], bias["unseen"], bias["mean"]) == (1, 1, None)
 
 
@@ -103,10 +105,13 @@ def test_a_mean_above_its_error_is_called_flattery() -> None:
             "samples": [{"seconds": 1, "prints": 1, "traded": 100.0, "mid": 100.0}],
         }  # fmt: skip
 
-    kind = report([row(99.0), row(99.1), row(99.2)], 3)["verdict"]
+    def verdict(*rows: tuple[str, dict[str, Any]]) -> str:
+        return str(report(rows, [], (1,))["verdict"])
+
+    kind = verdict(row(99.0), row(99.1), row(99.2))
     assert kind.startswith("the paper exchange flatters: +90.00 ± 5.77 bp after 1 s")
-    assert report([row(101.0), row(101.1)], 2)["verdict"].startswith("paper fills are worse")
-    assert report([row(99.0), row(101.0)], 2)["verdict"].startswith("no bias can be told")
+    assert verdict(row(101.0), row(101.1)).startswith("paper fills are worse")
+    assert verdict(row(99.0), row(101.0)).startswith("no bias can be told")
 
 
 def test_the_command_says_what_it_cannot_know(six_hours: Path, shell: Shell) -> None:

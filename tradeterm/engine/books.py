@@ -237,13 +237,13 @@ class Books:
         due: list[ExitDue] = []
         posted = False
         for event in events:
-            if isinstance(event, Filled):
-                posted = True
-                self._filled(event)
-            elif isinstance(event, OrderChanged):
+            if isinstance(event, OrderChanged):  # most of them are
                 self._order_changed(event.order)
                 if event.order.request.book is AccountBook.SPOT and not event.order.working:
                     ended.append(event.order)
+            elif isinstance(event, Filled):
+                posted = True
+                self._filled(event)
             elif isinstance(event, Charged):
                 posted = True
                 self._charged(event)
@@ -255,8 +255,9 @@ class Books:
                 self._position_changed(event)
                 if event.what == "closed":
                     closed.append((event.position, event.parent))
-        for notice in self.execution.take_notices():
-            self._core.risk_alert(notice.code, notice.severity, notice.text)
+        if self.execution.noticed:
+            for notice in self.execution.take_notices():
+                self._core.risk_alert(notice.code, notice.severity, notice.text)
         if posted:
             self.marking.mark()
         for position, fill in closed:

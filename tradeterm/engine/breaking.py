@@ -96,8 +96,7 @@ class Breaking:
 
     def _floor(self, bases: Bases) -> Decimal:
         """``floor_equity``, worked out anew when a base has moved: most marks move none."""
-        measured = (bases.day_start, bases.high, bases.week_start, bases.peak)
-        tripped = tuple(self._core.tripped)
+        measured, tripped = bases[1:5], tuple(self._core.tripped)
         if measured != self._measured or tripped != self._known:
             self._measured, self._known = measured, tripped
             self._lowest = floor_equity(bases, self._settings, self._core.tripped)
@@ -111,10 +110,10 @@ class Breaking:
 
     def check(self) -> None:
         """After a mark: trip what is reached, lift what lifts by itself."""
-        bases, tripped = self.bases(), self._core.tripped
-        if bases.losses < self._settings.max_losses:
+        bases, tripped, most = self.bases(), self._core.tripped, self._settings.max_losses
+        if bases.losses < most:
             self._counted = 0
-        news = bases.losses >= self._settings.max_losses and bases.losses > self._counted
+        news = bases.losses >= most and bases.losses > self._counted
         if not news and not self._may_lift and bases.equity > self._floor(bases):
             return
         for reading in readings(bases, self._settings):

@@ -84,9 +84,8 @@ class Fidelity:
         self.watched: dict[str, Prints] = {}
 
     def filled(self, fill: Fill) -> None:
-        """Watch what follows a fill; bars show nothing of the seconds after it."""
+        """Watch what follows a fill; bars show nothing of it, and no row has to say so."""
         if self._core.market.symbol(fill.symbol).mode == BARS:
-            self._unseen(fill)
             return
         prints = self.watched.setdefault(fill.symbol, Prints())
         if not prints.watches or not prints.watches[-1].holds(fill):
@@ -102,15 +101,6 @@ class Fidelity:
             fill.order_id, fill.side, fill.liquidity, fill.evidence, fill.ts,
             self._mid(fill.symbol), prints.count, prints.volume, prints.value, [], [],
         )  # fmt: skip
-
-    def _unseen(self, fill: Fill) -> None:
-        """A fill on a market of bars: a row at once, waiting would tell no more."""
-        prints = Prints()
-        watch = self._watch(fill, prints)
-        watch.fills.append((fill.id, fill.price, fill.size))
-        while len(watch.samples) < len(self._seconds):
-            self._sample(fill.symbol, prints, watch)
-        self._write(fill.symbol, watch)
 
     def due(self, now: int) -> None:
         """Take the samples that are due; a fill that has all of them becomes a journal row."""

@@ -9,12 +9,11 @@ later decision; the rows are for ``lab/scores.py`` and ``explain``.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from typing import Final
 
 import msgspec
-import numpy as np
 
 from tradeterm.engine.books import Books
 from tradeterm.engine.core import Core
@@ -75,7 +74,7 @@ class GhostsState(msgspec.Struct):
 
 
 class _Bars:
-    """The bars of a symbol later than a stamp, as columns."""
+    """The bars of a symbol later than a stamp, as columns: for all of its ghosts at once."""
 
     def __init__(self, m: SymbolMarket, seen: int) -> None:
         window, self.span = m.window, m.base * SECOND
@@ -85,8 +84,10 @@ class _Bars:
         first = window.count - len(self.stamps)
         self.opens, self.highs = window.open[first:], window.high[first:]
         self.lows, self.closes = window.low[first:], window.close[first:]
-        self.lowest = float(self.lows.min(initial=float("inf")))
-        self.highest = float(self.highs.max(initial=0.0))
+
+    def later(self, seen: int) -> int:
+        """The first bar after a stamp."""
+        return bisect_right(self.stamps, seen)
 
     def bar(self, index: int, blind: int) -> Bar:
         """One of them; of one that began before ``blind`` its close alone."""
@@ -96,19 +97,18 @@ class _Bars:
         )  # fmt: skip
         return bar.closing() if bar.ts - self.span < blind else bar
 
-    def candidates(self, position: Position) -> list[int]:
-        """Where the range touches stop or target."""
+    def candidates(self, position: Position, first: int) -> Iterator[int]:
+        """Where the range touches stop or target, from ``first`` on; mostly the first one does."""
         sign, stop = position.side.sign, float(position.stop)
         target = sign * float("inf") if position.target is None else float(position.target)
         floor, ceiling = (stop, target) if sign > 0 else (target, stop)
-        if floor < self.lowest and self.highest < ceiling:
-            return []  # nearly always
-        return np.flatnonzero((self.lows <= floor) | (self.highs >= ceiling)).tolist()
+        touched = (self.lows[first:] <= floor) | (self.highs[first:] >= ceiling)
+        return (first + int(index) for index in touched.nonzero()[0])
 
-    def close_at(self, ts: int) -> float | None:
-        """Close of the last bar at or before ``ts``."""
+    def close_at(self, ts: int, first: int = 0) -> float | None:
+        """Close of the last bar at or before ``ts``, from ``first`` on."""
         index = bisect_right(self.stamps, ts) - 1
-        return float(self.closes[index]) if index >= 0 else None
+        return float(self.closes[index]) if index >= first else None
 
 
 class Ghosts:
@@ -215,13 +215,15 @@ class Ghosts:
     def _look(self) -> None:
         """Note the prices, and walk the bars since the last time."""
         self._prices.due()
-        known: dict[tuple[str, int], _Bars] = {}
-        for one in list(self._followed.values()):
-            if one.position is not None:
-                key = (one.ghost.symbol, one.seen)
-                if key not in known:
-                    known[key] = _Bars(self._core.market.symbol(key[0]), one.seen)
-                self._follow(one, one.position, known[key])
+        held = [one for one in self._followed.values() if one.position is not None]
+        since: dict[str, int] = {}
+        for one in held:
+            symbol = one.ghost.symbol
+            since[symbol] = min(since.get(symbol, NEVER), one.seen)
+        market = self._core.market
+        bars = {symbol: _Bars(market.symbol(symbol), seen) for symbol, seen in since.items()}
+        for one in held:
+            self._follow(one, bars[one.ghost.symbol])
 
     # -- entry -----------------------------------------------------------------------------
 
@@ -258,47 +260,53 @@ class Ghosts:
 
     # -- following -------------------------------------------------------------------------
 
-    def _follow(self, one: Followed, position: Position, bars: _Bars) -> None:
+    def _follow(self, one: Followed, bars: _Bars) -> None:
         """Walk the bars since the last look: what falls due on the way, and the exit."""
+        position, first = one.position, bars.later(one.seen)
+        assert position is not None, "only those that were filled are followed"
         hindsight = self._hindsights[one.ghost.symbol]
         struck, until = None, self._core.now + 1
-        for index in bars.candidates(position):
+        for index in bars.candidates(position, first):
             bar = bars.bar(index, one.blind)
             if (struck := hindsight.struck(position, bar)) is not None:
                 until = bar.ts
                 break
-        if self._pass_dates(one, position, bars, until):
-            return
-        if struck is not None:
-            assert one.position is not None, "nothing closed it on the way"
-            self._leave(one, one.position, *struck, until)
-        elif bars.stamps:
-            one.seen, one.last = bars.stamps[-1], float(bars.closes[-1])
-
-    def _pass_dates(self, one: Followed, position: Position, bars: _Bars, until: int) -> bool:
-        """Rollovers, horizons and the time limit before ``until``; whether it left."""
-        hindsight = self._hindsights[one.ghost.symbol]
         limit = position.opened + one.ghost.limit * SECOND
+        position = self._pass_dates(one, position, bars, first, min(until, limit + 1))
+        if limit < until:
+            price = hindsight.slipped(self._price(one, bars, first, limit), position.side.exit)
+            self._leave(one, position, price, ExitReason.TIME, limit)
+        elif struck is not None:
+            self._leave(one, position, *struck, until)
+        else:
+            one.position = position
+            if first < len(bars.stamps):
+                one.seen, one.last = bars.stamps[-1], float(bars.closes[-1])
+
+    @staticmethod
+    def _price(one: Followed, bars: _Bars, first: int, ts: int) -> Decimal:
+        """The last close at ``ts``, of the bars it has not seen or of the last one it has."""
+        close = bars.close_at(ts, first)
+        return exact(one.last if close is None else close)
+
+    def _pass_dates(
+        self, one: Followed, position: Position, bars: _Bars, first: int, until: int
+    ) -> Position:
+        """Rollovers and horizons before ``until``; what they leave of it."""
+        hindsight = self._hindsights[one.ghost.symbol]
         interval = self._core.settings.execution.margin.interval * SECOND
-        while True:
-            horizon = NEVER
-            if len(one.marks) < len(HORIZONS):
-                horizon = position.opened + HORIZONS[len(one.marks)] * HOUR
-            due = min(one.rolls, horizon, limit)
-            if due >= until:
-                return False
-            close = bars.close_at(due)
-            price = exact(one.last if close is None else close)
-            if due == one.rolls:
-                rate = self._rate(position.symbol, due)
-                one.position = position = hindsight.rolled(position, price, rate)
+        horizons = [position.opened + hours * HOUR for hours in HORIZONS[len(one.marks) :]]
+        for horizon in (*horizons, until):
+            owed: list[tuple[Decimal, Decimal]] = []
+            while one.rolls <= horizon and one.rolls < until:
+                price = self._price(one, bars, first, one.rolls)
+                owed.append((price, self._rate(position.symbol, one.rolls)))
                 one.rolls += interval
-            elif due == horizon:
-                self._mark(one, position, price, due)
-            else:
-                price = hindsight.slipped(price, position.side.exit)
-                self._leave(one, position, price, ExitReason.TIME, due)
-                return True
+            position = hindsight.rolled(position, owed)
+            if horizon >= until:
+                break
+            self._mark(one, position, self._price(one, bars, first, horizon), horizon)
+        return position
 
     def _mark(self, one: Followed, position: Position, close: Decimal, due: int) -> None:
         """Note what leaving now would bring."""

@@ -79,9 +79,10 @@ def _closes(m: SymbolMarket, stamps: range, step: int) -> tuple[float | None, ..
     window = m.window
     reach = (window.last_ts - stamps[0] + step) // (m.base * SECOND) + 1
     count = min(window.count, max(0, reach))
-    ends, closes = window.ends(count), window.closes(count)
+    ends, closes = window.ends(count), window.close[window.count - count :]
     prices: list[float | None] = []
     for stamp in stamps:
         index = bisect_right(ends, stamp) - 1
-        prices.append(closes[index] if index >= 0 and stamp - ends[index] < step else None)
+        known = index >= 0 and stamp - ends[index] < step
+        prices.append(float(closes[index]) if known else None)
     return tuple(prices)

@@ -144,16 +144,17 @@ class Reconciliation:
 
     def _orders(self, there: Mapping[str, VenueOrder]) -> Iterator[_Found]:
         execution, kinds = self._books.execution, DifferenceKind
-        unsent = {request.id for request in execution.unsent()}
-        for order in execution.working.values():
-            known, symbol = there.get(order.id), order.request.symbol
+        working = execution.working
+        for name, order in working.items():
+            known, symbol = there.get(name), order.request.symbol
             if known is None:
-                if order.id not in unsent and not self._on_its_way(order):
-                    yield _Found(kinds.ORDER_MISSING, order.id, symbol, order.remaining, ZERO)
+                unsent = any(request.id == name for request in execution.unsent())
+                if not unsent and not self._on_its_way(order):
+                    yield _Found(kinds.ORDER_MISSING, name, symbol, order.remaining, ZERO)
             elif known.filled != order.filled:
-                yield _Found(kinds.ORDER_FILLED, order.id, symbol, order.filled, known.filled)
+                yield _Found(kinds.ORDER_FILLED, name, symbol, order.filled, known.filled)
         for known in there.values():
-            if known.id not in execution.working:
+            if known.id not in working:
                 left = known.size - known.filled
                 yield _Found(kinds.ORDER_UNKNOWN, known.id, known.symbol, ZERO, left)
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
-from typing import Final
 
 import msgspec
 
 from tradeterm.errors import InvalidOrder
 from tradeterm.execution.admission import admit
 from tradeterm.execution.budget import Touched
+from tradeterm.execution.digest import Digest
 from tradeterm.execution.fees import Fees, FeesState
 from tradeterm.execution.fills import FillBook
 from tradeterm.execution.following import Follower
@@ -34,15 +34,12 @@ from tradeterm.market.book import OrderBook
 from tradeterm.model.instruments import Instrument
 from tradeterm.model.market import Candle, MarketEvent, Trade
 from tradeterm.model.messages import SystemEvent
-from tradeterm.model.money import ZERO, plain
+from tradeterm.model.money import ZERO
 from tradeterm.model.orders import (
     ApprovedOrder,
     ExecutionEvent,
-    ExitDue,
     Order,
-    OrderChanged,
     OrderEnded,
-    OrderFilled,
     OrderRequest,
     Position,
     PositionChanged,
@@ -52,9 +49,6 @@ from tradeterm.model.reconciling import VenueSnapshot
 from tradeterm.model.vocabulary import ExitReason, OrderStatus, Purpose
 from tradeterm.settings.execution import ExecutionSettings
 from tradeterm.settings.market import FeeSchedule
-
-#: Times protection is placed within one step before the venue is believed not to want it.
-ATTEMPTS: Final = 20
 
 
 class ExecutionState(msgspec.Struct, frozen=True):
@@ -131,6 +125,10 @@ class Execution:
         self.follower = Follower(
             self.positions, self._guards, self._rules, self._protection, self._venue
         )
+        self._reports = Digest(
+            self._orders, self.positions, self._fills, self._venue, self._outbox,
+            self._protection, self._guards,
+        )  # fmt: skip
         self.guarded: dict[str, Band] = self._guards.bands
         """Symbols whose price or mid concerns an open position, and the band nothing happens in.
 
@@ -179,6 +177,11 @@ class Execution:
     def break_even(self, position: Position) -> Decimal:
         """The stop at which a close costs nothing, fees and carry included."""
         return self._rules.break_even(position)
+
+    @property
+    def noticed(self) -> bool:
+        """Whether there is anything to take."""
+        return bool(self._orders.notices)
 
     def take_notices(self) -> list[SystemEvent]:
         """What the operator should know (late, unknown or unfitting fills); empties the list."""
@@ -284,7 +287,8 @@ class Execution:
     def advance(self, now: int) -> list[ExecutionEvent]:
         """Let everything happen that was due by ``now``."""
         events = self._digest(self._outbox.advance(now), now)
-        events += self._digest(self._venue.advance(now), now)
+        if self._agenda.next_due <= now:
+            events += self._digest(self._venue.advance(now), now)
         if self._guards.next_due <= now:
             self._keeper.dates(now, events)
             self._plan()
@@ -350,78 +354,14 @@ class Execution:
             del self.positions[after.id]
         what = "adjusted" if after.is_open else "closed"
         events: list[ExecutionEvent] = [PositionChanged(after, what, parent)]
-        self._settle({after.id: after.symbol}, now, events)
+        self._reports.settle({after.id: after.symbol}, now, events)
         return events + self._digest(self._venue.advance(now), now)
 
-    # -- reports -----------------------------------------------------------------------------
-
     def _digest(self, reports: list[VenueReport], now: int) -> list[ExecutionEvent]:
-        events: list[ExecutionEvent] = []
-        attempts = 0
-        while reports:
-            touched: dict[str, str] = {}
-            for report in reports:
-                self._apply(report, events, touched)
-            attempts += 1
-            if touched and attempts > ATTEMPTS:  # or this step would never end
-                self._orders.notices.append(SystemEvent(
-                    "protection_refused", "critical",
-                    f"{', '.join(touched)}: the venue ends stop or target as soon as it is "
-                    "placed; without protection it is closed at market",
-                ))  # fmt: skip
-                bare = [self.positions[name] for name in touched if name in self.positions]
-                events += [ExitDue(position, ExitReason.STOP) for position in bare]
-                break
-            self._settle(touched, now, events)
-            # Protection works at once: take in the venue's answers in the same step.
-            reports = self._venue.advance(now) if touched else []
+        events = self._reports.take(reports, now) if reports else []
         self._purse.settle()
         self._plan()
         return events
-
-    def _settle(self, changed: Mapping[str, str], now: int, events: list[ExecutionEvent]) -> None:
-        """Protection and guards of positions (id → symbol) that changed are what they now say."""
-        for position_id in changed:
-            position = self.positions.get(position_id)
-            if position is None:
-                self._protection.release(position_id, now)
-                for report in self._outbox.withdraw(position_id, now):
-                    self._apply(report, events, {})
-            else:
-                self._protection.fit(position, now, events)
-        if changed:
-            self._guards.follow(changed)
-
-    def _apply(
-        self, report: VenueReport, events: list[ExecutionEvent], touched: dict[str, str]
-    ) -> None:
-        order, fill_it = self._orders.apply(report)
-        if order is None:
-            return
-        request = order.request
-        if fill_it and isinstance(report, OrderFilled):
-            self._book(order, report, events)
-        else:
-            events.append(OrderChanged(order))
-        lost = request.purpose in PROTECTIVE and not order.working
-        if (fill_it or lost) and request.position_id is not None:
-            touched[request.position_id] = request.symbol
-
-    def _book(self, order: Order, report: OrderFilled, events: list[ExecutionEvent]) -> None:
-        request = order.request
-        before = self.positions.get(request.position_id or "")
-        if request.reduce_only and (before is None or report.size > before.size):
-            self._orders.notices.append(SystemEvent(
-                "fill_unfitting", "critical",
-                f"fill {report.trade_id} of {plain(report.size)} {request.symbol} reduces more "
-                f"than {request.position_id} holds; not booked",
-            ))  # fmt: skip
-            events.append(OrderChanged(order))
-            return
-        booked = self._fills.book(order, report)
-        if before is None and request.position_id is not None:
-            self._protection.attach(request.position_id, order.verdict_id)
-        events += booked
 
     # -- state -------------------------------------------------------------------------------
 

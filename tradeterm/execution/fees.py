@@ -27,18 +27,26 @@ class Fees:
 
     def __init__(self, schedule: FeeSchedule) -> None:
         self._tiers = schedule.tiers
+        self._shares = {
+            tier.volume: {Liquidity.MAKER: tier.maker / 100, Liquidity.TAKER: tier.taker / 100}
+            for tier in schedule.tiers
+        }
         self._days: dict[int, Decimal] = {}
         self._total = ZERO
 
     def share(self, liquidity: Liquidity, now: int) -> Decimal:
         """The fee as a fraction of the notional, for a fill of this moment."""
-        tier = self.tier(now)
-        return (tier.maker if liquidity is Liquidity.MAKER else tier.taker) / 100
+        return self._shares[self.tier(now).volume][liquidity]
 
     def tier(self, now: int) -> FeeTier:
         """The step of the ladder in force."""
         volume = self.volume(now)
-        return next(tier for tier in reversed(self._tiers) if tier.volume <= volume)
+        found = self._tiers[0]
+        for tier in self._tiers:
+            if tier.volume > volume:
+                break
+            found = tier
+        return found
 
     def volume(self, now: int) -> Decimal:
         """Account currency traded in the last 30 UTC days, today included."""

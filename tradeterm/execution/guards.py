@@ -87,6 +87,8 @@ class Guards:
         self.bands: dict[str, Band] = {}
         """By symbol; the dict itself stays, whoever holds it."""
         self.next_due = NEVER
+        self._rated: dict[str, str | None] = {}
+        """Symbol → the symbol its conversion rests on; which one that is never changes."""
         self._margins: dict[str, tuple[tuple[Decimal, ...], Decimal, Decimal]] = {}
         """Position → what its margin rests on, its liquidation level and that of the margin call:
         most bands are worked out again because a stop followed, and that moves neither."""
@@ -126,7 +128,7 @@ class Guards:
         """Open positions on ``symbol``, and those whose conversion rests on its price."""
         return [
             position for position in self._positions.values()
-            if position.symbol == symbol or self._rate_symbol(position) == symbol
+            if position.symbol == symbol or self._rate_symbol(position.symbol) == symbol
         ]  # fmt: skip
 
     def reband(self, symbol: str) -> None:
@@ -134,7 +136,7 @@ class Guards:
         symbols = {symbol: None}
         for position in self.concerned(symbol):
             symbols[position.symbol] = None
-            rated_by = self._rate_symbol(position)
+            rated_by = self._rate_symbol(position.symbol)
             if rated_by is not None:
                 symbols[rated_by] = None
         if symbol in self.bands:  # the last cross may just have closed
@@ -155,7 +157,7 @@ class Guards:
         for position in concerned:
             if position.symbol == symbol:
                 self._narrow(band, position)
-            if self._rate_symbol(position) == symbol:
+            if self._rate_symbol(position.symbol) == symbol:
                 rate = self._rate(_quote(position))
                 band.keep_above(rate * (1 - _DRIFT), mid=True)
                 band.keep_below(rate * (1 + _DRIFT), mid=True)
@@ -172,7 +174,7 @@ class Guards:
         if moves_from is not None:
             ahead(moves_from, mid=False)
         rate = self._rate(_quote(position))
-        if self._rate_symbol(position) is not None:
+        if self._rate_symbol(position.symbol) is not None:
             rate *= 1 + _DRIFT  # the worst until the band is worked out again
         liquidation, call = self._levels(position, rate)
         behind(liquidation, mid=True)
@@ -189,8 +191,11 @@ class Guards:
             known = self._margins[position.id] = (rests, *levels)
         return known[1:]
 
-    def _rate_symbol(self, position: Position) -> str | None:
-        return self._priced_by(_quote(position))
+    def _rate_symbol(self, symbol: str) -> str | None:
+        rated = self._rated
+        if symbol not in rated:
+            rated[symbol] = self._priced_by(symbol.partition("/")[2])
+        return rated[symbol]
 
     # -- state -----------------------------------------------------------------------------
 
@@ -204,7 +209,7 @@ class Guards:
         self.plan()
         self.bands.clear()
         for position in self._positions.values():
-            for symbol in (position.symbol, self._rate_symbol(position)):
+            for symbol in (position.symbol, self._rate_symbol(position.symbol)):
                 if symbol is not None:
                     self.bands[symbol] = Band(inf, -inf, inf, -inf)
                     self._fence(symbol, inf, -inf)

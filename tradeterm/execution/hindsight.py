@@ -21,7 +21,7 @@ from tradeterm.execution.margin import borrowing_share
 from tradeterm.execution.matching import slipped
 from tradeterm.market.book import OrderBook
 from tradeterm.model.instruments import Instrument
-from tradeterm.model.money import ONE, exact, ledger_cost
+from tradeterm.model.money import ONE, exact, ledger_cost, total
 from tradeterm.model.orders import Fill, OrderRequest, Position
 from tradeterm.model.pnl import price_gain
 from tradeterm.model.vocabulary import (
@@ -127,10 +127,12 @@ class Hindsight:
 
     # -- while it is held ------------------------------------------------------------------
 
-    def rolled(self, position: Position, mark: Decimal, rate: Decimal) -> Position:
-        """After it paid for another interval of what it borrows."""
+    def rolled(self, position: Position, owed: Sequence[tuple[Decimal, Decimal]]) -> Position:
+        """After it paid for intervals of what it borrows, at a mark and rate each."""
         share = borrowing_share(position.side, position.leverage, self._settings.margin.rollover)
-        due = ledger_cost(position.size * mark * rate * share)
+        if not owed or not share:
+            return position
+        due = total(ledger_cost(position.size * mark * rate * share) for mark, rate in owed)
         return replace(position, carry=position.carry + due)
 
     def struck(self, position: Position, bar: Bar) -> tuple[Decimal, ExitReason] | None:

@@ -212,7 +212,8 @@ class Keeper:
         event = charged(position, notional, share, self._cash(), now)
         self._positions[position.id] = event.after
         events += (event, PositionChanged(event.after, "charged", position.order_id))
-        self._guards.reband(position.symbol)
+        if self._rules.counts_carry or event.after.collateral is not position.collateral:
+            self._guards.reband(position.symbol)
 
     def _rate_of(self, position: Position) -> Decimal:
         return self._rate(self._instruments[position.symbol].quote)

@@ -28,7 +28,9 @@ def charged(
     What neither has is not paid: more than the collateral cannot be lost.
     """
     due = ledger_cost(notional * share)
-    eaten = min(max(due - max(cash, ZERO), ZERO), position.collateral)
+    if due <= cash:  # nearly always
+        return Charged(now, position, replace(position, carry=position.carry + due, updated=now))
+    eaten = min(due - max(cash, ZERO), position.collateral)
     paid = min(due, max(cash, ZERO) + eaten)
     after = replace(
         position, carry=position.carry + paid, collateral=position.collateral - eaten, updated=now

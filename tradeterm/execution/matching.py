@@ -130,9 +130,9 @@ class Matching:
         out: list[VenueReport] = []
         # Its limit, if it had one, does not hold a liquidation up.
         waits = live.triggered or live.request.id in self._floor.rests[live.request.symbol].orders
-        live.triggered = False
         if waits:
             self._floor.unrest(live)
+            live.triggered = False
             self.execute(live, ts, out)
         return out
 

@@ -70,6 +70,7 @@ class PaperExchange:
         self._instruments = instruments
         self._books = books
         self._seed = seed
+        self._collar = settings.limit_collar / 100
         self._floor = Floor(instruments, books)
         self._matching = Matching(self._floor, settings, instruments, books, affordable)
         self.interested: dict[str, Resting] = self._floor.interested
@@ -223,8 +224,13 @@ class PaperExchange:
         if instrument is None:
             return f"unknown symbol {request.symbol}"
         held = self._floor.held.get(request.position_id or "", ZERO)
-        touch, collar = self._floor.touch(request), self._settings.limit_collar / 100
-        return refusal(request, instrument, touch, held, collar)
+        # What waits to be triggered is not measured by what a taker would pay now.
+        touch = (
+            None
+            if request.reduce_only and request.type in TRIGGERED
+            else self._floor.touch(request)
+        )
+        return refusal(request, instrument, touch, held, self._collar)
 
     # -- other terms -------------------------------------------------------------------------
 
@@ -262,6 +268,9 @@ class PaperExchange:
         )  # fmt: skip
         if not moved or request.id not in rest.orders:
             live.request = request
+            return
+        if not live.triggered and request.type in TRIGGERED:
+            rest.move(live, request)
             return
         self._floor.unrest(live)
         live.request, live.triggered = request, False

@@ -103,8 +103,8 @@ class Protection:
             events.append(self._orders.open(approved, now))
             self._venue.submit(approved, now)
             return new_id
-        request = self._requests.protective(position, purpose, order.id, order.filled)
-        if request != order.request:
+        request = self._requests.fitted(order.request, position, order.filled)
+        if request is not order.request:
             approved = self._protect(request, bracket.verdict_id, now)
             events.append(self._orders.amend(approved, now))
             self._venue.amend(approved, now)

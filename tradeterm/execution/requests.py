@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 
+from msgspec.structs import replace
+
 from tradeterm.errors import InvalidOrder
 from tradeterm.model.instruments import Instrument
-from tradeterm.model.money import ONE, ZERO, ceil_to, floor_to
+from tradeterm.model.money import ONE, ceil_to, floor_to
 from tradeterm.model.orders import OrderRequest, Position
 from tradeterm.model.proposals import TradeIntent
 from tradeterm.model.timing import SECOND
@@ -37,6 +39,9 @@ class Requests:
         self._settings = settings
         self._instruments = instruments
         self._ids = ids
+        self._kinds = {
+            Purpose.STOP: OrderType(settings.stop), Purpose.TARGET: OrderType(settings.target)
+        }  # fmt: skip
 
     def entry(self, intent: TradeIntent, now: int, parent: str, agent: str) -> OrderRequest:
         """An entry for an intent, at market or waiting at its entry price, by config."""
@@ -82,27 +87,44 @@ class Requests:
             exit_reason=reason,
         )  # fmt: skip
 
-    def protective(
-        self, position: Position, purpose: Purpose, order_id: str, filled: Decimal = ZERO
-    ) -> OrderRequest:
-        """The stop or target of a position: reduce-only, held at the venue until triggered.
+    def protective(self, position: Position, purpose: Purpose, order_id: str) -> OrderRequest:
+        """The stop or target of a position: reduce-only, held at the venue until triggered."""
+        kind, trigger, limit, reason = self._terms(position, purpose)
+        return OrderRequest(
+            id=order_id, symbol=position.symbol, side=position.side.exit, type=kind,
+            size=position.size, purpose=purpose, book=AccountBook.MARGIN,
+            parent=position.id, trigger=trigger, limit=limit, reduce_only=True,
+            position_id=position.id, leverage=position.leverage, agent=position.agent,
+            exit_reason=reason,
+        )  # fmt: skip
+
+    def fitted(self, request: OrderRequest, position: Position, filled: Decimal) -> OrderRequest:
+        """A protective order as its position now says; the very same when that is nothing new.
 
         What it ``filled`` already stays part of its size; what remains is the position's.
         """
-        stop = purpose is Purpose.STOP
-        trigger = position.stop if stop else position.target
+        terms = *self._terms(position, request.purpose), position.size + filled
+        kind, trigger, limit, reason, size = terms
+        if terms == (
+            request.type, request.trigger, request.limit, request.exit_reason, request.size
+        ):  # fmt: skip
+            return request
+        return replace(
+            request, type=kind, trigger=trigger, limit=limit, exit_reason=reason, size=size
+        )
+
+    def _terms(
+        self, position: Position, purpose: Purpose
+    ) -> tuple[OrderType, Decimal, Decimal | None, ExitReason]:
+        """Type, trigger, limit and reason of a stop or target."""
+        kind, trigger, reason = self._kinds[purpose], position.target, ExitReason.TARGET
+        if purpose is Purpose.STOP:
+            trigger, reason = position.stop, position.stop_kind
+            if reason is ExitReason.LIQUIDATION:
+                kind = OrderType.STOP_LOSS  # whatever it costs
         if trigger is None:
             raise InvalidOrder(f"position {position.id} has no target to place")
-        kind = OrderType(self._settings.stop if stop else self._settings.target)
-        if stop and position.stop_kind is ExitReason.LIQUIDATION:
-            kind = OrderType.STOP_LOSS  # whatever it costs
-        return OrderRequest(
-            id=order_id, symbol=position.symbol, side=position.side.exit, type=kind,
-            size=position.size + filled, purpose=purpose, book=AccountBook.MARGIN,
-            parent=position.id, trigger=trigger, limit=self._limit(position, kind, trigger), reduce_only=True,
-            position_id=position.id, leverage=position.leverage, agent=position.agent,
-            exit_reason=position.stop_kind if stop else ExitReason.TARGET,
-        )  # fmt: skip
+        return kind, trigger, self._limit(position, kind, trigger), reason
 
     def _limit(self, position: Position, kind: OrderType, trigger: Decimal) -> Decimal | None:
         """A target's limit is the target itself; a stop's lies its offset beyond the trigger."""

@@ -90,12 +90,15 @@ class Resting:
     """What rests on one symbol."""
 
     __slots__ = (
-        "fence", "fresh", "high", "last", "levels", "low", "matching", "orders", "seen", "symbol",
+        "_lines", "fence", "fresh", "high", "last", "levels", "low", "matching", "orders", "seen",
+        "symbol",
     )  # fmt: skip
 
     def __init__(self, symbol: str) -> None:
         self.symbol = symbol
         self.orders: dict[str, Live] = {}
+        self._lines: dict[str, tuple[float, bool]] = {}
+        """Order → (level, whether it fires below): neither changes while it rests."""
         self.levels: dict[tuple[bool, Decimal], dict[str, Live]] = {}
         """(is buy, price) → the limit orders that stand there, in order of arrival."""
         self.matching = False
@@ -114,10 +117,21 @@ class Resting:
     def add(self, live: Live) -> None:
         """Let an order rest."""
         self.orders[live.request.id] = live
+        line = self._lines[live.request.id] = float(live.level), live.fires_below
         if live.is_limit:
             self.levels.setdefault(_place(live), {})[live.request.id] = live
         if not self.fresh:
-            self._narrow(live)
+            self._narrow(*line)
+
+    def move(self, live: Live, request: OrderRequest) -> None:
+        """Let an order that waits to be triggered wait at another price."""
+        before, _ = self._lines[request.id]
+        live.request = request
+        line = self._lines[request.id] = float(live.level), live.fires_below
+        if before in (self.low, self.high):
+            self.reband()
+        elif not self.fresh:
+            self._narrow(*line)
 
     def remove(self, order_id: str) -> None:
         """Take an order off; harmless when it does not rest."""
@@ -128,20 +142,24 @@ class Resting:
             level.pop(order_id, None)
             if not level:
                 del self.levels[place]
-        if float(live.level) in (self.low, self.high):
+        line, _ = self._lines.pop(order_id)
+        if line in (self.low, self.high):
             self.reband()
 
     def reband(self) -> None:
         """Work out the band again."""
         if self.fresh or self.matching:
             return
-        self.low, self.high = self.fence
-        for live in self.orders.values():
-            self._narrow(live)
+        low, high = self.fence
+        for level, below in self._lines.values():
+            if below and level > low:
+                low = level
+            elif not below and level < high:
+                high = level
+        self.low, self.high = low, high
 
-    def _narrow(self, live: Live) -> None:
-        level = float(live.level)
-        if live.fires_below:
+    def _narrow(self, level: float, below: bool) -> None:
+        if below:
             self.low = max(self.low, level)
         else:
             self.high = min(self.high, level)
@@ -149,11 +167,10 @@ class Resting:
     def but(self, live: Live) -> tuple[float, float]:
         """The band of all other orders."""
         low, high = -inf, inf
-        for other in self.orders.values():
-            level = float(other.level)
-            if other is live:
+        for order_id, (level, below) in self._lines.items():
+            if order_id == live.request.id:
                 continue
-            if other.fires_below:
+            if below:
                 low = max(low, level)
             else:
                 high = min(high, level)

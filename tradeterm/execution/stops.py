@@ -29,7 +29,12 @@ class StopRules:
         self._distance = trailing.distance / 100
         self._step = trailing.step / 100
         self._even = settings.break_even / 100
+        self.counts_carry = bool(self._even)
+        """Whether what borrowing cost moves a stop: the level at which a close is free."""
         self._instruments = instruments
+        self._trailed: tuple[Position, Decimal, Decimal] | None = None
+        """The position last asked for, its tick, and the price it trails from: guards, followings
+        and moves ask about the same one in turn."""
 
     def move(self, position: Position, price: Decimal) -> Move | None:
         """Where a print at ``price`` moves the stop; None when it stays."""
@@ -71,8 +76,13 @@ class StopRules:
 
     def _trails_from(self, position: Position) -> Decimal:
         """The price whose trailing level is worth a move, not before the stop is armed."""
-        sign, tick = position.side.sign, self._instruments[position.symbol].tick
-        stop = position.stop
+        tick, known = self._instruments[position.symbol].tick, self._trailed
+        if known is None or known[0] is not position or known[1] is not tick:
+            known = self._trailed = position, tick, self._trailing_from(position, tick)
+        return known[2]
+
+    def _trailing_from(self, position: Position, tick: Decimal) -> Decimal:
+        sign, stop = position.side.sign, position.stop
         following = position.stop_kind is ExitReason.TRAILING
         least = max(stop * self._step, tick) if following else tick
         if position.side is PositionSide.LONG:

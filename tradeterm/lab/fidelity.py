@@ -14,6 +14,8 @@ from math import sqrt
 from statistics import fmean
 from typing import Any, Final
 
+from tradeterm.model.vocabulary import Evidence
+
 #: What the figures can and cannot know, said with every report.
 CAVEATS: Final = """\
 A difference is what the market printed after the fill against the fill, in basis points: above 0
@@ -94,6 +96,23 @@ def differences(order: str, watched: dict[str, Any]) -> list[Difference]:
     return found
 
 
+def unseen(
+    fills: Iterable[dict[str, Any]], found: Iterable[Difference], seconds: Iterable[int]
+) -> list[Difference]:
+    """Fills on bars, as there is a row of none of their symbol: nothing followed that says more."""
+    followed, horizons = {difference.symbol for difference in found}, (0, *seconds)
+    return [
+        Difference(
+            fill=fill["id"], order=fill["order_id"], symbol=fill["symbol"], side=fill["side"],
+            liquidity=fill["liquidity"], evidence=fill["evidence"], seconds=horizon,
+            notional=float(fill["price"]) * float(fill["size"]), against="unseen", bps=None,
+        )
+        for fill in fills
+        if fill["evidence"] == Evidence.BAR_ESTIMATE and fill["symbol"] not in followed
+        for horizon in horizons
+    ]  # fmt: skip
+
+
 def biases(found: Sequence[Difference]) -> list[Bias]:
     """Mean and spread for all fills, then by evidence, liquidity and symbol."""
     horizons = sorted({difference.seconds for difference in found})
@@ -141,15 +160,19 @@ def verdict(found: Iterable[Bias]) -> str:
     return f"no bias can be told from chance: {figure}"
 
 
-def report(rows: Iterable[tuple[str, dict[str, Any]]], fills: int) -> dict[str, Any]:
-    """The whole report from (order id, body of its ``fidelity`` row) and the count of all fills."""
+def report(
+    rows: Iterable[tuple[str, dict[str, Any]]], fills: Sequence[dict[str, Any]],
+    seconds: Iterable[int],
+) -> dict[str, Any]:  # fmt: skip
+    """The whole report from (order id, body of its ``fidelity`` row), all fills, and horizons."""
     found = [each for order, body in rows for each in differences(order, body)]
+    found += unseen(fills, found, seconds)
     followed = len({each.fill for each in found})
     table = biases(found)
     return {
-        "fills": fills,
+        "fills": len(fills),
         "followed": followed,
-        "still_open": fills - followed,
+        "still_open": len(fills) - followed,
         "verdict": verdict(table),
         "biases": [asdict(bias) for bias in table],
         "caveats": [" ".join(each.split()) for each in CAVEATS.split("\n\n")],

@@ -225,9 +225,9 @@ class CandleWindow:
         """Close times (ns) of the last ``count`` candles, oldest first."""
         return np.array(self._t[max(0, self.count - count) : self.count], dtype=np.int64)
 
-    def ends(self, count: int) -> list[int]:
-        """``stamps`` as plain numbers."""
-        return self._t[max(0, self.count - count) : self.count].tolist()
+    def ends(self, count: int) -> array[int]:
+        """``stamps`` as plain numbers, each made when it is looked at."""
+        return self._t[max(0, self.count - count) : self.count]
 
     def tail(self, count: int) -> tuple[Column, Column, Column]:
         """High, low and close of the last ``count`` candles, oldest first."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
-from operator import add
+from operator import add, is_
 
 import msgspec
 
@@ -73,6 +73,9 @@ class Portfolio:
         self._holdings: dict[str, Decimal] = {}
         """All of them; replaced, never changed: views keep it."""
         self._margin = ZERO
+        self._viewed: tuple[object, ...] = ()
+        """What ``_view`` was made of."""
+        self._view: AccountView | None = None
 
     def deposit(self, now: int, amount: Decimal, parent: str) -> Entry:
         """Money from outside; the bases of losses move with it."""
@@ -179,8 +182,11 @@ class Portfolio:
 
     def rate(self, asset: str) -> Decimal:
         """Asset → account currency at mid; LedgerError when there is no price for it."""
-        self._prices.refresh()
-        rate = self._prices.rates.get(asset)
+        prices = self._prices
+        if asset in prices.worth_one:
+            return ONE
+        prices.refresh()
+        rate = prices.rates.get(asset)
         if rate is None:
             raise LedgerError(
                 f"no price for {asset} in {self.currency}; add {asset}/{self.currency} to the run"
@@ -227,8 +233,7 @@ class Portfolio:
         self._holdings = holdings = self.ledger.account(TRADING)
         self._moving = {a: amount for a, amount in holdings.items() if amount and a != currency}
         self._margin = self.ledger.margin(currency)
-        cash = {currency: holdings.get(currency, ZERO)}
-        self._settled = holdings_value(cash, {currency: ONE}) + self._margin
+        self._settled = ledger_amount(holdings.get(currency, ZERO)) + self._margin
         self._settled_at = self.ledger.entries
 
     def account_view(
@@ -239,9 +244,27 @@ class Portfolio:
         state: RunState,
         level: Level,
     ) -> AccountView:
-        """The truth about the account at this moment."""
-        prices = self._prices
+        """The truth about the account at this moment: one proposal asks for it many times."""
+        prices, marks = self._prices, self.marks
         prices.refresh()
+        high = marks.high(now)
+        made_of = (
+            now, state, level, self.ledger.entries, prices.bids, marks.day_start, high,
+            marks.week_start, marks.peak, marks.loss_streak, *positions.values(), *working.values(),
+        )  # fmt: skip
+        known, view = self._viewed, self._view
+        # The very same objects: equal amounts may be written differently.
+        if view is not None and len(known) == len(made_of) and all(map(is_, known, made_of)):
+            return view
+        view = self._view = self._seen(now, high, positions, working, state, level)
+        self._viewed = made_of
+        return view
+
+    def _seen(
+        self, now: int, high: Decimal, positions: Mapping[str, Position],
+        working: Mapping[str, Order], state: RunState, level: Level,
+    ) -> AccountView:  # fmt: skip
+        prices, marks = self._prices, self.marks
         if self._settled_at != self.ledger.entries:
             self._settle()
         holdings, held = self._holdings, tuple(positions.values())
@@ -254,9 +277,9 @@ class Portfolio:
             cash=holdings.get(self.currency, ZERO), reserved=reserved, margin_used=self._margin,
             unrealised=open_gain, positions=held, entries=self._reserves.entries,
             holdings=holdings, rates=prices.rates, bids=prices.bids, asks=prices.asks,
-            day_start_equity=self.marks.day_start, high_equity=self.marks.high(now),
-            week_start_equity=self.marks.week_start, peak_equity=self.marks.peak,
-            loss_streak=self.marks.loss_streak, state=state, level=level,
+            day_start_equity=marks.day_start, high_equity=high,
+            week_start_equity=marks.week_start, peak_equity=marks.peak,
+            loss_streak=marks.loss_streak, state=state, level=level,
         )  # fmt: skip
 
     def dump(self) -> PortfolioState:
@@ -267,5 +290,6 @@ class Portfolio:
         """Become what was dumped."""
         self.ledger.load(state.ledger)
         self._settled_at = -1
+        self._view = None
         self.marks.load(state.marks)
         self.earmarks.load(state.hodl)

@@ -44,6 +44,8 @@ class Prices:
             for symbol, instrument in instruments.items()
             if instrument.quote in worth_one
         }
+        self.worth_one = frozenset(worth_one) - self._rated.keys()
+        """Assets whose rate is 1 at any moment."""
 
     def priced_by(self, asset: str) -> str | None:
         """The symbol whose mid is the asset's rate."""

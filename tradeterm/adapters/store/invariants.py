@@ -11,6 +11,7 @@ from tradeterm.adapters.store.bookkeeping import Bookkeeping
 from tradeterm.adapters.store.lives import MOVING, Lives
 from tradeterm.adapters.store.rows import StoredRow
 from tradeterm.execution.orders import GRAPH
+from tradeterm.execution.paper import PROTECTIVE
 from tradeterm.model.account import HODL
 from tradeterm.model.money import ZERO
 from tradeterm.model.vocabulary import OrderStatus, Purpose, VerdictStatus
@@ -19,6 +20,8 @@ Report = Callable[[str, str], None]
 """``report(where, what)``"""
 #: Kinds of rows it looks at.
 JUDGED = MOVING | {"fill", "entry", "ghost_opened", "ghost_closed"}
+#: A stop or target is told first when the venue, which holds it, has taken it.
+_BEGINNINGS = frozenset({OrderStatus.PENDING, OrderStatus.REJECTED, OrderStatus.ERROR})
 _ALLOWING = {VerdictStatus.APPROVED.value, VerdictStatus.MODIFIED.value}
 
 
@@ -89,7 +92,8 @@ class Invariants:
         size, declared = Decimal(request["size"]), Decimal(body["filled"])
         known = self._orders.get(request["id"])
         if known is None:
-            if status not in {OrderStatus.PENDING, OrderStatus.REJECTED, OrderStatus.ERROR}:
+            taken = status is OrderStatus.OPEN and request["purpose"] in PROTECTIVE
+            if status not in _BEGINNINGS and not taken:
                 self._report(where, f"begins as {status}")
             self._orders[request["id"]] = _Order(
                 status, request["purpose"], request["position_id"], size, size, declared
