@@ -134,8 +134,8 @@ def _rebuild(db: sqlite3.Connection, tables: Collection[str]) -> None:
             if kind in PROJECTORS:
                 source = Source(run, seq, kind, row_id, ts, parent)
                 changes += (each for each in project(source, body) if each.table in tables)
-        for table, parameters in flatten(changes).items():
-            insert(db, table, parameters, len(schema.TABLES[table].columns))
+        for table, rows in flatten(changes).items():
+            insert(db, table, rows)
 
 
 def _apply(db: sqlite3.Connection, step: Migration) -> None:

@@ -7,7 +7,6 @@ and cannot differ from it. Tables are for what is replaced, counted or referred 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 
 #: ``PRAGMA application_id`` of a tradeterm store ("TRDT").
 APPLICATION_ID = 0x54524454
@@ -31,6 +30,15 @@ class Table:
             f"CREATE TABLE {self.name} ({columns}, PRIMARY KEY ({', '.join(self.key)})"
             f"{self.extra}) STRICT, WITHOUT ROWID"
         )
+
+    def insertion(self, rows: str) -> str:
+        """The statement that takes ``rows``, SQL for a JSON array of arrays of values."""
+        values = ", ".join(f"json_extract(value, '$[{n}]')" for n in range(len(self.columns)))
+        sql = f"INSERT INTO {self.name} SELECT {values} FROM json_each({rows}) WHERE true"  # noqa: S608
+        if not self.replace:
+            return sql
+        rest = ", ".join(f"{name}=excluded.{name}" for name in self.columns if name not in self.key)
+        return f"{sql} ON CONFLICT ({', '.join(self.key)}) DO UPDATE SET {rest}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,25 +251,3 @@ INDEXES = (
 def projected_tables() -> tuple[str, ...]:
     """DDL of everything that is rebuilt from the journal."""
     return tuple(table.ddl() for table in TABLES.values())
-
-
-@cache
-def insert_sql(table: str, count: int) -> str:
-    """One statement for ``count`` rows of a table.
-
-    Many rows per statement, because sqlite3 gives up the interpreter lock at every step: beside
-    a busy engine thread, ``executemany`` of 1,000 rows took a second, this takes 20 ms.
-    """
-    if table == "journal":
-        return _values("INSERT INTO journal VALUES ", 8, count)
-    shape = TABLES[table]
-    sql = _values(f"INSERT INTO {shape.name} VALUES ", len(shape.columns), count)  # noqa: S608
-    if not shape.replace:
-        return sql
-    rest = ", ".join(f"{name}=excluded.{name}" for name in shape.columns if name not in shape.key)
-    return f"{sql} ON CONFLICT ({', '.join(shape.key)}) DO UPDATE SET {rest}"
-
-
-def _values(start: str, columns: int, count: int) -> str:
-    marks = "(" + ",".join("?" * columns) + ")"
-    return start + ",".join([marks] * count)
