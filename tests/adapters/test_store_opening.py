@@ -323,6 +323,8 @@ async def test_file_of_an_older_shape_gets_its_tables_anew_from_the_journal(file
         db.execute("DROP TABLE positions")
         db.execute("CREATE TABLE positions (run, id)")  # as if it knew less of them
         db.execute("DELETE FROM orders WHERE id = 'PAPER-2'")
+        db.execute("DROP VIEW postings")
+        db.execute("CREATE TABLE postings (run)")
         db.execute("DELETE FROM migrations WHERE number >= 3")
         db.execute("PRAGMA user_version = 2")
         migrate(db, file)

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from tests.adapters.store_story import Story, entry, filler, order, run_started, trade
+from tests.adapters.store_story import Story, entry, filler, order, position, run_started, trade
 from tradeterm.adapters.store.journal import Store
 from tradeterm.adapters.store.migrations import migrate
 from tradeterm.adapters.store.projections import Source, project
@@ -87,8 +87,8 @@ async def test_a_schema_that_is_not_this_versions_is_found(file: Path, sql: str,
     ("DELETE FROM journal WHERE kind = 'settled'", "file", "are gone"),
     ("UPDATE orders SET status = 'open' WHERE id = 'PAPER-1'",
      "table orders, key (1, 'PAPER-1')", "status is 'open', the journal says 'filled'"),
-    ("UPDATE postings SET amount = '-25000.01' WHERE entry_id = 'entry-2' AND n = 0",
-     "table postings, key (1, 'entry-2', 0)", "'-25000.01'"),
+    ("UPDATE positions SET collateral = '0.01' WHERE id = 'pos-1'",
+     "table positions, key (1, 'pos-1')", "collateral is '0.01', the journal says '0'"),
     ("DELETE FROM fills WHERE id = 'fill-1'",
      "table fills, key (1, 'fill-1')", "in the journal but not in the table"),
     ("INSERT INTO coordinator_state VALUES (1, 'mood', 'good', 1, '', 1)",
@@ -257,7 +257,7 @@ _TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0
 def _histories(draw: st.DrawFn) -> list[Row]:
     story = Story()
     for n in range(draw(st.integers(1, 30))):
-        kind = draw(st.sampled_from(["run", "order", "entry", "state"]))
+        kind = draw(st.sampled_from(["run", "order", "position", "state"]))
         if kind == "run":
             story.tell("run_started", f"run-{n}", "", {})
         elif kind == "order":
@@ -268,10 +268,14 @@ def _histories(draw: st.DrawFn) -> list[Row]:
                 filled=draw(_AMOUNTS),
             )
             story.tell("order", name, "", made)
-        elif kind == "entry":
-            amount = draw(_AMOUNTS)
-            made_entry = entry(f"entry-{n}", "x", "", ("a", str(amount)), ("b", str(-amount)))
-            story.tell("entry", made_entry.id, "", made_entry)
+        elif kind == "position":
+            held = position(
+                id=f"pos-{draw(st.integers(1, 4))}",
+                realised=draw(_AMOUNTS),
+                trailing=draw(st.booleans()),
+                target=draw(st.none() | _AMOUNTS),
+            )
+            story.tell("position", held.id, "", {"what": draw(_TEXTS), "position": held})
         else:
             story.tell("state", f"state-{n}", "", {"state": draw(_TEXTS), "reason": ""})
     return story.rows

@@ -11,21 +11,21 @@ from __future__ import annotations
 from tradeterm.adapters.store.schema import TABLES
 
 #: Journal rows come as JSON arrays without bodies and hashes, which stand in a blob each:
-#: ``[seq, ts, kind, id, parent, input, where its body begins, how long it is]``.
+#: ``[ts, kind, id, parent, input, where its body begins, how long it is]``.
 _JOURNAL = """INSERT INTO journal SELECT
-    json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),
-    json_extract(value, '$[3]'), json_extract(value, '$[4]'), json_extract(value, '$[5]'),
-    CAST(substr(new.bodies, json_extract(value, '$[6]'), json_extract(value, '$[7]')) AS TEXT),
+    new.first + key, json_extract(value, '$[0]'), json_extract(value, '$[1]'),
+    json_extract(value, '$[2]'), json_extract(value, '$[3]'), json_extract(value, '$[4]'),
+    CAST(substr(new.bodies, json_extract(value, '$[5]'), json_extract(value, '$[6]')) AS TEXT),
     substr(new.hashes, 32 * key + 1, 32)
     FROM json_each(new.journal)"""
 _SNAPSHOT = """INSERT OR REPLACE INTO snapshots
-    SELECT new.seq, new.run, new.input, new.snapshot, new.feed, new.digest
+    SELECT new.last, new.run, new.input, new.snapshot, new.feed, new.digest
     WHERE new.snapshot IS NOT NULL"""
 _FORGET = """DELETE FROM snapshots WHERE new.snapshot IS NOT NULL AND seq NOT IN
     (SELECT seq FROM snapshots ORDER BY seq DESC LIMIT {kept})"""
 _COLUMNS = (
-    *("journal", "bodies", "hashes", *TABLES),
-    *("seq", "run", "input", "snapshot", "feed", "digest"),
+    *("first", "journal", "bodies", "hashes", *TABLES),
+    *("last", "run", "input", "snapshot", "feed", "digest"),
 )
 
 TAKE_IN = f"INSERT INTO intake VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608

@@ -32,6 +32,7 @@ class Migration:
 
 #: Tables that a step made anew because they have more columns, or are new.
 _GROWN = ("orders", "positions", "plans", "differences")
+_FIRST_VIEWS = ("agent_outputs", "verdicts", "equity_marks")
 MIGRATIONS = (
     Migration(
         1,
@@ -48,8 +49,8 @@ MIGRATIONS = (
         2,
         "agent outputs, verdicts and equity marks as views",
         (
-            *(f"DROP TABLE IF EXISTS {name}" for name in schema.VIEWS),
-            *(view.ddl() for view in schema.VIEWS.values()),
+            *(f"DROP TABLE IF EXISTS {name}" for name in _FIRST_VIEWS),
+            *(schema.VIEWS[name].ddl() for name in _FIRST_VIEWS),
         ),
     ),
     Migration(
@@ -65,6 +66,11 @@ MIGRATIONS = (
         4,
         "votes of models as a view",
         ("DROP VIEW IF EXISTS votes", schema.VIEWS["votes"].ddl()),
+    ),
+    Migration(
+        5,
+        "postings as a view",
+        ("DROP TABLE IF EXISTS postings", schema.VIEWS["postings"].ddl()),
     ),
 )
 

@@ -106,12 +106,6 @@ TABLES = {
             "run id",
         ),
         _table(
-            "postings",
-            "run:i entry_id n:i account asset amount ts:i kind parent seq:i",
-            "run entry_id n",
-            replace=False,
-        ),
-        _table(
             "conflicts", "run:i id ts:i parent symbol types severity:r evidence seq:i", "run id"
         ),
         _table(
@@ -196,6 +190,23 @@ VIEWS = {
                 "equity": "json_extract(mark.value, '$[1]')",
             },
             unfolded=" JOIN json_each(journal.body, '$.marks') AS mark",
+        ),
+        View(
+            "postings",
+            "entry",
+            {
+                "run": "runs.run",
+                "entry_id": "journal.id",
+                "n": "leg.key",
+                "account": "json_extract(leg.value, '$.account')",
+                "asset": "json_extract(leg.value, '$.asset')",
+                "amount": "json_extract(leg.value, '$.amount')",
+                "ts": _body("ts"),
+                "kind": _body("kind"),
+                "parent": _body("parent"),
+                "seq": "journal.seq",
+            },
+            unfolded=" JOIN json_each(journal.body, '$.postings') AS leg",
         ),
         View(
             "votes",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec.structs import astuple
 
 from tradeterm.adapters.store.intake import TAKE_IN, intake
 from tradeterm.adapters.store.projections import (
@@ -42,6 +43,7 @@ _encode = msgspec.json.Encoder().encode
 class Composed:
     """A slice ready to be written: its journal in three pieces, changes by table, and its end."""
 
+    first: int
     lines: bytes
     """JSON: what is short of each row, and where its body stands among the ``bodies``."""
     bodies: bytes
@@ -104,7 +106,7 @@ def _parameters(composed: Composed, snapshot: Snapshot | None) -> tuple[Any, ...
         else (snapshot.input, snapshot.body, snapshot.feed, snapshot.digest())
     )
     changes = (composed.changes.get(table) for table in TABLES)
-    journal = composed.lines, composed.bodies, composed.hashes
+    journal = composed.first, composed.lines, composed.bodies, composed.hashes
     return *journal, *changes, composed.tail.seq, composed.tail.run, *kept
 
 
@@ -114,32 +116,28 @@ def compose(rows: Iterable[Row], tail: Tail) -> Composed:
     lines: list[tuple[object, ...]] = []
     bodies: list[bytes] = []
     hashes: list[bytes] = []
-    told: dict[object, tuple[Source, bytes]] = {}
+    told: dict[object, tuple[int, int, Row]] = {}
     place = 1
     for row in rows:
         seq += 1
-        ts, kind, row_id, parent, taken, body = (
-            row.ts,
-            row.kind,
-            row.id,
-            row.parent,
-            row.input,
-            row.body,
-        )
+        ts, kind, row_id, parent, taken, body = astuple(row)
         previous = chain(previous, (seq, ts, kind, row_id, parent, taken, body))
-        lines.append((seq, ts, kind, row_id, parent, taken, place, len(body)))
+        lines.append((ts, kind, row_id, parent, taken, place, len(body)))
         bodies.append(body)
         hashes.append(previous)
         place += len(body)
         if kind in PROJECTORS:
-            if kind == RUN_STARTED:
-                run += 1
-            which = (run, kind, row_id) if kind in SUPERSEDED else seq
-            told[which] = Source(run, seq, kind, row_id, ts, parent), body
-    changes = flatten(change for source, body in told.values() for change in project(source, body))
+            run += kind == RUN_STARTED
+            told[(run, kind, row_id) if kind in SUPERSEDED else seq] = run, seq, row
+    changes = flatten(
+        change
+        for run, seq, row in told.values()
+        for change in project(Source(run, seq, row.kind, row.id, row.ts, row.parent), row.body)
+    )
     written = b"".join(bodies)
     written.decode()  # SQLite would take any bytes for text
     return Composed(
+        tail.seq + 1,
         _encode(lines),
         written,
         b"".join(hashes),
