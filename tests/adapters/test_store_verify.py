@@ -64,7 +64,7 @@ async def test_console_may_run_meanwhile(file: Path) -> None:
     ("CREATE TABLE more (x)", "table more does not belong there"),
     ("CREATE TRIGGER t AFTER INSERT ON fills BEGIN DELETE FROM fills; END",
      "trigger t does not belong there"),
-    ("ALTER TABLE conflicts ADD COLUMN more TEXT", "table conflicts is 'CREATE TABLE conflicts"),
+    ("ALTER TABLE approvals ADD COLUMN more TEXT", "table approvals is 'CREATE TABLE approvals"),
     ("UPDATE migrations SET name = 'other' WHERE number = 1", "migration 1 is 'other'"),
     ("DELETE FROM migrations WHERE number = 1", "migration 1 is missing"),
     ("INSERT INTO migrations VALUES (0, 'before', '')", "migration 0 does not belong there"),

@@ -33,6 +33,7 @@ class Migration:
 #: Tables that a step made anew because they have more columns, or are new.
 _GROWN = ("orders", "positions", "plans", "differences")
 _FIRST_VIEWS = ("agent_outputs", "verdicts", "equity_marks")
+_LATER_VIEWS = ("postings", "conflicts", "resolutions")
 MIGRATIONS = (
     Migration(
         1,
@@ -69,8 +70,11 @@ MIGRATIONS = (
     ),
     Migration(
         5,
-        "postings as a view",
-        ("DROP TABLE IF EXISTS postings", schema.VIEWS["postings"].ddl()),
+        "postings, conflicts and resolutions as views",
+        (
+            *(f"DROP TABLE IF EXISTS {name}" for name in _LATER_VIEWS),
+            *(schema.VIEWS[name].ddl() for name in _LATER_VIEWS),
+        ),
     ),
 )
 

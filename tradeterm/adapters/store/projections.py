@@ -143,45 +143,6 @@ def _differed(source: Source, difference: Any) -> list[Change]:
     return [Change("differences", (source.run, *astuple(difference), source.seq))]
 
 
-def _conflict(source: Source, body: Body) -> list[Change]:
-    return [
-        Change(
-            "conflicts",
-            (
-                source.run,
-                body["id"],
-                body["ts"],
-                body["parent"],
-                body["symbol"],
-                _json(body["types"]),
-                body["severity"],
-                _json(body["evidence"]),
-                source.seq,
-            ),
-        )
-    ]
-
-
-def _resolution(source: Source, body: Body) -> list[Change]:
-    return [
-        Change(
-            "resolutions",
-            (
-                source.run,
-                body["id"],
-                body["ts"],
-                body["parent"],
-                body["action"],
-                body["by"],
-                body["model"],
-                body["confidence"],
-                body["reasoning"],
-                source.seq,
-            ),
-        )
-    ]
-
-
 def _card(source: Source, body: Body) -> list[Change]:
     return [
         Change(
@@ -249,8 +210,6 @@ _LOOSE: dict[str, Callable[[Source, Body], list[Change]]] = {
     RUN_FINISHED: _session,
     "plan": _planned,
     "rebalance": _planned,
-    "conflict": _conflict,
-    "resolution": _resolution,
     "card": _card,
     "state": _state,
     "level": _level,

@@ -1,7 +1,8 @@
 """Tables of the book of record: the journal is the truth, the rest is projected from it.
 
 A kind that is written often and never changed is a view of the journal: it costs nothing per row
-and cannot differ from it. Tables are for what is replaced, counted or referred to.
+and cannot differ from it. Reading one takes two to five times as long as a table would: balances
+of a store of 110,000 rows 70 ms. Tables are for what is replaced, counted or referred to.
 """
 
 from __future__ import annotations
@@ -63,13 +64,15 @@ class View:
 
 
 def _columns(text: str) -> dict[str, str]:
-    """``"run:i id side? confidence:r"`` → SQL types; TEXT unless said, ``?`` may be NULL."""
-    kinds = {"i": "INTEGER", "r": "REAL", "b": "BLOB"}
+    """``"run:i id side?"`` → SQL types; TEXT unless said, ``?`` may be NULL.
+
+    No floats: what JSON says of one, not every SQLite reads alike to the last bit.
+    """
     columns = {}
     for word in text.split():
         name, _, kind = word.rstrip("?").partition(":")
         null = "" if word.endswith("?") else " NOT NULL"
-        columns[name] = kinds.get(kind, "TEXT") + null
+        columns[name] = ("INTEGER" if kind == "i" else "TEXT") + null
     return columns
 
 
@@ -103,14 +106,6 @@ TABLES = {
             "run:i id symbol side size entry leverage collateral opened:i updated:i order_id agent"
             " stop? target? opened_size realised fees carry stop_kind trailing:i closed:i? exit? exit_reason? what"
             " seq:i",
-            "run id",
-        ),
-        _table(
-            "conflicts", "run:i id ts:i parent symbol types severity:r evidence seq:i", "run id"
-        ),
-        _table(
-            "resolutions",
-            "run:i id ts:i parent action by model confidence:r reasoning seq:i",
             "run id",
         ),
         _table(
@@ -207,6 +202,37 @@ VIEWS = {
                 "seq": "journal.seq",
             },
             unfolded=" JOIN json_each(journal.body, '$.postings') AS leg",
+        ),
+        View(
+            "conflicts",
+            "conflict",
+            {
+                "run": "runs.run",
+                "id": "journal.id",
+                "ts": _body("ts"),
+                "parent": _body("parent"),
+                "symbol": _body("symbol"),
+                "types": _body("types"),
+                "severity": _body("severity"),
+                "evidence": _body("evidence"),
+                "seq": "journal.seq",
+            },
+        ),
+        View(
+            "resolutions",
+            "resolution",
+            {
+                "run": "runs.run",
+                "id": "journal.id",
+                "ts": _body("ts"),
+                "parent": _body("parent"),
+                "action": _body("action"),
+                "by": _body("by"),
+                "model": _body("model"),
+                "confidence": _body("confidence"),
+                "reasoning": _body("reasoning"),
+                "seq": "journal.seq",
+            },
         ),
         View(
             "votes",

@@ -135,7 +135,8 @@ def compose(rows: Iterable[Row], tail: Tail) -> Composed:
         for change in project(Source(run, seq, row.kind, row.id, row.ts, row.parent), row.body)
     )
     written = b"".join(bodies)
-    written.decode()  # SQLite would take any bytes for text
+    if not written.isascii():
+        written.decode()  # SQLite would take any bytes for text
     return Composed(
         tail.seq + 1,
         _encode(lines),
