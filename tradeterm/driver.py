@@ -282,7 +282,7 @@ class Driver:
         """Sleep until the next event is due, a command comes, or the halt file is to be seen."""
         wait = min(LOOK_SECONDS, self.inflow.seconds_until_next())
         self._wake.clear()
-        if self._inbox or self._stopping or self.inflow.arrived():
+        if self._inbox or self._stopping or self.finished or self.inflow.arrived():
             return
         try:
             await asyncio.wait_for(self._wake.wait(), wait)

@@ -139,7 +139,7 @@ class PacedInflow:
         while perf_counter() < deadline and not (engine.effects or engine.slice_full):
             if self._index >= len(self._batch) and not self._refill():
                 self._finish()
-                return False
+                return not self.finished
             limit = self._limit(reached)
             if limit <= self._index:
                 break

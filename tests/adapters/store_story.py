@@ -269,7 +269,7 @@ def _decision(story: Story) -> None:
     story.tell("card", "card-1", "cmd-1", CardRow.of(decided))
 
 
-def _position(**changes: object) -> Position:
+def position(**changes: object) -> Position:
     position = Position(
         id="pos-1",
         symbol="BTC/USDT",
@@ -315,7 +315,7 @@ def _opening(story: Story) -> None:
     done = replace(first, status=OrderStatus.FILLED, filled=Decimal("0.5"))
     story.tell("order", "PAPER-1", "ver-1", done)
     story.tell("fill", "fill-2", "PAPER-1", fill("fill-2", buy, "0.3", "100000.0", "1.20"))
-    story.tell("position", "pos-1", "fill-2", {"what": "opened", "position": _position()})
+    story.tell("position", "pos-1", "fill-2", {"what": "opened", "position": position()})
     _book(
         story,
         entry(
@@ -356,7 +356,7 @@ def _closing(story: Story) -> None:
         "fill-3",
         {
             "what": "closed",
-            "position": _position(
+            "position": position(
                 size=Decimal(0),
                 collateral=Decimal(0),
                 realised=Decimal("-500.00"),

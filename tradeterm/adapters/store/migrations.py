@@ -32,6 +32,8 @@ class Migration:
 
 #: Tables that a step made anew because they have more columns, or are new.
 _GROWN = ("orders", "positions", "plans", "differences")
+_FIRST_VIEWS = ("agent_outputs", "verdicts", "equity_marks")
+_LATER_VIEWS = ("postings", "conflicts", "resolutions")
 MIGRATIONS = (
     Migration(
         1,
@@ -48,8 +50,8 @@ MIGRATIONS = (
         2,
         "agent outputs, verdicts and equity marks as views",
         (
-            *(f"DROP TABLE IF EXISTS {name}" for name in schema.VIEWS),
-            *(view.ddl() for view in schema.VIEWS.values()),
+            *(f"DROP TABLE IF EXISTS {name}" for name in _FIRST_VIEWS),
+            *(schema.VIEWS[name].ddl() for name in _FIRST_VIEWS),
         ),
     ),
     Migration(
@@ -65,6 +67,14 @@ MIGRATIONS = (
         4,
         "votes of models as a view",
         ("DROP VIEW IF EXISTS votes", schema.VIEWS["votes"].ddl()),
+    ),
+    Migration(
+        5,
+        "postings, conflicts and resolutions as views",
+        (
+            *(f"DROP TABLE IF EXISTS {name}" for name in _LATER_VIEWS),
+            *(schema.VIEWS[name].ddl() for name in _LATER_VIEWS),
+        ),
     ),
 )
 
@@ -134,8 +144,8 @@ def _rebuild(db: sqlite3.Connection, tables: Collection[str]) -> None:
             if kind in PROJECTORS:
                 source = Source(run, seq, kind, row_id, ts, parent)
                 changes += (each for each in project(source, body) if each.table in tables)
-        for table, parameters in flatten(changes).items():
-            insert(db, table, parameters, len(schema.TABLES[table].columns))
+        for table, rows in flatten(changes).items():
+            insert(db, table, rows)
 
 
 def _apply(db: sqlite3.Connection, step: Migration) -> None:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 import msgspec
+from msgspec.structs import astuple
 
 from tradeterm.adapters.store.rows import decode_body
 from tradeterm.adapters.store.schema import TABLES
@@ -36,13 +37,18 @@ class Source(NamedTuple):
     parent: str
 
 
-Projector = Callable[[Source, Body], list[Change]]
+class Projector(NamedTuple):
+    """How rows of a kind are read, and what they change."""
+
+    read: Callable[[bytes], Any]
+    changes: Callable[[Source, Any], list[Change]]
 
 
 def project(source: Source, body: bytes) -> list[Change]:
     """The changes of one row; raises StoreError when the body lacks what its kind has."""
+    read, changes = PROJECTORS[source.kind]
     try:
-        return PROJECTORS[source.kind](source, decode_body(body))
+        return changes(source, read(body))
     except (KeyError, TypeError, ValueError, AttributeError, msgspec.DecodeError) as error:
         raise StoreError(
             f"journal row {source.seq} ({source.kind} {source.id}): "
@@ -55,80 +61,51 @@ def _json(value: object) -> str:
 
 
 #: What rows said that were written before they could say anything else.
-_ADDED: Body = {"post_only": False, "carry": "0", "stop_kind": "stop", "trailing": False}
+_ADDED: Body = {
+    "post_only": False,
+    "unknown": "",
+    "carry": "0",
+    "stop_kind": "stop",
+    "trailing": False,
+}
 
 
-def _picker(table: str, renamed: dict[str, str], left: int) -> Callable[[Body], Values]:
-    """Reads a table's columns, without key prefix ``run`` and the ``left`` last ones."""
-    columns = tuple(TABLES[table].columns)[1:]
-    names = [renamed.get(name, name) for name in columns[: len(columns) - left]]
-    return lambda body: tuple(body[name] if name in body else _ADDED[name] for name in names)
+#: What may stand in a body where a column has this SQL type.
+_TYPES: dict[str, Any] = {"TEXT": str, "INTEGER": int | bool}
 
 
-_request = _picker("orders", {"limit_price": "limit", "trigger_price": "trigger"}, 9)
-_fill = _picker("fills", {}, 1)
-_position = _picker("positions", {}, 2)
-_difference = _picker("differences", {}, 1)
+def _shape(
+    table: str, columns: slice, renamed: dict[str, str] | None = None, **nested: type[Any]
+) -> type[Any]:
+    """Some columns of a table as a structure: whatever else a body has is never decoded."""
+    fields: list[Any] = list(nested.items())
+    for column, kind in list(TABLES[table].columns.items())[columns]:
+        name, sql_type = (renamed or {}).get(column, column), _TYPES[kind.split()[0]]
+        kept = sql_type if kind.endswith("NOT NULL") else sql_type | None
+        fields.append((name, kept, _ADDED[name]) if name in _ADDED else (name, kept))
+    return msgspec.defstruct(table, fields, kw_only=True, gc=False)
 
 
-def _order(source: Source, body: Body) -> list[Change]:
-    return [
-        Change(
-            "orders",
-            (
-                source.run,
-                *_request(body["request"]),
-                body["verdict_id"],
-                body["status"],
-                body.get("unknown", ""),
-                body["filled"],
-                body["average"],
-                body["reason"],
-                body["created"],
-                body["updated"],
-                source.seq,
-            ),
-        )
-    ]
+_Request = _shape("orders", slice(1, -9), {"limit_price": "limit", "trigger_price": "trigger"})
+_Order = _shape("orders", slice(-9, -1), request=_Request)
+_Position = _shape("positions", slice(1, -2))
+_Positioned = _shape("positions", slice(-2, -1), position=_Position)
+_Fill = _shape("fills", slice(1, -1))
+_Difference = _shape("differences", slice(1, -1))
 
 
-def _filled(source: Source, body: Body) -> list[Change]:
-    return [Change("fills", (source.run, *_fill(body), source.seq))]
+def _order(source: Source, order: Any) -> list[Change]:
+    values = source.run, *astuple(order.request), *astuple(order)[1:], source.seq
+    return [Change("orders", values)]
 
 
-def _positioned(source: Source, body: Body) -> list[Change]:
-    return [
-        Change(
-            "positions",
-            (
-                source.run,
-                *_position(body["position"]),
-                body["what"],
-                source.seq,
-            ),
-        )
-    ]
+def _filled(source: Source, fill: Any) -> list[Change]:
+    return [Change("fills", (source.run, *astuple(fill), source.seq))]
 
 
-def _entry(source: Source, body: Body) -> list[Change]:
-    return [
-        Change(
-            "postings",
-            (
-                source.run,
-                body["id"],
-                n,
-                leg["account"],
-                leg["asset"],
-                leg["amount"],
-                body["ts"],
-                body["kind"],
-                body["parent"],
-                source.seq,
-            ),
-        )
-        for n, leg in enumerate(body["postings"])
-    ]
+def _positioned(source: Source, told: Any) -> list[Change]:
+    values = source.run, *astuple(told.position), told.what, source.seq
+    return [Change("positions", values)]
 
 
 def _planned(source: Source, body: Body) -> list[Change]:
@@ -162,47 +139,8 @@ def _planned(source: Source, body: Body) -> list[Change]:
     ]
 
 
-def _differed(source: Source, body: Body) -> list[Change]:
-    return [Change("differences", (source.run, *_difference(body), source.seq))]
-
-
-def _conflict(source: Source, body: Body) -> list[Change]:
-    return [
-        Change(
-            "conflicts",
-            (
-                source.run,
-                body["id"],
-                body["ts"],
-                body["parent"],
-                body["symbol"],
-                _json(body["types"]),
-                body["severity"],
-                _json(body["evidence"]),
-                source.seq,
-            ),
-        )
-    ]
-
-
-def _resolution(source: Source, body: Body) -> list[Change]:
-    return [
-        Change(
-            "resolutions",
-            (
-                source.run,
-                body["id"],
-                body["ts"],
-                body["parent"],
-                body["action"],
-                body["by"],
-                body["model"],
-                body["confidence"],
-                body["reasoning"],
-                source.seq,
-            ),
-        )
-    ]
+def _differed(source: Source, difference: Any) -> list[Change]:
+    return [Change("differences", (source.run, *astuple(difference), source.seq))]
 
 
 def _card(source: Source, body: Body) -> list[Change]:
@@ -260,20 +198,26 @@ RUN_STARTED, RUN_RESUMED, RUN_FINISHED = "run_started", "run_resumed", "run_fini
 #: Kinds whose rows say everything about one thing: of a slice's rows with an id the last counts.
 SUPERSEDED = frozenset({"order", "position", "card"})
 
-PROJECTORS: dict[str, Projector] = {
+_STRUCTURED: dict[str, tuple[type[Any], Callable[[Source, Any], list[Change]]]] = {
+    "order": (_Order, _order),
+    "fill": (_Fill, _filled),
+    "position": (_Positioned, _positioned),
+    "difference": (_Difference, _differed),
+}
+_LOOSE: dict[str, Callable[[Source, Body], list[Change]]] = {
     RUN_STARTED: _session,
     RUN_RESUMED: _session,
     RUN_FINISHED: _session,
-    "order": _order,
-    "fill": _filled,
-    "position": _positioned,
-    "entry": _entry,
     "plan": _planned,
     "rebalance": _planned,
-    "difference": _differed,
-    "conflict": _conflict,
-    "resolution": _resolution,
     "card": _card,
     "state": _state,
     "level": _level,
+}
+PROJECTORS = {
+    **{
+        kind: Projector(msgspec.json.Decoder(shape).decode, changes)
+        for kind, (shape, changes) in _STRUCTURED.items()
+    },
+    **{kind: Projector(decode_body, changes) for kind, changes in _LOOSE.items()},
 }

@@ -203,9 +203,9 @@ class _Verification:
         return []
 
     def _rebuild(self, rebuilt: sqlite3.Connection, changes: list[Change]) -> None:
-        for table, parameters in flatten(changes).items():
+        for table, rows in flatten(changes).items():
             try:
-                insert(rebuilt, table, parameters, len(TABLES[table].columns))
+                insert(rebuilt, table, rows)
             except sqlite3.Error as error:
                 self._report(f"table {table}", f"cannot be rebuilt from the journal: {error}")
 

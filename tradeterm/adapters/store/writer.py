@@ -4,31 +4,30 @@ from __future__ import annotations
 
 import sqlite3
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+from msgspec.structs import astuple
+
+from tradeterm.adapters.store.intake import TAKE_IN, intake
 from tradeterm.adapters.store.projections import (
     PROJECTORS,
     RUN_STARTED,
     SUPERSEDED,
     Change,
     Source,
+    Values,
     project,
 )
-from tradeterm.adapters.store.rows import GENESIS, Slice, Tail, chain
-from tradeterm.adapters.store.schema import TABLES, insert_sql
+from tradeterm.adapters.store.rows import GENESIS, Slice, Snapshot, Tail, chain
+from tradeterm.adapters.store.schema import TABLES
 from tradeterm.errors import StoreError
 from tradeterm.model.messages import Row
 
 KEPT_SNAPSHOTS = 3
-#: SQLite's limit for one statement.
-MOST_VARIABLES = 32_766
-#: Rows are inserted in a multiple of so many, then the rest: two statements, each of which waits
-#: for the interpreter lock once, and few enough different ones that they are compiled once.
-BATCH = 64
-CACHED_STATEMENTS = 512
 _PRAGMAS = (
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
@@ -37,13 +36,20 @@ _PRAGMAS = (
     "PRAGMA journal_size_limit = 67108864",
 )
 
+_encode = msgspec.json.Encoder().encode
+
 
 @dataclass(frozen=True, slots=True)
 class Composed:
-    """A slice ready to be written: flat journal parameters, changes by table, and its end."""
+    """A slice ready to be written: its journal in three pieces, changes by table, and its end."""
 
-    journal: list[Any]
-    changes: dict[str, list[Any]]
+    first: int
+    lines: bytes
+    """JSON: what is short of each row, and where its body stands among the ``bodies``."""
+    bodies: bytes
+    hashes: bytes
+    changes: dict[str, bytes]
+    """JSON arrays of rows."""
     tail: Tail
 
 
@@ -56,14 +62,14 @@ class Writer(sqlite3.Connection):
     """
 
     def __init__(self, database: str | Path, **options: Any) -> None:
-        super().__init__(
-            database, isolation_level=None, cached_statements=CACHED_STATEMENTS, **options
-        )
+        super().__init__(database, isolation_level=None, **options)
         for pragma in _PRAGMAS:
             self.execute(pragma)
         (mode,) = self.execute("PRAGMA journal_mode = WAL").fetchone()
         if mode != "wal":
             raise StoreError(f"{database}: this file system cannot do WAL (journal mode {mode})")
+        for statement in intake(KEPT_SNAPSHOTS):
+            self.execute(statement)
         self.staged: deque[Slice] = deque()
         self.tail = read_tail(self)
         self.confirmed = self.tail
@@ -82,10 +88,8 @@ class Writer(sqlite3.Connection):
             if landed:
                 return self.tail
         composed = compose(piece.rows, self.tail)
-        self.execute("BEGIN IMMEDIATE")
         try:
-            self._insert(composed, piece)
-            self.execute("COMMIT")
+            self.execute(TAKE_IN, _parameters(composed, piece.snapshot))
         except BaseException:
             if self.in_transaction:
                 self.execute("ROLLBACK")
@@ -93,87 +97,72 @@ class Writer(sqlite3.Connection):
         self.tail = self.confirmed = composed.tail
         return self.tail
 
-    def _insert(self, composed: Composed, piece: Slice) -> None:
-        insert(self, "journal", composed.journal, 8)
-        for table, parameters in composed.changes.items():
-            insert(self, table, parameters, len(TABLES[table].columns))
-        if piece.snapshot is not None:
-            kept = piece.snapshot
-            self.execute(
-                "INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?, ?, ?)",
-                (
-                    composed.tail.seq,
-                    composed.tail.run,
-                    kept.input,
-                    kept.body,
-                    kept.feed,
-                    kept.digest(),
-                ),
-            )
-            self.execute(
-                "DELETE FROM snapshots WHERE seq NOT IN "
-                "(SELECT seq FROM snapshots ORDER BY seq DESC LIMIT ?)",
-                (KEPT_SNAPSHOTS,),
-            )
+
+def _parameters(composed: Composed, snapshot: Snapshot | None) -> tuple[Any, ...]:
+    """In the order of ``TAKE_IN``."""
+    kept = (
+        (None, None, None, None)
+        if snapshot is None
+        else (snapshot.input, snapshot.body, snapshot.feed, snapshot.digest())
+    )
+    changes = (composed.changes.get(table) for table in TABLES)
+    journal = composed.first, composed.lines, composed.bodies, composed.hashes
+    return *journal, *changes, composed.tail.seq, composed.tail.run, *kept
 
 
 def compose(rows: Iterable[Row], tail: Tail) -> Composed:
     """Number and chain ``rows`` after ``tail`` and work out what they change."""
     seq, previous, run = tail
-    journal: list[Any] = []
-    told: dict[object, tuple[Source, bytes]] = {}
+    lines: list[tuple[object, ...]] = []
+    bodies: list[bytes] = []
+    hashes: list[bytes] = []
+    told: dict[object, tuple[int, int, Row]] = {}
+    place = 1
     for row in rows:
         seq += 1
-        ts, kind, row_id, parent, taken, body = (
-            row.ts,
-            row.kind,
-            row.id,
-            row.parent,
-            row.input,
-            row.body,
-        )
+        ts, kind, row_id, parent, taken, body = astuple(row)
         previous = chain(previous, (seq, ts, kind, row_id, parent, taken, body))
-        journal += (seq, ts, kind, row_id, parent, taken, body.decode(), previous)
+        lines.append((ts, kind, row_id, parent, taken, place, len(body)))
+        bodies.append(body)
+        hashes.append(previous)
+        place += len(body)
         if kind in PROJECTORS:
-            if kind == RUN_STARTED:
-                run += 1
-            which = (run, kind, row_id) if kind in SUPERSEDED else seq
-            told[which] = Source(run, seq, kind, row_id, ts, parent), body
-    changes = [change for source, body in told.values() for change in project(source, body)]
-    return Composed(journal, flatten(changes), Tail(seq, previous, run))
+            run += kind == RUN_STARTED
+            told[(run, kind, row_id) if kind in SUPERSEDED else seq] = run, seq, row
+    changes = flatten(
+        change
+        for run, seq, row in told.values()
+        for change in project(Source(run, seq, row.kind, row.id, row.ts, row.parent), row.body)
+    )
+    written = b"".join(bodies)
+    if not written.isascii():
+        written.decode()  # SQLite would take any bytes for text
+    return Composed(
+        tail.seq + 1,
+        _encode(lines),
+        written,
+        b"".join(hashes),
+        {table: _encode(values) for table, values in changes.items()},
+        Tail(seq, previous, run),
+    )
 
 
-def flatten(changes: Iterable[Change]) -> dict[str, list[Any]]:
-    """Changes by table as flat parameters; of a replaced row only the newest version."""
-    flat: dict[str, list[Any]] = {}
-    newest: dict[str, dict[tuple[Any, ...], tuple[Any, ...]]] = {}
+def flatten(changes: Iterable[Change]) -> dict[str, list[Values]]:
+    """Rows by table; of a replaced one only the newest version."""
+    rows: dict[str, list[Values]] = {}
+    newest: dict[str, dict[Values, Values]] = {}
     for table, values in changes:
         shape = TABLES[table]
         if shape.replace:
             newest.setdefault(table, {})[values[: len(shape.key)]] = values
         else:
-            flat.setdefault(table, []).extend(values)
-    for table, rows in newest.items():
-        flat[table] = [value for values in rows.values() for value in values]
-    return flat
+            rows.setdefault(table, []).append(values)
+    return rows | {table: list(by_key.values()) for table, by_key in newest.items()}
 
 
-def insert(db: sqlite3.Connection, table: str, parameters: list[Any], columns: int) -> None:
-    """Insert flat parameters in as few statements as can be."""
-    at = 0
-    for count in _batches(len(parameters) // columns, MOST_VARIABLES // columns):
-        end = at + count * columns
-        db.execute(insert_sql(table, count), parameters[at:end])
-        at = end
-
-
-def _batches(rows: int, most: int) -> Iterator[int]:
-    """``1300`` → 1280, 20."""
-    while rows:
-        count = min(rows, most)
-        count -= count % BATCH if count > BATCH else 0
-        yield count
-        rows -= count
+def insert(db: sqlite3.Connection, table: str, rows: list[Values]) -> None:
+    """Insert rows of one table."""
+    db.execute(TABLES[table].insertion("?"), (_encode(rows),))
 
 
 def read_tail(db: sqlite3.Connection) -> Tail:
