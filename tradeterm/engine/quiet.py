@@ -87,15 +87,13 @@ class Quiet:
     def _pass(self, rule: CrossRule | None, bars: Bars, start: int, stop: int) -> int:
         """Pass over the bars up to the next cross; without a rule nobody looks at them."""
         m, outlook = self._m, self._outlook
-        watch = None if rule is None else _Averages.of(rule, m)
-        if rule is not None and watch is None:
-            return 0
         prospect = outlook.prospect()
         if prospect is None:
             return 0
-        room = (prospect.until - m.ts) // outlook.span
-        if room < LEAST:
+        watch = None if rule is None else _Averages.of(rule, m)
+        if rule is not None and watch is None:
             return 0
+        room = (prospect.until - m.ts) // outlook.span
         end = prospect.inside(bars, start, min(stop, start + room))
         if watch is not None:
             end = start + watch.calm(bars.columns.closes[start:end], m.window)
