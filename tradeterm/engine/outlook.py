@@ -46,6 +46,8 @@ MOST_MOVE: Final = 0.05
 LITTLE_MOVE: Final = 0.01
 #: A known band is used as long as the price is this part of itself away from its ends.
 NEAR: Final = 0.02
+#: Timers whose work is known; while something is held that of the marks is, too.
+KNOWN: Final = frozenset({WATCH_TIMER, RECONCILE_TIMER})
 #: A timer that moved: when it ran last, its name, when it is due next.
 Moved = tuple[int, str, int]
 
@@ -184,20 +186,23 @@ class Outlook:
         settled = now < m.ts + self.span and m.ts <= now <= watch and m.window.last_ts == m.ts
         if not settled or m.book.ready or trading.coordinator.degradation.holds:
             return None
-        until = min(core.market.next_close, books.execution.next_due, trading.next_due)
+        held = bool(books.execution.positions) or books.portfolio.holds_assets
+        known = KNOWN | {MARK_TIMER} if held else KNOWN
+        until = min(
+            core.market.next_close, books.execution.next_due, trading.next_due,
+            core.timers.earliest_but(known.union(own) if own else known),
+        )  # fmt: skip
         if until < m.ts + LEAST * self.span:
             return None
         prospect = Prospect(watch, look, NEVER, until, max(rest.low, 0.0), rest.high)
-        handled = [WATCH_TIMER, RECONCILE_TIMER, *own]
-        if books.execution.positions or books.portfolio.holds_assets:
+        if held:
             if not self._hold(prospect):
                 return None
-            handled.append(MARK_TIMER)
             if own:
-                until = min(until, prospect.mark + (books.marking.room - 1) * self.span)
+                room = books.marking.room - 1
+                prospect.until = min(until, prospect.mark + room * self.span)
             elif not core.flattening:
                 prospect.follower = books.execution.follower
-        prospect.until = min(until, core.timers.earliest_but(handled))
         return prospect
 
     def _hold(self, prospect: Prospect) -> bool:

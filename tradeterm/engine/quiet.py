@@ -6,7 +6,7 @@ bar (``tests/engine/test_quiet.py`` compares both). It reads columns (``market/b
 that come as a list are somebody else's. Why that is safe says ``engine/outlook.py``; beyond it
 
 - with the EMA-cross rule the averages keep their order, by the very arithmetic of the rule: it
-  says nothing; and the base window has room: nothing is dropped;
+  says nothing;
 - without any agent on the bars nobody looks at them;
 - with the other rules the analysts that look at closed bars speak on every bar, and nobody waits
   for what they say: no proposal is parked.
@@ -20,6 +20,7 @@ together.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 
 from tradeterm.agents.cross import CrossRule
@@ -32,6 +33,7 @@ from tradeterm.engine.reconciliation import Reconciliation
 from tradeterm.engine.timers import NEVER
 from tradeterm.engine.trading import Trading
 from tradeterm.market.bars import Bars
+from tradeterm.market.candles import CandleWindow
 from tradeterm.market.indicators import Ema
 from tradeterm.market.symbol import BARS, SymbolMarket
 from tradeterm.model.market import MarketEvent
@@ -85,18 +87,16 @@ class Quiet:
     def _pass(self, rule: CrossRule | None, bars: Bars, start: int, stop: int) -> int:
         """Pass over the bars up to the next cross; without a rule nobody looks at them."""
         m, outlook = self._m, self._outlook
-        watch = None if rule is None else _Averages.of(rule, m)
-        if (rule is not None and watch is None) or m.window.room < LEAST:
-            return 0
         prospect = outlook.prospect()
         if prospect is None:
             return 0
-        room = min(m.window.room, (prospect.until - m.ts) // outlook.span)
-        if room < LEAST:
+        watch = None if rule is None else _Averages.of(rule, m)
+        if rule is not None and watch is None:
             return 0
+        room = (prospect.until - m.ts) // outlook.span
         end = prospect.inside(bars, start, min(stop, start + room))
         if watch is not None:
-            end = start + watch.calm(bars.columns.closes[start:end])
+            end = start + watch.calm(bars.columns.closes[start:end], m.window)
         if end == start:
             return 0
         last = self._reach(prospect, bars, end, stop)
@@ -111,7 +111,7 @@ class Quiet:
             counts = self._core.counters.agents[TRADING_NAME]
             counts.runs += end - start
             counts.last = last
-            watch.moved()
+            watch.moved(m.window)
         return end - start
 
     # -- analysts who speak, and nobody who waits for it -----------------------------------
@@ -193,7 +193,6 @@ class _Averages:
     def __init__(self, fast: Ema, slow: Ema, *, above: bool) -> None:
         self._fast, self._slow = fast, slow
         self._way = 1.0 if above else -1.0
-        self._count = 0
         self._values = fast.value or 0.0, slow.value or 0.0
 
     @classmethod
@@ -202,25 +201,44 @@ class _Averages:
         above, averages = rule.side(m.symbol), m.indicators[m.base].standing(rule.fast, rule.slow)
         return None if above is None or averages is None else cls(*averages, above=above)
 
-    def calm(self, closes: Sequence[float]) -> int:
-        """How many bars leave the averages in their order."""
+    def calm(self, closes: array[float], window: CandleWindow) -> int:
+        """How many bars leave the averages in their order, though the window may drop its oldest."""
+        count, full = 0, window.room
+        while True:
+            fits = min(full, len(closes))
+            count = self._carry(closes, count, fits)
+            if count < fits or count == len(closes) or not self._anew(closes[: count + 1], window):
+                return count
+            count, full = count + 1, full + window.stride
+
+    def _carry(self, closes: array[float], start: int, stop: int) -> int:
+        """Carry them on up to ``stop``, or to the bar that crosses them."""
         way, (fast, slow) = self._way, self._values
         fast_share, slow_share = self._fast.share, self._slow.share
-        count = 0
-        for close in closes:
+        count = start
+        for close in closes[start:stop]:
             new_slow = (close - slow) * slow_share + slow
             new_fast = (close - fast) * fast_share + fast
             if (new_fast - new_slow) * way < 0.0:
                 break
             fast, slow = new_fast, new_slow
             count += 1
-        self._count, self._values = count, (fast, slow)
+        self._values = fast, slow
         return count
 
-    def moved(self) -> None:
+    def _anew(self, closes: array[float], window: CandleWindow) -> bool:
+        """Begin them again on what stays at the last close; False (and no change) if they cross."""
+        held = window.closes_when_full(closes)
+        fast, slow = self._fast.of(held), self._slow.of(held)
+        if fast is None or slow is None or (fast - slow) * self._way < 0.0:
+            return False
+        self._values = fast, slow
+        return True
+
+    def moved(self, window: CandleWindow) -> None:
         """Those bars have closed."""
-        self._fast.moved(self._values[0], self._count)
-        self._slow.moved(self._values[1], self._count)
+        self._fast.moved(self._values[0], window)
+        self._slow.moved(self._values[1], window)
 
 
 __all__ = ["LEAST", "Quiet"]

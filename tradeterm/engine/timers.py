@@ -68,7 +68,11 @@ class Timers:
 
     def earliest_but(self, names: Collection[str]) -> int:
         """The earliest due time of all others, or NEVER."""
-        return min((due for name, due in self._due.items() if name not in names), default=NEVER)
+        earliest = NEVER
+        for name, due in self._due.items():
+            if due < earliest and name not in names:
+                earliest = due
+        return earliest
 
     def pop(self) -> str:
         """Take the earliest timer off the queue."""

@@ -8,6 +8,7 @@ therefore a function of what the window holds, and the same after a restart.
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_right
 from functools import reduce
 from operator import add
 
@@ -157,15 +158,22 @@ class CandleWindow:
 
     def extend(self, bars: Bars, start: int, stop: int) -> None:
         """Add ``bars[start:stop]``, all later than the last one, as ``append`` would."""
+        stamps = bars.columns.stamps
+        while start < stop:
+            if not self.room or stamps[start] > self.session_end:  # it makes room, or begins a day
+                self.append(bars[start])
+                start += 1
+            fits = min(stop, start + self.room)
+            if fits > start and stamps[fits - 1] > self.session_end:
+                fits = bisect_right(stamps, self.session_end, start, fits)
+            if fits > start:
+                self._fill(bars, start, fits)
+            start = fits
+
+    def _fill(self, bars: Bars, start: int, stop: int) -> None:
+        """Add bars of the newest candle's day for which there is room."""
         stamps, opens, highs, lows, closes, volumes, worth = bars.columns
-        if start < stop and stamps[start] > self.session_end:  # the first of its day
-            self.append(bars[start])
-            start += 1
         n, count = self.count, stop - start
-        if count > self.room or not count or stamps[stop - 1] > self.session_end:
-            for index in range(start, stop):
-                self.append(bars[index])
-            return
         self.count = n + count
         part, run = slice(n, self.count), slice(start, stop)
         self._t[part], self._o[part], self._h[part] = stamps[run], opens[run], highs[run]
@@ -176,6 +184,10 @@ class CandleWindow:
         # One after the other: sum() may pair them, and round otherwise.
         self.vwap_value = reduce(add, worth[run], self.vwap_value)
         self.vwap_volume = reduce(add, traded, self.vwap_volume)
+
+    def closes_when_full(self, coming: array[float]) -> Column:
+        """The closes here when the last of ``coming`` has just made it drop its oldest."""
+        return np.concatenate((self.close, np.frombuffer(coming)))[-self.size - 1 :]
 
     def _new_session(self, day: int, ts: int) -> None:
         opened = ts - self.timeframe * SECOND

@@ -17,7 +17,7 @@ from tradeterm.market.recipes import IndicatorSet
 from tradeterm.model.market import Candle
 
 if TYPE_CHECKING:
-    from tradeterm.market.candles import CandleWindow
+    from tradeterm.market.candles import CandleWindow, Column
 
 #: More closed candles than this since the last request: opening afresh (140 µs) is cheaper.
 MAX_CATCH_UP: Final = 16
@@ -225,17 +225,20 @@ class Ema:
             and self.generation == window.generation
         )
 
-    def moved(self, value: float, count: int) -> None:
-        """The caller carried it on by ``count`` candles."""
-        self.value = value
-        self.seen += count
+    def moved(self, value: float, window: CandleWindow) -> None:
+        """The caller carried it on to the window's newest candle."""
+        self.value, self.seen, self.generation = value, window.total, window.generation
 
     def _open(self, window: CandleWindow) -> float | None:
-        self.value = None
-        if window.count < self.period:
+        self.value = self.of(window.close)
+        if self.value is not None:
+            self.seen, self.generation = window.total, window.generation
+        return self.value
+
+    def of(self, closes: Column) -> float | None:
+        """Worked out afresh at the last of some closes; None until warm."""
+        if len(closes) < self.period:
             return None
         from talib import stream  # a second of import: only when needed
 
-        self.value = float(stream.EMA(window.close, self.period).value)
-        self.seen, self.generation = window.total, window.generation
-        return self.value
+        return float(stream.EMA(closes, self.period).value)
