@@ -65,7 +65,7 @@ def card_page(card_id: str) -> Builder:
         codes = f" ({', '.join(card.codes)}, severity {card.severity:.2f})" if card.codes else ""
         return [
             *head,
-            ((f"{types}{codes} · {state}", "quiet"),),
+            *(((part, "quiet"),) for part in wrap(f"{types}{codes} · {state}", width)),
             BLANK,
             *card_lines(card, view, width),
         ]
