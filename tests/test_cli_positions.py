@@ -65,7 +65,7 @@ def test_a_position_is_closed_in_part_protected_otherwise_and_flattened(
         ("adopt diff-1 --reason x", "no open difference 'diff-1'; there are: none"),
         ("close pos-1 --post-only", "--post-only needs --limit"),
         ("amend PAPER-1", "write --size, --limit or both"),
-        ("flatten", "say `tradeterm flatten --yes`"),
+        ("flatten", "add --yes to confirm"),
     ],
 )
 def test_what_cannot_be_meant_exits_2_and_changes_nothing(

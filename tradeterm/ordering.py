@@ -210,7 +210,7 @@ def _shell_command(order: Order) -> click.Command:
         from tradeterm.model import commands
 
         if not yes:
-            raise UsageError(f"{order.name} {order.sure}; say `tradeterm {order.name} --yes`")
+            raise UsageError(f"{order.name} {order.sure}; add --yes to confirm")
         _refuse_nonsense(order.name, words)
         _refuse_unknown(db, order, words)
         kind = getattr(commands, order.command)

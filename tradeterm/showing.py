@@ -36,7 +36,7 @@ def open_console(
 
     ``or_watch``: look on instead while another process drives the one in ``db``.
     """
-    _require_terminal()
+    _require_terminal("run --headless")
     from tradeterm.tui.engine_thread import EngineThread
 
     if or_watch and (path := _driven(db)) is not None:
@@ -50,7 +50,7 @@ def open_console(
 def watch(db: Path | None, only_ascii: bool) -> int:
     """Look on at a run that another process drives: the same screen; only H (halt) does anything."""
     start_logging("info")
-    _require_terminal()
+    _require_terminal("status")
     path = _driven(db)
     if path is None:
         where = "" if db is None else f" --db {db}"
@@ -93,12 +93,12 @@ def serve(port: int, run_options: tuple[str, ...]) -> int:
     return 0
 
 
-def _require_terminal() -> None:
+def _require_terminal(instead: str) -> None:
     if os.environ.get("TEXTUAL_DRIVER"):
         return  # textual-serve brings a terminal of its own
     streams = (sys.stdin, sys.stdout, sys.stderr)  # Textual draws on stderr
     if not all(s.isatty() for s in streams) or os.environ.get("TERM") == "dumb":
-        raise UsageError("the console needs a terminal; use `tradeterm run --headless`")
+        raise UsageError(f"the console needs a terminal; use `tradeterm {instead}`")
 
 
 def _shown(session: EngineSession, only_ascii: bool) -> int:

@@ -15,7 +15,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from msgspec.structs import replace
 
 from tests.tui.conftest import Console
 from tests.tui.pictures import busy, with_status
@@ -23,6 +22,7 @@ from tradeterm.engine.view import ConsoleView, StatusView
 from tradeterm.holding import Held
 from tradeterm.settings.changing import way
 from tradeterm.settings.loading import load_settings
+from tradeterm.tui.engine_thread import died
 
 PAGES = json.loads(Path(__file__).with_name("pages.json").read_text(encoding="utf-8"))
 
@@ -65,7 +65,7 @@ def states() -> dict[str, ConsoleView]:
         "halted": with_status(view, state="halted", state_reason="operator"),
         "paused": with_status(view, state="paused", state_reason="operator"),
         "finished": with_status(view, state="finished", speed=0.0),
-        "fault": replace(view, fault="LedgerError: postings of fill-8 sum to 0.01 USDT"),
+        "fault": died(view, "postings of fill-8 sum to 0.01 USDT"),
         "watching": with_status(view, watched=True),
         "live": with_status(view, mode="LIVE", speed=1.0),
     }

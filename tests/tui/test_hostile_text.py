@@ -82,7 +82,7 @@ def poisoned(text: str) -> ConsoleView:
             blocked=((text, text),),
             verdicts=(VerdictView(text, 1, text, text, text, (text,)),),
         ),
-        fault=text,
+        fault=f"JOURNAL CANNOT BE WRITTEN: {text}",
     )
 
 

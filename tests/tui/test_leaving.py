@@ -40,6 +40,20 @@ async def test_a_live_market_says_that_it_goes_on(console: Open) -> None:
         assert "nothing is triggered in between" not in text
 
 
+async def test_a_journal_that_cannot_be_written_is_named_before_leaving(console: Open) -> None:
+    unwritten = "JOURNAL CANNOT BE WRITTEN, market held: disk full"
+    async with console(80, 24) as desk:
+        await desk.look(replace(empty_handed(), fault=unwritten))
+        assert unwritten in (await desk.look()).splitlines()[1]  # first it takes a line from a pane
+        text = await desk.press("q")
+        assert "what was ordered since then is lost" in text
+        assert "FLATTEN" not in text
+        await desk.press("f")
+        assert desk.app.return_code is None
+        await desk.press("q", "y")
+        assert desk.app.return_code == 0
+
+
 async def test_entries_are_cancelled_before_leaving(console: Open) -> None:
     async with console() as desk:
         text = await desk.press("q", "c")

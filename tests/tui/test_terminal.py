@@ -77,7 +77,7 @@ def test_a_console_that_dies_exits_with_1_and_shows_no_traceback() -> None:
 
 def test_no_byte_of_hostile_text_reaches_the_terminal_as_a_control() -> None:
     child = play("hostile")
-    child.expect(b"ENGINE FAULT")
+    child.expect(b"JOURNAL CANNOT")
     output = bytes(child.before or b"")
     child.kill(signal.SIGTERM)
     output += rest(child)

@@ -96,7 +96,7 @@ async def test_what_is_typed_and_what_ends_it_are_read_at_80_columns(console: Op
         text = await desk.press(*("space" if key == " " else key for key in typed))
         line, footer = text.splitlines()[-2:]
         assert line.endswith(f"{typed}▏")
-        assert "enter sends · esc leaves it · H still halts" in footer
+        assert "enter asks risk, sends nothing · esc leaves it · H still halts" in footer
         assert "a Approve" in (await desk.press("escape")).splitlines()[-1]
 
 

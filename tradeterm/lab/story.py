@@ -39,7 +39,7 @@ def _facts(value: Any, name: str) -> Iterator[str]:
     if isinstance(value, dict):
         for key, inner in value.items():
             if key not in _HEADING:
-                named = name in _SPEAKS_FOR_ITSELF or not (name and key[:1].islower())
+                named = name in _SPEAKS_FOR_ITSELF or not name
                 yield from _facts(inner, key if named else f"{name}.{key}")
     elif isinstance(value, list) and any(isinstance(inner, dict) for inner in value):
         yield f"{name}=({len(value)})"

@@ -52,7 +52,7 @@ class Action(msgspec.Struct, frozen=True):
         """Whether it makes sense now; who only watches looks, and may halt; at the end all look."""
         if self.panes and focus.pane not in self.panes:
             return False
-        if _over(view):
+        if moments.over(view):
             return self.looks and self.when(view, focus)
         allowed = self.looks or self.name in ALWAYS or not focus.watching
         return allowed and self.when(view, focus)
@@ -64,8 +64,8 @@ class Action(msgspec.Struct, frozen=True):
 
     def why_not(self, view: ConsoleView, focus: Focus) -> str:
         """What stands in the way while it is not possible."""
-        if _over(view) and not self.looks:
-            return "the run is finished, nothing is traded any more; q quits"
+        if not self.looks and (over := moments.over(view)):
+            return over
         if focus.watching and not self.looks:
             return "only watching: another process runs this, H halts"
         if self.panes and focus.pane not in self.panes:
@@ -76,11 +76,6 @@ class Action(msgspec.Struct, frozen=True):
     def shown(self) -> str:
         """The keys as people write them."""
         return " ".join(key_text(key) for key in self.keys)
-
-
-def _over(view: ConsoleView) -> bool:
-    """Whether the engine has come to the end of its run and hears nothing any more."""
-    return view.status.state == "finished"
 
 
 _WRITTEN = {

@@ -19,7 +19,7 @@ from textual.timer import Timer
 
 from tradeterm.engine.view import ConsoleView, EventView
 from tradeterm.model.commands import ApproveCard, Halt, OperatorCommand
-from tradeterm.tui import actions, figures
+from tradeterm.tui import actions, figures, moments
 from tradeterm.tui.action import ALWAYS, key_text
 from tradeterm.tui.choice import Focus
 from tradeterm.tui.guards import BurstGuard, Question, RepeatGuard, number
@@ -403,8 +403,8 @@ class Console(Looks):
         self.ask(None)
         self.type_in(None)
         self.close_pages()
-        if self.view.status.state == "finished":
-            self.say("the run is finished: nothing is traded any more")
+        if over := moments.over(self.view):
+            self.say(over, "error" if self.view.fault else "info")
         else:
             self.say("HALT sent: no new exposure, entries cancelled, stops stay", "error")
 

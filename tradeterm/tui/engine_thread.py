@@ -30,6 +30,17 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
+def died(last: ConsoleView, why: str) -> ConsoleView:
+    """The last picture of an engine that ended by itself: what it shows goes on no more."""
+    return replace(
+        last,
+        version=last.version + 1,
+        status=replace(last.status, state="dead", speed=0.0),
+        fault="ENGINE DIED, no stop is watched; q quits, a restart goes on from the last committed "
+        f"step: {why}",
+    )
+
+
 class EngineThread:
     """Boots a desk, drives it, winds it down. Everything heavy is imported on the thread."""
 
@@ -162,12 +173,7 @@ class EngineThread:
             if self._desk is None:
                 self._failure = error
             else:
-                self._view = replace(
-                    self._view,
-                    version=self._view.version + 1,
-                    fault=f"ENGINE STOPPED: {without_secrets(str(error))}. Nothing trades; restart continues after the "
-                    "last committed step.",
-                )
+                self._view = died(self._view, without_secrets(str(error)))
 
     async def _run(self) -> None:
         from tradeterm.adapters.store.paths import locate

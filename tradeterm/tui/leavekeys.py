@@ -26,9 +26,8 @@ class LeaveKeys(WordKeys):
     async def action_quit(self) -> None:
         working = sum(order.status in moments.WORKING for order in self.view.orders)
         pending = len([card for card in self.view.cards if card.state == "pending"])
-        over = self.view.status.state == "finished"
-        at_rest = over or not (self.view.positions or working or pending)
-        if self.session.watching or self.view.fault or at_rest:
+        at_rest = not (self.view.positions or working or pending or self.view.fault)
+        if self.session.watching or moments.over(self.view) or at_rest:
             self._leave_as_is()
             return
         from tradeterm.tui.screens.confirm import QuitScreen

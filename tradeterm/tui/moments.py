@@ -34,6 +34,17 @@ class Moment(msgspec.Struct, frozen=True):
         return self.reason if isinstance(self.reason, str) else self.reason(view, focus)
 
 
+_ENDED = {
+    "finished": "the run is finished, nothing is traded any more; q quits",
+    "dead": "the engine died: nothing is traded, no stop is watched any more; q quits",
+}
+
+
+def over(view: ConsoleView) -> str:
+    """Why the engine hears nothing any more; empty while it does."""
+    return _ENDED.get(view.status.state, "")
+
+
 def unless(reason: str | Reason) -> Callable[[Condition], Moment]:
     """Declares a condition with what is said while it does not hold."""
     return lambda condition: Moment(condition, reason)
@@ -342,7 +353,7 @@ def _not_steppable(view: ConsoleView, focus: Focus) -> str:
 @unless(_not_steppable)
 def steppable(view: ConsoleView, focus: Focus) -> bool:
     """The market can be led on step by step."""
-    return paced(view, focus) and view.status.state != "finished" and not view.status.walking
+    return paced(view, focus) and not over(view) and not view.status.walking
 
 
 def _not_jumpable(view: ConsoleView, focus: Focus) -> str:

@@ -112,12 +112,12 @@ class Onlooker:
         try:
             found = ask(self._db, f"view {self._view.version}")
         except TradetermError as error:  # it does not answer in time: said, and asked again
-            self._fault(str(error))
+            self._fault(f"NO PICTURE: {error}")
             return LOOK_SECONDS
         if found is None:
-            self._fault("nobody runs this file any more; what is shown is its last picture")
+            self._fault("NO PICTURE: nobody runs this file any more; what is shown is its last one")
         elif "error" in found:
-            self._fault(str(found["error"]))
+            self._fault(f"NO PICTURE: {found['error']}")
         elif found["view"]:
             view = _picture(b64decode(found["view"]))
             self._view = replace(view, status=replace(view.status, watched=True))
@@ -132,6 +132,6 @@ class Onlooker:
     def _halt(self, command: Halt) -> None:
         try:
             if send(self._db, command) is None:
-                self._fault("the halt reached nobody: the process is gone")
+                self._fault("HALT NOT HEARD: the process is gone")
         except TradetermError as error:
-            self._fault(f"halt: {error}")
+            self._fault(f"HALT NOT HEARD: {error}")

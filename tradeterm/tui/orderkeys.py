@@ -181,7 +181,11 @@ class OrderKeys(Console):
                 return
             self.open_page("What if", what_if_page(text, asked, self.session.what_if(asked)))
 
-        self._ask_amount(f"what if, {symbol}, e.g. {EXAMPLE}: ", done)
+        self.type_in(
+            AmountLine(
+                f"what if, {symbol}, e.g. {EXAMPLE}: ", done, self._left, "asks risk, sends nothing"
+            )
+        )
 
     def _ask_amount(self, label: str, done: Callable[[str], None]) -> None:
         self.type_in(AmountLine(label, done, self._left))

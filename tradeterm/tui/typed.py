@@ -85,16 +85,18 @@ class FilterLine:
 
 @dataclass(slots=True)
 class AmountLine:
-    """A size or price; ``done`` gets what was typed, ``left`` is told when it was not."""
+    """A size, a price, a few words; ``done`` gets what was typed, ``left`` is told when it was not."""
 
     label: str
     done: Callable[[str], None]
     left: Callable[[], None]
+    enter: str = "sends"
+    """What enter does with it."""
     text: str = field(default="", init=False)
 
     @property
     def prompt(self) -> Prompt:
-        return Prompt(self.label, self.text, "enter sends · esc leaves it · H still halts")
+        return Prompt(self.label, self.text, f"enter {self.enter} · esc leaves it · H still halts")
 
     def take(self, key: str, character: str | None) -> bool:
         if key == "enter" and self.text:

@@ -10,7 +10,7 @@ from typing import ClassVar
 from textual import events
 
 from tradeterm.engine.view import ConsoleView, StatusView
-from tradeterm.tui import actions, figures
+from tradeterm.tui import actions, figures, moments
 from tradeterm.tui.action import Action, key_text
 from tradeterm.tui.choice import Choice, Focus
 from tradeterm.tui.ink import Ink, Line, Part, cells, clip, grounded, spread
@@ -21,7 +21,12 @@ from tradeterm.tui.typed import Prompt
 
 _BAR: Part = (" │ ", "faint")
 _TIGHT: Part = ("│", "faint")
-_STATES = {"running": "up", "halted": "error+bold", "paused": "warn+bold"}
+_STATES = {
+    "running": "up",
+    "halted": "error+bold",
+    "paused": "warn+bold",
+    "dead": "error+bold",
+}
 
 
 #: Seconds without a market event from which its age is an alarm.
@@ -158,7 +163,7 @@ def _speed_role(status: StatusView) -> str:
 
 
 class Banner(Bar):
-    """The engine died, or somebody must know something before anything else."""
+    """The engine died, the journal cannot be written, no picture comes: before anything else."""
 
     NAME: ClassVar[str] = "banner"
 
@@ -166,11 +171,7 @@ class Banner(Bar):
         return view.fault
 
     def inside(self, width: int, height: int) -> list[Line]:
-        if self.view.status.watched:
-            text = f" NO PICTURE  {self.view.fault}"
-        else:
-            text = f" ENGINE FAULT  {self.view.fault}  – nothing trades any more; q quits"
-        return [grounded(((clip(text, width), "white+bold"),), "alarm", width)]
+        return [grounded(((clip(f" {self.view.fault}", width), "white+bold"),), "alarm", width)]
 
 
 class NoticeBar(Bar):
@@ -283,8 +284,8 @@ def market_words(view: ConsoleView, width: int) -> str:
         why = f" ({status.state_reason}" if status.state_reason else ""
         room = max(0, width - len("HALTED") - len(then) - 1)
         return f"HALTED{why and clip(why, room) + ')'}{then}"
-    if status.state == "finished":
-        return "the run is finished · q quits"
+    if over := moments.over(view):
+        return over
     if status.state == "paused":
         return "trading is paused: no new proposals, analysis goes on · P resumes"
     if status.waiting_for_operator:
@@ -368,16 +369,14 @@ class SmallCard(Bar):
             status.day_pnl,
             status.mode,
             status.known,
-            view.fault,
         )
 
     def inside(self, width: int, height: int) -> list[Line]:
         status = self.view.status
-        state = "DEAD" if self.view.fault else status.state.upper()
         worth = f"{figures.money(status.equity)} {status.day_pnl:+.2f}%" if status.known else "–"
         rows = [
             ("terminal too small, need 80×20", "warn+bold"),
-            (f"PAPER {status.mode or '–'} · engine {state}", "text+bold"),
+            (f"PAPER {status.mode or '–'} · engine {status.state.upper()}", "text+bold"),
             (status.level or "–", ROLES.get(status.level, "text")),
             (f"eq {worth}", "text"),
             ("H halt   q quit", "accent"),

@@ -25,6 +25,8 @@ class QuestionPane(Pane):
         self.placed = True
         self._title = title
         self._facts = facts
+        self.cancels = "anything else, esc and enter: "
+        """The keys that leave it."""
         self.answers: Sequence[Line] = ()
         self.hurried = False
 
@@ -47,7 +49,7 @@ class QuestionPane(Pane):
             (
                 ("typed too early, not counted: again · esc ", "warn")
                 if self.hurried
-                else ("anything else, esc and enter: ", "quiet"),
+                else (self.cancels, "quiet"),
                 ("Cancel", "text+bold"),
                 (" · H halts", "quiet"),
             ),
@@ -119,6 +121,7 @@ class TypedScreen(QuestionScreen):
         delay: float,
     ) -> None:
         super().__init__(title, facts, ink, clock, delay)
+        self.pane.cancels = "esc and enter: "  # a wrong letter only leaves the word incomplete
         self.word = word
         self.text = ""
         self._answer()

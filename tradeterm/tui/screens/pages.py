@@ -65,7 +65,7 @@ def card_page(card_id: str) -> Builder:
         codes = f" ({', '.join(card.codes)}, severity {card.severity:.2f})" if card.codes else ""
         return [
             *head,
-            ((f"{types}{codes} · {state}", "quiet"),),
+            *(((part, "quiet"),) for part in wrap(f"{types}{codes} · {state}", width)),
             BLANK,
             *card_lines(card, view, width),
         ]
@@ -166,7 +166,12 @@ def quit_facts(view: ConsoleView, working: int, pending: int, policy: str) -> li
         else "The market is held while the program is off, and goes on at this very point with the "
         "next start; nothing is triggered in between."
     )
+    unwritten = [
+        "The journal cannot be written: what was ordered since then is lost when you leave now."
+        + (" Exits are kept in emergency.jsonl." if view.status.mode == "LIVE" else "")
+    ]
     return [
+        *(unwritten if view.fault else ()),
         f"Open positions: {len(view.positions)}. Working orders: {working}. Cards that wait: {pending}.",
         away,
         f"A signal {_POLICIES[policy]} (console.on_signal).",
@@ -176,6 +181,8 @@ def quit_facts(view: ConsoleView, working: int, pending: int, policy: str) -> li
 def quit_choices(view: ConsoleView, *, entries: bool) -> dict[str, str]:
     """Key → what it does before leaving; those that would do nothing are left out."""
     choices = {"y": "keep everything as it is, and quit"}
+    if view.fault:  # an order given now would be lost with the end
+        return choices
     if entries:
         choices["c"] = "cancel the working entries, then quit; stops and targets stay"
     if entries or view.positions:
