@@ -182,3 +182,26 @@ def test_a_targets_rest_goes_back_to_waiting() -> None:
     world.book(BTC, ((67000.0, 1.0),), ((67001.0, 1.0),))
     world.trade(BTC, 67000.0)
     assert not world.execution.positions
+
+
+def test_a_stop_limit_set_off_at_market_leaves_its_place_in_the_queue() -> None:
+    book = OrderBook(BTC)
+    exchange = PaperExchange(settings(), INSTRUMENTS, {BTC: book}, 7)
+    book.snapshot(BookSnapshot(START, BTC, ((64999.0, 1.0),), ((65000.0, 1.0),)))
+    entry = replace(
+        BUY, type=OrderType.MARKET, limit=None, purpose=Purpose.ENTRY, position_id="pos-1",
+        book=AccountBook.MARGIN, stop=D(64000),
+    )  # fmt: skip
+    send(exchange, entry)
+    stop = replace(
+        entry, id="PAPER-2", side=Side.SELL, type=OrderType.STOP_LOSS_LIMIT, purpose=Purpose.STOP,
+        trigger=D(64000), limit=D(63936), reduce_only=True, stop=None,
+    )  # fmt: skip
+    send(exchange, stop)
+    book.snapshot(BookSnapshot(START + SECOND, BTC, ((60000.0, 1.0),), ((60001.0, 1.0),)))
+    exchange.on_market(Trade(START + SECOND, BTC, 60000.0, 1.0, "sell"))
+    assert [level[1] for level in book.dump().attended] == [63936.0]
+    (filled,) = exchange.fire("PAPER-2", START + SECOND)
+    assert isinstance(filled, OrderFilled)
+    assert (filled.price, filled.size) == (D(60000), D("0.01"))
+    assert book.dump().attended == []

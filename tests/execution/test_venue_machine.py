@@ -275,7 +275,7 @@ class Venue(Witness):
         program.say(f"amend {request.id} to {size} at {limit}")
         life = self.lives[request.id]
         if request.purpose in (Purpose.STOP, Purpose.TARGET):
-            life.request = amended
+            self.taken_as(life, amended)  # held at the venue: at once
         else:
             life.amending = amended
         for place in self._places():

@@ -151,14 +151,18 @@ class Witness:
                 assert isinstance(report, OrderEnded)
                 self._ended(life, report)
 
+    def taken_as(self, life: Life, request: OrderRequest) -> None:
+        """It has these terms now; another price is another queue."""
+        moved, life.request = request.limit != life.request.limit, request
+        if moved:
+            life.printed, life.lowest, life.queued = ZERO, self.shown_at(request), ZERO
+
     def _amended(self, life: Life, report: OrderAmended) -> None:
         """Taken as sent, or refused and nothing changed."""
         assert life.amending is not None
         asked, life.amending = life.amending, None
         if not report.reason:
-            moved, life.request = asked.limit != life.request.limit, asked
-            if moved:
-                life.printed, life.lowest, life.queued = ZERO, self.shown_at(asked), ZERO
+            self.taken_as(life, asked)
         assert report.revision == asked.revision
         assert (report.size, report.limit) == (life.request.size, life.request.limit)
 
