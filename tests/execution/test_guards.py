@@ -166,6 +166,28 @@ def test_liquidation_goes_past_a_stop_whose_limit_nobody_takes() -> None:
     assert world.fills[-1].fill.price == D(57_199)
 
 
+def test_what_a_part_close_left_short_of_margin_is_judged_alike_after_a_restart() -> None:
+    """The rate of the cross moves; its own mid has not since."""
+
+    def new() -> World:
+        return World(margin=MARGIN)
+
+    world = new()
+    world.book(BTC, ((64999.0, 9.0),), ((65000.0, 9.0),))
+    world.book(CROSS, ((0.00000840, 90_000.0),), ((0.00000841, 90_000.0),))
+    world.enter(CROSS, SHORT, "2000", "0.00000890", None, 3)
+    world.wait(1)
+    world.book(CROSS, ((0.00000850, 90_000.0),), ((0.00000851, 90_000.0),))
+    world.close(world.position, "1999.99999999")
+    world.wait(1)
+    assert world.position.size == D("1E-8")
+    again = world.reborn(new)
+    for each in (world, again):
+        each.book(BTC, ((65009.0, 9.0),), ((65010.0, 9.0),))
+    assert world.events == again.events
+    assert world.fills[-1].exit_reason is ExitReason.LIQUIDATION
+
+
 def test_a_position_is_told_about_its_margin_once() -> None:
     world = World(margin=MARGIN)
     world.book(BTC, ((64999.0, 1.0),), ((65000.0, 1.0),))

@@ -116,7 +116,7 @@ class Execution:
         self._protection = Protection(self._orders, self._venue, self.requests, ids, protect)
         self._rules = StopRules(settings, instruments)
         self._guards = Guards(
-            settings, self._rules, self.positions, rate, priced_by, self._venue.fence
+            settings, self._rules, self.positions, rate, mid, priced_by, self._venue.fence
         )
         self._keeper = Keeper(
             settings, instruments, self.positions, self._guards, self._rules, self._protection,

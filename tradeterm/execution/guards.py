@@ -3,7 +3,8 @@
 Guards are the trailing and break-even rules (on every print), margin call and liquidation (on
 every mid), rollover and time exit (at their exact times). Per symbol there is one band of prices
 inside which none of them does anything, so that an event costs one look-up and two comparisons.
-A band only says when to look; what is done is decided exactly, so it need not be stored.
+A band only says when to look; what is done is decided exactly, so it need not be stored. That
+asks of a band that nothing would be done inside it, whoever looked.
 """
 
 from __future__ import annotations
@@ -64,8 +65,8 @@ class Band(msgspec.Struct):
 class Guards:
     """Bands and due times of all open positions.
 
-    ``priced_by`` names the symbol an asset's rate comes from; ``fence`` tells the venue which
-    prices of a symbol concern us.
+    ``mid`` is a symbol's mark, ``priced_by`` names the symbol an asset's rate comes from;
+    ``fence`` tells the venue which prices of a symbol concern us.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Guards:
         rules: StopRules,
         positions: Mapping[str, Position],
         rate: Callable[[str], Decimal],
+        mid: Callable[[str], Decimal | None],
         priced_by: Callable[[str], str | None],
         fence: Callable[[str, float, float], None],
     ) -> None:
@@ -81,6 +83,7 @@ class Guards:
         self._rules = rules
         self._positions = positions
         self._rate = rate
+        self._mid = mid
         self._priced_by = priced_by
         self._fence = fence
         self.watches: dict[str, Watch] = {}
@@ -161,7 +164,15 @@ class Guards:
                 rate = self._rate(_quote(position))
                 band.keep_above(rate * (1 - _DRIFT), mid=True)
                 band.keep_below(rate * (1 + _DRIFT), mid=True)
+                if not self._at_ease(position):
+                    return Band(inf, -inf, inf, -inf)
         return band
+
+    def _at_ease(self, position: Position) -> bool:
+        """Whether its margin is safe at its own mid at any rate within the drift."""
+        own, mid = Band(), self._mid(position.symbol)
+        self._narrow(own, position)
+        return mid is None or own.floor < float(mid) < own.ceiling
 
     def _narrow(self, band: Band, position: Position) -> None:
         if position.stop_kind is ExitReason.LIQUIDATION:
