@@ -26,6 +26,8 @@ from tradeterm.tui.options import ConsoleOptions
 TURNS = 30
 #: Seconds Textual takes until a pushed or dismissed screen has the keys.
 SCREEN_SWITCH = 0.08
+#: Seconds between two looks whether a screen below another one was painted.
+FRAME = 0.01
 
 GOLDENS = Path(__file__).with_name("goldens")
 #: Polled by hand: the timer of the app never fires during a test.
@@ -55,6 +57,9 @@ class Console:
         """Let the screen catch up with everything already decided."""
         for _ in range(2):
             await self.pilot.pause()
+        for below in self.app._background_screens:  # they paint by a timer of their own
+            while below._dirty_widgets or below._compositor._dirty_regions:
+                await self.pilot.pause(FRAME)
 
     async def look(self, view: ConsoleView | None = None, after: float = 2.0) -> str:
         """Time passes, perhaps a new picture arrives, the app polls; the text it then shows."""
