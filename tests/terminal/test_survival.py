@@ -187,7 +187,7 @@ def test_when_the_engine_dies_the_screen_says_so_and_nothing_trades(
         "Engine.advance = advance\n"
     )
     terminal = start(*FAST, env=at_start(home, late(broken, "tradeterm.engine.engine")))
-    terminal.until("ENGINE STOPPED", 30)
+    terminal.until("ENGINE DIED", 30)
     rows = len(terminal.rows("order", "fill"))
     terminal.watch(1.0)
     assert len(terminal.rows("order", "fill")) == rows
@@ -197,7 +197,7 @@ def test_when_the_engine_dies_the_screen_says_so_and_nothing_trades(
     assert terminal.exit_code() == 1
     terminal.assert_sane()
     after = bytes(terminal.raw).rpartition(LEFT_ALTERNATE)[2]
-    assert b"tradeterm: ENGINE STOPPED" in after, "also for who looks at the shell only"
+    assert b"tradeterm: ENGINE DIED" in after, "also for who looks at the shell only"
     assert CANARY.encode() not in terminal.raw + log_of(home)
 
 
