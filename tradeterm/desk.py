@@ -9,7 +9,7 @@ import logging
 import time
 from base64 import b64encode
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import uuid4
 
@@ -97,6 +97,7 @@ class Desk:
 
         Raises ConfigError, DataError, StoreError and its kin, UsageError.
         """
+        request = _with_seed_of_run(request)
         feed = _open_feed(request)
         live = feed.mode == MarketMode.LIVE.value
         until_time(request.until, 0 if live else feed.start)
@@ -291,11 +292,28 @@ def finished_summary(request: RunRequest) -> dict[str, Any] | None:
     finished, session = info["finished"], info["session"]
     if finished is None or finished["reason"] != "finished":
         return None
+    request = _with_seed_of_run(request)
     asked = msgspec.json.decode(msgspec.json.encode(session_body(request)))
     if any(session.get(key) != asked[key] for key in asked if key != "wall"):
         return None
     same = info["started"]["identity"] == identity(_open_feed(request), request)
     return dict(finished["summary"]) if same else None
+
+
+def _with_seed_of_run(request: RunRequest) -> RunRequest:
+    """A seed nobody names again is the one the run in the file was begun with."""
+    if request.seed is not None or request.fresh or request.feed != "sim":
+        return request
+    if not locate(request.db).db.exists():
+        return request
+    try:
+        with Reader(request.db) as reader:
+            started = reader.run_info()["started"]
+    except StoreError:
+        return request  # opening it says what is wrong, and more of it
+    if started is None or started["feed"] != "sim":
+        return request
+    return replace(request, seed=started["seed"])
 
 
 # -- pieces ----------------------------------------------------------------------------------

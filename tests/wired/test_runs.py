@@ -174,6 +174,17 @@ async def test_another_market_on_the_same_file_is_refused(
     same(await play(sim(tmp_path, "mine", until="10m")), first)
 
 
+async def test_a_run_begun_with_a_seed_goes_on_without_naming_it(tmp_path: Path) -> None:
+    first = await play(sim(tmp_path, "mine", until="10m", seed=7))
+    again = (await play(sim(tmp_path, "mine", until="20m", seed=None))).sound()
+    assert again.summary["run"] == first.summary["run"]
+    smooth = (await play(sim(tmp_path, "smooth", until="20m", seed=7))).sound()
+    same(again, smooth)
+    fresh = await play(sim(tmp_path, "mine", until="10m", seed=None, fresh=True))
+    with fresh.reader() as reader:
+        assert reader.run_info()["started"]["identity"]["engine_seed"] == "20"
+
+
 async def test_a_replay_does_not_continue_a_simulation(stage: Stage) -> None:
     stage.tape.rise()
     await play(sim(stage.folder, "run", until="10m"))
