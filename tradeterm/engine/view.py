@@ -49,7 +49,7 @@ class StatusView(msgspec.Struct, frozen=True):
     """Whether the engine said this; if not, only ``state`` means anything."""
     mode: str = ""
     state: str = "starting"
-    """``starting``, ``running``, ``paused``, ``halted`` or ``finished``."""
+    """``starting``, ``running``, ``paused``, ``halted``, ``finished`` or ``dead``."""
     state_reason: str = ""
     level: str = ""
     level_cause: str = ""
@@ -400,4 +400,4 @@ class ConsoleView(msgspec.Struct, frozen=True):
     away: Away | None = None
     """The last gap in a live market: what was settled afterwards."""
     fault: str = ""
-    """Set when the engine died; the screen shows it until the operator quits."""
+    """Why nothing is certain: the engine died, or the journal cannot be written. Empty when well."""
