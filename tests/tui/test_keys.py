@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from tests.tui.conftest import Open
 from tests.tui.pictures import busy, card, with_cards, with_status
-from tradeterm.engine.view import ConsoleView, DifferenceView
+from tradeterm.engine.view import ConsoleView, DifferenceView, PortfolioView
 from tradeterm.model.commands import (
     ApproveCard,
     BreakEven,
@@ -391,7 +391,7 @@ async def test_quitting_asks_only_when_something_is_open(console: Open) -> None:
     async with console() as desk:
         await desk.press("q", "enter")
         assert desk.app.return_code is None
-        quiet = replace(busy(2), positions=(), orders=(), cards=())
+        quiet = replace(busy(2), positions=(), orders=(), cards=(), portfolio=PortfolioView())
         await desk.look(quiet)
         await desk.press("ctrl+q")
         await desk.settle()

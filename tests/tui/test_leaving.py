@@ -12,7 +12,8 @@ from tradeterm.model.walking import Goal
 
 
 def empty_handed() -> ConsoleView:
-    return replace(with_cards(busy(3), []), positions=(), orders=())
+    view = replace(with_cards(busy(3), []), positions=(), orders=())
+    return replace(view, portfolio=replace(view.portfolio, plans=()))
 
 
 def without_entries() -> ConsoleView:
@@ -51,6 +52,17 @@ async def test_a_journal_that_cannot_be_written_is_named_before_leaving(console:
         await desk.press("f")
         assert desk.app.return_code is None
         await desk.press("q", "y")
+        assert desk.app.return_code == 0
+
+
+async def test_a_plan_under_way_alone_makes_leaving_ask(console: Open) -> None:
+    planned = replace(empty_handed(), portfolio=busy().portfolio)
+    assert [plan.status for plan in planned.portfolio.plans][:1] == ["open"]
+    async with console(80, 24, planned) as desk:
+        text = await desk.press("q")
+        assert "A rebalance is under way: 3 of 6 batches of plan-2 taken." in text
+        assert desk.app.return_code is None
+        await desk.press("y")
         assert desk.app.return_code == 0
 
 

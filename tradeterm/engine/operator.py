@@ -149,7 +149,8 @@ class Operator:
         )
 
     def _cancel_entries(self, command: CancelEntries, command_id: str) -> CommandResult:
-        return CommandResult(True, f"cancelling {self._books.cancel_entries('operator')} entries")
+        count = self._books.cancel_entries("operator")
+        return CommandResult(True, f"cancelling {count} {'entry' if count == 1 else 'entries'}")
 
     def _cancel_plan(self, command: CancelPlan, command_id: str) -> CommandResult:
         return self._trading.rebalancing.plans.cancel(command.plan_id, command_id)

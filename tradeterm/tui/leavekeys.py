@@ -26,7 +26,8 @@ class LeaveKeys(WordKeys):
     async def action_quit(self) -> None:
         working = sum(order.status in moments.WORKING for order in self.view.orders)
         pending = len([card for card in self.view.cards if card.state == "pending"])
-        at_rest = not (self.view.positions or working or pending or self.view.fault)
+        open_plan = moments.plan_under_way(self.view)
+        at_rest = not (self.view.positions or working or pending or open_plan or self.view.fault)
         if self.session.watching or moments.over(self.view) or at_rest:
             self._leave_as_is()
             return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tradeterm.engine.view import ConsoleView, EventView, PositionView
-from tradeterm.tui import figures
+from tradeterm.tui import figures, moments
 from tradeterm.tui.guards import number
 from tradeterm.tui.ink import BLANK, Line, wrap
 from tradeterm.tui.panes.cardlines import card_lines
@@ -170,9 +170,16 @@ def quit_facts(view: ConsoleView, working: int, pending: int, policy: str) -> li
         "The journal cannot be written: what was ordered since then is lost when you leave now."
         + (" Exits are kept in emergency.jsonl." if view.status.mode == "LIVE" else "")
     ]
+    unsent = []
+    if (plan := moments.plan_under_way(view)) is not None:
+        taken = min(plan.batch, plan.batches)
+        unsent.append(
+            f"A rebalance is under way: {taken} of {plan.batches} batches of {plan.id} taken."
+        )
     return [
         *(unwritten if view.fault else ()),
         f"Open positions: {len(view.positions)}. Working orders: {working}. Cards that wait: {pending}.",
+        *unsent,
         away,
         f"A signal {_POLICIES[policy]} (console.on_signal).",
     ]
