@@ -17,6 +17,8 @@ _NONE = (
     "no card yet: each comes here with what became of it, the first when analysts contradict "
     "each other"
 )
+#: Cells for what became of a card, where what it was about stands on the same line.
+_OUTCOME = 30
 _STATES = {"approved": "up", "pending": "accent", "expired": "warn", "drifted": "warn"}
 
 
@@ -41,16 +43,20 @@ def _card(card: dict[str, Any], width: int) -> list[Line]:
     types = ", ".join(kind.replace("_", " ") for kind in card["conflict"]["types"])
     model = f" ({printable(resolution['model'])})" if resolution["by"] == "llm" else ""
     settled = f"{resolution['action']} by {resolution['by']}{model}"
+    outcome, about = f"{state}{ended}", f"{types or 'no conflict'} · {settled}"
     head: Line = (
         (fit(number(card["id"]), 6), "accent+bold"),
         (fit(printable(card["proposal"]["symbol"]), 10), "text+bold"),
-        (fit(f"{state}{ended}", 30), _STATES.get(state, "quiet")),
-        (clip(f" {types or 'no conflict'} · {settled}", max(8, width - 46)), "text"),
     )
+    pen, room = _STATES.get(state, "quiet"), width - 16
+    if len(outcome) <= _OUTCOME and len(about) < room - _OUTCOME:
+        top = [(*head, (fit(outcome, _OUTCOME), pen), (f" {about}", "text"))]
+    else:
+        top = [(*head, (clip(outcome, room), pen)), (("  " + clip(about, width - 2), "text"),)]
     said = [
         *card["conflict"]["evidence"],
         resolution["reasoning"],
         *([f"{state}: {card['reason']}"] if card["reason"] else []),
     ]
     told = (wrap(printable(text), max(10, width - 2)) for text in said)
-    return [head, *((("  " + part, "quiet"),) for parts in told for part in parts)]
+    return [*top, *((("  " + part, "quiet"),) for parts in told for part in parts)]

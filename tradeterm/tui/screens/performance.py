@@ -74,7 +74,7 @@ def _figures(found: dict[str, Any]) -> list[Line]:
 
 def _newest(to: str) -> str:
     """The status line is ahead of the journal: it says the equity of this moment."""
-    return f" at {to[11:16]}Z, the newest mark on disk"
+    return f", newest mark on disk {to[11:16]}Z"
 
 
 def _fallen(fallen: dict[str, Any]) -> str:
