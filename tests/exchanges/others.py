@@ -99,7 +99,7 @@ class MinimalServer(ThreadedServer):
         async def work() -> None:
             for ws, topics in tuple(self._sockets.items()):
                 if topic in topics and not ws.closed:
-                    await ws.send_str(json.dumps(message))
+                    await self._say(ws, message)
 
         self.call(work)
 
@@ -119,6 +119,9 @@ class MinimalServer(ThreadedServer):
         answer = self.rest(request.path)
         return web.json_response({} if answer is None else answer)
 
+    async def _say(self, ws: web.WebSocketResponse, message: Any) -> None:
+        await ws.send_str(json.dumps(message))
+
     async def _socket(self, request: web.Request) -> web.StreamResponse:
         ws = web.WebSocketResponse()
         await ws.prepare(request)
@@ -136,7 +139,7 @@ class MinimalServer(ThreadedServer):
                     for topic, answers in told:
                         change(topic)
                         for each in answers:
-                            await ws.send_str(json.dumps(each))
+                            await self._say(ws, each)
         finally:
             self._sockets.pop(ws, None)
         return ws
@@ -185,9 +188,25 @@ class BinanceServer(MinimalServer):
 
 
 class CoinbaseServer(MinimalServer):
-    """A snapshot, then changed levels; prints on ``market_trades``."""
+    """A snapshot, then changed levels; prints on ``market_trades``. All of a connection's messages
+    are numbered.
+    """
 
     NAME = "coinbase"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._next: dict[web.WebSocketResponse, int] = {}
+
+    async def _say(self, ws: web.WebSocketResponse, message: Any) -> None:
+        number = self._next.get(ws, 0)
+        self._next[ws] = number + 1
+        await super()._say(ws, message | {"sequence_num": number})
+
+    def swallow(self) -> None:
+        """The next message of every connection is lost on its way."""
+        for ws in self._next:
+            self._next[ws] += 1
 
     def rest(self, path: str) -> Any:
         if path.endswith("/market/products"):
@@ -216,7 +235,6 @@ class CoinbaseServer(MinimalServer):
     def _event(self, kind: str, updates: list[Any]) -> Any:
         return {
             "channel": "l2_data", "client_id": "", "timestamp": _iso(),
-            "sequence_num": self.number,
             "events": [{"type": kind, "product_id": "BTC-USDT", "updates": updates}],
         }  # fmt: skip
 
@@ -231,7 +249,7 @@ class CoinbaseServer(MinimalServer):
         }  # fmt: skip
         return "market_trades", {
             "channel": "market_trades", "client_id": "", "timestamp": _iso(),
-            "sequence_num": self.number, "events": [{"type": "update", "trades": [print_]}],
+            "events": [{"type": "update", "trades": [print_]}],
         }  # fmt: skip
 
 

@@ -16,7 +16,7 @@ import pytest
 from tests.exchanges.others import BinanceServer, BitstampServer, CoinbaseServer, MinimalServer
 from tests.live.session import QUICK
 from tests.living import wait_for
-from tests.wired.stage import request
+from tests.wired.stage import Record, request
 from tradeterm.adapters.feeds.live.health import SymbolHealth
 from tradeterm.desk import Desk
 from tradeterm.model.vocabulary import FeedSource, Side
@@ -132,3 +132,21 @@ async def test_a_book_that_missed_a_change_is_fetched_anew_on_the_same_connectio
             await live.until(lambda: live.health.resyncs == 1 and live.equal())
             await live.change("asks", "60003.5", "0")
             assert (live.health.resyncs, live.health.reconnects) == (1, 0)
+
+
+async def test_a_message_coinbase_numbered_and_nobody_heard_has_the_book_fetched_anew(
+    tmp_path: Path,
+) -> None:
+    with CoinbaseServer() as server:
+        async with watched(server, tmp_path) as live:
+            await live.change("bids", "59990.5", "7.5")
+            server.bids["59991.5"] = "8.5"
+            server.swallow()
+            server.trade("60001.5", "0.25", "buy")  # of another channel: it tells of the hole
+            await live.until(lambda: live.health.resyncs == 1 and live.equal())
+            await live.change("asks", "60003.5", "0")
+            assert (live.health.resyncs, live.health.reconnects) == (1, 0)
+    told = [body["text"] for body in Record(tmp_path / "run.db", {}).sound().bodies("system")]
+    assert [text for text in told if "lost before" in text] == [
+        "BTC/USDT: book fetched anew: 1 message lost before number 3"
+    ]

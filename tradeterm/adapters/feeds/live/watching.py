@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, TypeVar
 
 from tradeterm.adapters.feeds.live.exchange import reason
+from tradeterm.adapters.feeds.live.numbering import number_messages
 from tradeterm.adapters.feeds.live.reasking import ask_anew
 from tradeterm.adapters.feeds.live.sink import Sink
 from tradeterm.adapters.feeds.live.standstill import Standstill
@@ -84,6 +85,9 @@ class WatchedStream:
         self._opened: Callable[[], None] = _nothing
         self._mirrors: dict[str, Mirror] = {}
         self._still = {symbol: Standstill() for symbol in symbols}
+        self._holes: asyncio.Queue[str] = asyncio.Queue()
+        """What was lost of the connection's messages; every book of it may lack a change."""
+        number_messages(exchange, self._holes.put_nowait)
 
     def give_up(self, why: str) -> None:
         """End it at the next look."""
@@ -97,7 +101,7 @@ class WatchedStream:
         tasks = [asyncio.create_task(self._books(symbol)) for symbol in self._symbols]
         tasks += [asyncio.create_task(self._trades(symbol)) for symbol in self._symbols]
         tasks += [asyncio.create_task(self._beside(symbol)) for symbol in self._symbols]
-        tasks.append(asyncio.create_task(self._watch()))
+        tasks += [asyncio.create_task(self._watch()), asyncio.create_task(self._mend())]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
             for task in done:
@@ -167,6 +171,16 @@ class WatchedStream:
             mirror.whole = False
             self._sink.lose(symbol, why)
             await self._ask_anew(symbol)
+
+    async def _mend(self) -> None:
+        """After a hole in the numbers all books are asked for anew, one after the other."""
+        while True:
+            why = await self._holes.get()
+            for symbol, mirror in self._mirrors.items():
+                if mirror.whole:
+                    mirror.whole = False
+                    self._sink.lose(symbol, why)
+                    await self._ask_anew(symbol)
 
     async def _ask_anew(self, symbol: str) -> None:
         """That book alone; ExchangeError, which ends the connection, when it cannot be had."""
