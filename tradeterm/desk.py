@@ -15,15 +15,14 @@ from uuid import uuid4
 
 import msgspec
 
+from tradeterm import feeding
 from tradeterm.adapters.advisors.drilled import DrilledAdvisor
 from tradeterm.adapters.advisors.rules import RulesAdvisor
-from tradeterm.adapters.feeds.opening import open_feed
 from tradeterm.adapters.store.journal import Store
 from tradeterm.adapters.store.paths import locate
 from tradeterm.adapters.store.reader import Reader
 from tradeterm.adapters.store.recovery import Recovered
 from tradeterm.adapters.store.rows import Slice, Snapshot
-from tradeterm.adapters.tape.opening import recorder
 from tradeterm.adapters.tape.recording import RecordingFeed
 from tradeterm.awaiting import left_to_pay
 from tradeterm.control import ControlServer, socket_path
@@ -98,7 +97,7 @@ class Desk:
         Raises ConfigError, DataError, StoreError and its kin, UsageError.
         """
         request = _with_seed_of_run(request)
-        feed = _open_feed(request)
+        feed = feeding.open_market(request)
         live = feed.mode == MarketMode.LIVE.value
         until_time(request.until, 0 if live else feed.start)
         approver(request.approve)  # a mistake in it shows before anything is created
@@ -121,19 +120,20 @@ class Desk:
         tell: Callable[[Sequence[EventView]], None] | None,
     ) -> Desk:
         recovered = None if request.fresh else store.recover()
-        remarks_of_feed = _news_remarks(feed, request)
+        parts = feeding.parts(feed)
+        remarks_of_feed = feeding.remarks(feed, request)
         if recovered is not None:
             refuse_another(recovered, feed, request)
         if recovered is None:
             run_id = uuid4().hex[:12]
-            await _prepared(feed)
-            feed = _recorded(feed, store, run_id, request, begin=True)
+            await feeding.prepare(feed)
+            feed = feeding.on_tape(feed, store, run_id, request, begin=True)
             engine = new_engine(request, feed)
             advisor = _advisor(engine, request.settings.llm, store, begin=True)
             await _begin(store, engine, feed, request, run_id)
         else:
             run_id = str(recovered.started["run"])
-            feed = _recorded(feed, store, run_id, request, begin=False)
+            feed = feeding.on_tape(feed, store, run_id, request, begin=False)
             engine = await _continue(recovered, feed, request, store)
             advisor = _advisor(engine, request.settings.llm, store, begin=False)
         if publish is not None:
@@ -152,6 +152,7 @@ class Desk:
             complain=complain,
             tell=tell,
         )
+        driver.supervisor.watch(*parts)
         desk = cls(request, feed, store, engine, driver, run_id, until)
         desk._note_derived()
         desk.notices.extend(remarks_of_feed)
@@ -296,7 +297,7 @@ def finished_summary(request: RunRequest) -> dict[str, Any] | None:
     asked = msgspec.json.decode(msgspec.json.encode(session_body(request)))
     if any(session.get(key) != asked[key] for key in asked if key != "wall"):
         return None
-    same = info["started"]["identity"] == identity(_open_feed(request), request)
+    same = info["started"]["identity"] == identity(feeding.open_market(request), request)
     return dict(finished["summary"]) if same else None
 
 
@@ -328,45 +329,6 @@ def _advisor(engine: Engine, settings: LlmSettings, store: Store, *, begin: bool
     if engine.core.mode is not MarketMode.SIM:
         return advisor
     return DrilledAdvisor(advisor, settings, engine.drilling.active)
-
-
-async def _prepared(feed: Feed) -> None:
-    """What a live market has to be asked before a run can begin on it."""
-    if feed.mode == MarketMode.LIVE.value:
-        from tradeterm.adapters.feeds.live.feed import LiveFeed
-
-        if isinstance(feed, LiveFeed):
-            await feed.prepare()
-
-
-def _news_remarks(feed: Feed, request: RunRequest) -> list[str]:
-    if not request.settings.agents.sentiment_analysis.sources:
-        return []
-    from tradeterm.adapters.feeds.news.dated import DatedNews
-
-    return [feed.remark()] if isinstance(feed, DatedNews) else []
-
-
-def _open_feed(request: RunRequest) -> Feed:
-    return open_feed(
-        request.feed,
-        request.settings.market,
-        live=request.settings.live,
-        sentiment=request.settings.agents.sentiment_analysis,
-        seed=request.seed,
-        symbols=request.symbols,
-        on_bad=request.on_bad,
-    )
-
-
-def _recorded(feed: Feed, store: Store, run: str, request: RunRequest, *, begin: bool) -> Feed:
-    return recorder(
-        feed,
-        store.paths.tape / run,
-        request.settings.recording,
-        begin=begin,
-        wanted=request.record,
-    )
 
 
 async def _begin(

@@ -9,6 +9,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -20,9 +21,12 @@ from tests.shell import command, tradeterm
 from tests.terminal.screen import child_environment
 from tests.wired.stage import BTC, Record
 from tradeterm.adapters.advisors.unanswered import interrupted
+from tradeterm.adapters.feeds.live.link import Link
+from tradeterm.adapters.feeds.news.poller import NewsPoller
 from tradeterm.control import ask
 from tradeterm.model.ports import AgentQuestion, Answer, Question
 from tradeterm.model.timing import SECOND
+from tradeterm.model.vocabulary import RunState
 
 #: On a local server the book is there in one second; the rest is for a busy machine.
 SOON = 3.0
@@ -203,3 +207,43 @@ async def test_the_market_goes_on_while_a_question_is_out(
         model.free.set()
         async with session(server, db, *asking, symbols=(BTC,)) as live:
             assert live.desk.engine.core.counters.failures == 0
+
+
+async def test_news_that_are_looked_for_no_more_halt_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(self: NewsPoller) -> None:
+        raise RuntimeError("boom")
+
+    monkeypatch.setattr(NewsPoller, "look", broken)
+    (tmp_path / "news.txt").write_text("Bitcoin soars", encoding="utf-8")
+    sources = f"agents.sentiment_analysis.sources=[{tmp_path / 'news.txt'}]"
+    with KrakenServer() as server:
+        async with session(server, tmp_path / "run.db", sources) as live:
+            await live.until(lambda: len(live.said("E-TASK")) == 2)
+            first, second = live.said("E-TASK")
+            assert first == "E-TASK news died: RuntimeError: boom; it was begun again"
+            assert "boom (a second time); halted, exits go on" in second
+            assert live.desk.engine.core.state is RunState.HALTED
+
+
+async def test_a_market_nobody_listens_to_any_more_halts_the_run_and_says_what_helps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = Event()
+
+    async def watch(self: Link) -> None:
+        await asyncio.to_thread(broken.wait, 30)
+        raise RuntimeError("boom")
+
+    monkeypatch.setattr(Link, "_watch_clocks", watch)
+    with KrakenServer() as server:
+        async with session(server, tmp_path / "run.db") as live:
+            broken.set()
+            await live.until(lambda: live.said("E-TASK"))
+            (told,) = live.said("E-TASK")
+            assert "market died" in told
+            assert "boom" in told
+            assert "only a restart listens to the market again" in told
+            assert live.desk.engine.core.state is RunState.HALTED
+            assert live.verdict() != []

@@ -64,7 +64,12 @@ async def close_exchange(exchange: Any) -> None:
 
 
 def reason(error: BaseException) -> str:
-    """What went wrong, in one clean line; ccxt says only which address was asked."""
+    """What went wrong, in one clean line; ccxt says only which address was asked.
+
+    Of a group of tasks it is what the first of them died of.
+    """
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
     shown = error.__cause__ if error.__cause__ is not None else error
     text = str(shown) or type(shown).__name__
     return clean(text.splitlines()[0])[:200]

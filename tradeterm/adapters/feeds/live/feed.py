@@ -71,6 +71,8 @@ class LiveFeed:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
         self._closed = False
+        self.fault = ""
+        """Why nobody listens any more; only a new start helps."""
         self.poller: NewsPoller | None = None
         """Headlines beside the market; set by whoever opens it."""
 
@@ -212,7 +214,8 @@ class LiveFeed:
                 return
             log.exception("the market's thread ended", exc_info=error)
             self._inbox.thaw()
-            text = f"the market's thread ended: {reason(error)}; restart tradeterm"
+            self.fault = reason(error)
+            text = f"the market's thread ended: {self.fault}; restart tradeterm"
             self._inbox.put(lambda ts: FeedNotice(ts, "", "link_down", text))
 
     async def _listen(self) -> None:

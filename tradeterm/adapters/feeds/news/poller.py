@@ -38,15 +38,24 @@ class NewsPoller:
         self._silent: set[str] = set()
         """Sources that could not be read, or not whole, when they were last looked at."""
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="news", daemon=True)
+        self.fault = ""
+        """Why it looks no more, though nobody closed it."""
 
     def start(self) -> None:
-        """Begin to look."""
-        self._thread.start()
+        """Begin to look, or begin again after a fault."""
+        self.fault = ""
+        threading.Thread(target=self._live, name="news", daemon=True).start()
 
     def close(self) -> None:
         """Look no more; a request under way is left behind."""
         self._over.set()
+
+    def _live(self) -> None:
+        try:
+            self._run()
+        except Exception as error:
+            log.exception("news", exc_info=error)
+            self.fault = f"{type(error).__name__}: {error}"
 
     def _run(self) -> None:
         while not self._over.is_set():
