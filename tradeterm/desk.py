@@ -156,18 +156,23 @@ class Desk:
         desk = cls(request, feed, store, engine, driver, run_id, until)
         desk._note_derived()
         desk.notices.extend(remarks_of_feed)
+        desk._note_choices()
+        return desk
+
+    def _note_choices(self) -> None:
+        """What the request, the operator and the models' settings make different from the usual."""
+        request, engine = self.request, self.engine
         if request.record:
-            desk.notices.append(f"the market is recorded in {store.paths.tape / run_id}")
-        desk.notices.extend(watch_only(engine.core))
-        desk.notices.extend(
+            self.notices.append(f"the market is recorded in {self.store.paths.tape / self.run_id}")
+        self.notices.extend(watch_only(engine.core))
+        self.notices.extend(
             f"{key} is {one.value}, as {one.actor} put it at {iso(one.ts)}"
             for key, one in engine.adjusting.overrides.items()
         )
         if request.settings.llm.provider != "rules":
             from tradeterm.adapters.advisors.opening import remarks
 
-            desk.notices.extend(remarks(request.settings.llm))
-        return desk
+            self.notices.extend(remarks(request.settings.llm))
 
     def _note_derived(self) -> None:
         account = self.request.settings.market.account
