@@ -9,14 +9,19 @@ from decimal import Decimal
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 import pytest
 import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
 from pyarrow import feather, parquet
 
 from tests.market.samples import START, market_settings, recorded, walk
+from tradeterm.adapters.feeds.bars import finest
 from tradeterm.adapters.feeds.opening import open_feed
 from tradeterm.adapters.feeds.rows import OnBad
+from tradeterm.adapters.feeds.tapes import decimals
 from tradeterm.errors import DataError
 from tradeterm.market.market import Market
 from tradeterm.model.market import (
@@ -388,3 +393,14 @@ def test_the_recorded_book_runs_through_the_market() -> None:
     assert all(book.crossings == 0 for book in market.books.values())
     assert market.rejected == {}
     assert market.closes("BTC/USDT") == 11  # 23:55 to 00:05, both included
+
+
+@given(
+    st.lists(
+        st.tuples(st.floats(1e-9, 1e9), st.integers(0, 10)).map(lambda pair: round(*pair)),
+        min_size=1,
+        max_size=8,
+    )
+)
+def test_the_finest_step_of_a_column_is_that_of_its_finest_number(values: list[float]) -> None:
+    assert finest(np.array(values)) == max(map(decimals, values))

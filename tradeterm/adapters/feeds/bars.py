@@ -106,14 +106,8 @@ class BarSource:
 
     def _sampled(self) -> Steps:
         """Finest steps among the first and last rows."""
-        steps = Steps()
-        for column in self._bars.figures[:4]:
-            for value in (*column[:SAMPLE].tolist(), *column[-SAMPLE:].tolist()):
-                steps.price = max(steps.price, decimals(value))
-        volumes = self._bars.figures[4]
-        for value in (*volumes[:SAMPLE].tolist(), *volumes[-SAMPLE:].tolist()):
-            steps.size = max(steps.size, decimals(value))
-        return steps
+        ends = [np.concatenate((each[:SAMPLE], each[-SAMPLE:])) for each in self._bars.figures]
+        return Steps(price=max(map(finest, ends[:4])), size=finest(ends[4]))
 
     def choose(self, symbols: frozenset[str]) -> None:
         """A file of bars has one symbol: there is nothing to choose."""
@@ -164,3 +158,18 @@ def usual_step(stamps: Ints, path: Path) -> int:
     if usual < SECOND:
         raise DataError(f"{path.name}: bars {usual} ns apart; are the times seconds or ms?")
     return usual // SECOND
+
+
+#: Above this a float counted in steps of 1e-10 may be off by a part of one.
+_COUNTABLE: Final = 2**49 / 10**10
+
+
+def finest(values: Floats) -> int:
+    """Decimals (at most 10) that the one with most of them is written with."""
+    large = values >= _COUNTABLE
+    found = max(map(decimals, values[large].tolist()), default=0)
+    counts = np.rint(values[~large] * 1e10).astype(np.int64)
+    for digits in range(10, found, -1):
+        if (counts % 10 ** (11 - digits)).any():
+            return digits
+    return found
