@@ -20,8 +20,10 @@ together.
 
 from __future__ import annotations
 
+import sys
 from array import array
 from collections.abc import Sequence
+from typing import Final
 
 from tradeterm.agents.cross import CrossRule
 from tradeterm.engine.analysis import TRADING_NAME, Analysis
@@ -37,6 +39,11 @@ from tradeterm.market.candles import CandleWindow
 from tradeterm.market.indicators import Ema
 from tradeterm.market.symbol import BARS, SymbolMarket
 from tradeterm.model.market import MarketEvent
+
+#: However many events there are.
+ALL: Final = sys.maxsize
+#: What a look at the bars to come costs, and what follows from it: the work of so many events.
+LOOK: Final = 16
 
 
 class Quiet:
@@ -60,15 +67,18 @@ class Quiet:
         """Whether it is worth asking: there is one symbol, and it is one of bars."""
         return self._m.mode == BARS and len(self._core.market.symbols) == 1
 
-    def take(self, events: Sequence[MarketEvent], start: int, stop: int) -> int:
-        """How many of ``events[start:stop]`` were taken; 0 leaves the next one to the engine."""
+    def take(self, events: Sequence[MarketEvent], start: int, stop: int, most: int) -> int:
+        """How many of ``events[start:stop]`` were taken; 0 leaves the next one to the engine.
+
+        ``most``: so many at once, where each of them is work.
+        """
         if stop - start < LEAST or self._trading.watching or self._core.effects:
             return 0
         if not isinstance(events, Bars) or not self._outlook.fits(events, start):
             return 0
         rule = self._analysis.bar_rule()
         if rule is None and self._analysis.talkers():
-            return self._listen(events, start, stop)
+            return self._listen(events, start, min(stop, start + most))
         return self._pass(rule, events, start, stop)
 
     def _reach(self, prospect: Prospect, bars: Bars, end: int, stop: int) -> int:
@@ -241,4 +251,4 @@ class _Averages:
         self._slow.moved(self._values[1], window)
 
 
-__all__ = ["LEAST", "Quiet"]
+__all__ = ["ALL", "LEAST", "LOOK", "Quiet"]
