@@ -59,6 +59,8 @@ class Quiet:
         self._analysis = analysis
         self._outlook = Outlook(core, books, trading, reconciliation, breaking)
         self._m = core.market.symbol(core.market.symbols[0])
+        self._until = NEVER
+        """Where the last outlook ended."""
         self.leads_on = False
         """Whether time was moved to the bar after those taken, too: it comes next, and at once."""
 
@@ -74,12 +76,18 @@ class Quiet:
         """
         if stop - start < LEAST or self._trading.watching or self._core.effects:
             return 0
-        if not isinstance(events, Bars) or not self._outlook.fits(events, start):
+        if not isinstance(events, Bars) or self._timed(events.columns.stamps[start]):
+            return 0
+        if not self._outlook.fits(events, start):
             return 0
         rule = self._analysis.bar_rule()
         if rule is None and self._analysis.talkers():
             return self._listen(events, start, min(stop, start + most))
         return self._pass(rule, events, start, stop)
+
+    def _timed(self, ts: int) -> bool:
+        """Whether the timer that ended the last outlook has to run before the next bar."""
+        return self._until < ts > self._core.timers.next_due
 
     def _reach(self, prospect: Prospect, bars: Bars, end: int, stop: int) -> int:
         """The stamp up to which time moves: that of the bar at ``end``, if it may come at once."""
@@ -109,7 +117,7 @@ class Quiet:
             end = start + watch.calm(bars.columns.closes[start:end], m.window)
         if end == start:
             return 0
-        last = self._reach(prospect, bars, end, stop)
+        last, self._until = self._reach(prospect, bars, end, stop), prospect.until
         if prospect.look < last and not outlook.agrees():
             return 0
         prospect.ends(bars.columns.stamps[end - 1])
