@@ -143,8 +143,7 @@ class PacedInflow:
             limit = self._limit(reached)
             if limit <= self._index:
                 break
-            stop = min(limit, self._index + CHUNK)
-            self._index = engine.run(self._batch, self._index, stop)
+            self._index = engine.run(self._batch, self._index, limit, CHUNK)
             busy = True
         return self._run_idle_timers(reached) or busy
 
@@ -278,7 +277,7 @@ class LiveInflow:
             limit = self._limit()
             if limit <= self._index:
                 return self._pass_time(self._batch[self._index].ts) or busy
-            self._index = engine.run(self._batch, self._index, min(limit, self._index + CHUNK))
+            self._index = engine.run(self._batch, self._index, limit, CHUNK)
             busy = True
         return busy
 

@@ -12,6 +12,7 @@ from tradeterm.adapters.advisors.rules import RulesAdvisor
 from tradeterm.adapters.feeds.opening import open_feed
 from tradeterm.engine.approver import Approver
 from tradeterm.engine.engine import Engine
+from tradeterm.engine.quiet import ALL
 from tradeterm.model.commands import Command
 from tradeterm.model.instruments import Instrument
 from tradeterm.model.market import Feed, MarketEvent
@@ -95,12 +96,16 @@ class Market:
 
 @dataclass
 class Machine:
-    """One life of an engine. ``commands``: event index → what the operator orders before it."""
+    """One life of an engine. ``commands``: event index → what the operator orders before it.
+
+    ``most``: the work of so many events at once.
+    """
 
     market: Market
     commands: dict[int, Command] = field(default_factory=dict)
     rows: list[Row] = field(default_factory=list)
     index: int = 0
+    most: int = ALL
 
     def __post_init__(self) -> None:
         self.engine = self.market.engine()
@@ -136,7 +141,7 @@ class Machine:
         """Events up to ``stop``, or to the end of the batch they came in."""
         batch, begin = self.market.events.at(self.index)
         end = min(stop - begin, len(batch))
-        self.index = begin + self.engine.run(batch, self.index - begin, end)
+        self.index = begin + self.engine.run(batch, self.index - begin, end, self.most)
 
     def run(self, until: int) -> None:
         """Steps until the event at ``until`` is next and nothing is asked."""

@@ -73,8 +73,8 @@ def taken_in_bulk(machine: Machine) -> list[int]:
     counts: list[int] = []
     take = machine.engine._quiet.take
 
-    def noting(events: Sequence[MarketEvent], start: int, stop: int) -> int:
-        counts.append(take(events, start, stop))
+    def noting(events: Sequence[MarketEvent], start: int, stop: int, most: int) -> int:
+        counts.append(take(events, start, stop, most))
         return counts[-1]
 
     machine.engine._quiet.take = noting  # type: ignore[method-assign]
@@ -325,3 +325,18 @@ def test_slices_of_any_size(tmp_path: Path) -> None:
         odd.run(min(odd.index + draw.randint(1, 3 * LEAST), len(market.events)))
     assert odd.plain() == whole.plain()
     assert odd.engine.dump() == whole.engine.dump()
+
+
+@pytest.mark.parametrize("talk", [True, False], ids=["analysts", "cross rule"])
+def test_as_much_work_at_once_as_is_wanted(tmp_path: Path, *, talk: bool) -> None:
+    """How much is worth a look at the clock moves nothing; a quiet run is little work."""
+    write_bars(tmp_path, 2_000, 10)
+    off = () if talk else (*OTHERS_OFF, *RULE)
+    market = Market.of(f"replay:{tmp_path}", 24 * 365, settings(*off))
+    whole, brief = Machine(market).begin(), Machine(market, most=24).begin()
+    whole.run(len(market.events))
+    counts = taken_in_bulk(brief)
+    brief.run(len(market.events))
+    assert (0 < max(counts) <= 24) == talk
+    assert brief.plain() == whole.plain()
+    assert brief.engine.dump() == whole.engine.dump()

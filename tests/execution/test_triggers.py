@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from tests.execution.world import BTC, D, World
 from tradeterm.errors import InvalidOrder
 from tradeterm.model.orders import ApprovedOrder, OrderAmended, OrderRequest, OrderUncertain
-from tradeterm.model.timing import SECOND
+from tradeterm.model.timing import HOUR, SECOND
 from tradeterm.model.vocabulary import (
     AccountBook,
     Evidence,
@@ -264,6 +264,16 @@ def test_an_order_that_expires_on_its_way_never_fills() -> None:
     world.wait(2)
     assert world.last(request.id).status is OrderStatus.EXPIRED
     assert not world.fills
+
+
+def test_nothing_is_due_for_an_order_that_has_filled() -> None:
+    """Its expiry would have interrupted a run of quiet bars for nothing."""
+    world = World(latency={"least": 0.1, "most": 0.1})
+    world.book(BTC, ((64999.0, 1.0),), ((65001.0, 1.0),))
+    request = limit(world, "65001", tif=TimeInForce.GTD, expires=world.now + HOUR)
+    world.wait(1)
+    assert world.last(request.id).status is OrderStatus.FILLED
+    assert world.execution.next_due > world.now + HOUR
 
 
 # -- amendments ------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from tradeterm.engine.fidelity import FIDELITY_TIMER, Fidelity
 from tradeterm.engine.gap import CODES as GAP_CODES
 from tradeterm.engine.gap import Gap, GapEvent
 from tradeterm.engine.operator import Operator
-from tradeterm.engine.quiet import Quiet
+from tradeterm.engine.quiet import ALL, LOOK, Quiet
 from tradeterm.engine.reconciliation import RECONCILE_TIMER, Reconciliation
 from tradeterm.engine.restricting import CLEAN_TIMER, Restricting
 from tradeterm.engine.state import EngineState, hashed, take_over, written
@@ -188,33 +188,33 @@ class Engine:
         self._approver.begin(self.core.timers)
         self._plan()
 
-    def run(self, events: Sequence[MarketEvent], start: int, stop: int) -> int:
+    def run(self, events: Sequence[MarketEvent], start: int, stop: int, most: int = ALL) -> int:
         """Take ``events[start:stop]``; returns the index of the first one not taken.
 
-        Stops early when a question must be carried out or the slice is full.
+        Stops early for a question, when the slice is full, or after the work of ``most`` events.
         """
         self._market.expect(events, start)
         if self.gap.open or not self._quiet.possible:
-            return self._run_each(events, start, stop)
-        index = start
-        while index < stop:
-            if taken := self._taken_quietly(events, index, stop):
-                index += taken
+            return self._run_each(events, start, min(stop, start + most))
+        while start < stop and most > 0:
+            if taken := self._taken_quietly(events, start, stop, most):
+                start += taken
                 self._plan()
-            elif (ts := events[index].ts) > self._next_timer:
+            elif (ts := events[start].ts) > self._next_timer:
                 self._run_timers(ts)
             else:
-                index = self._run_each(events, index, index + 1)
+                start = self._run_each(events, start, start + 1)
             if self.core.effects or self.core.journal.full:
                 break
-        return index
+            most -= LOOK
+        return start
 
-    def _taken_quietly(self, events: Sequence[MarketEvent], start: int, stop: int) -> int:
-        if self.gap.open or not (taken := self._quiet.take(events, start, stop)):
+    def _taken_quietly(self, bars: Sequence[MarketEvent], start: int, stop: int, most: int) -> int:
+        if self.gap.open or not (taken := self._quiet.take(bars, start, stop, most)):
             return 0
         self._inputs["candle"] += taken
         if self._quiet.leads_on:
-            self._candle(events[start + taken])  # type: ignore[arg-type]  # of bars only
+            self._candle(bars[start + taken])  # type: ignore[arg-type]  # of bars only
         return taken + self._quiet.leads_on
 
     def _run_each(self, events: Sequence[MarketEvent], start: int, stop: int) -> int:

@@ -20,8 +20,10 @@ together.
 
 from __future__ import annotations
 
+import sys
 from array import array
 from collections.abc import Sequence
+from typing import Final
 
 from tradeterm.agents.cross import CrossRule
 from tradeterm.engine.analysis import TRADING_NAME, Analysis
@@ -38,6 +40,11 @@ from tradeterm.market.indicators import Ema
 from tradeterm.market.symbol import BARS, SymbolMarket
 from tradeterm.model.market import MarketEvent
 
+#: However many events there are.
+ALL: Final = sys.maxsize
+#: What a look at the bars to come costs, and what follows from it: the work of so many events.
+LOOK: Final = 16
+
 
 class Quiet:
     """Looks ahead and, where nothing can happen, moves the whole engine on."""
@@ -52,6 +59,8 @@ class Quiet:
         self._analysis = analysis
         self._outlook = Outlook(core, books, trading, reconciliation, breaking)
         self._m = core.market.symbol(core.market.symbols[0])
+        self._until = NEVER
+        """Where the last outlook ended."""
         self.leads_on = False
         """Whether time was moved to the bar after those taken, too: it comes next, and at once."""
 
@@ -60,16 +69,25 @@ class Quiet:
         """Whether it is worth asking: there is one symbol, and it is one of bars."""
         return self._m.mode == BARS and len(self._core.market.symbols) == 1
 
-    def take(self, events: Sequence[MarketEvent], start: int, stop: int) -> int:
-        """How many of ``events[start:stop]`` were taken; 0 leaves the next one to the engine."""
+    def take(self, events: Sequence[MarketEvent], start: int, stop: int, most: int) -> int:
+        """How many of ``events[start:stop]`` were taken; 0 leaves the next one to the engine.
+
+        ``most``: so many at once, where each of them is work.
+        """
         if stop - start < LEAST or self._trading.watching or self._core.effects:
             return 0
-        if not isinstance(events, Bars) or not self._outlook.fits(events, start):
+        if not isinstance(events, Bars) or self._timed(events.columns.stamps[start]):
+            return 0
+        if not self._outlook.fits(events, start):
             return 0
         rule = self._analysis.bar_rule()
         if rule is None and self._analysis.talkers():
-            return self._listen(events, start, stop)
+            return self._listen(events, start, min(stop, start + most))
         return self._pass(rule, events, start, stop)
+
+    def _timed(self, ts: int) -> bool:
+        """Whether the timer that ended the last outlook has to run before the next bar."""
+        return self._until < ts > self._core.timers.next_due
 
     def _reach(self, prospect: Prospect, bars: Bars, end: int, stop: int) -> int:
         """The stamp up to which time moves: that of the bar at ``end``, if it may come at once."""
@@ -99,7 +117,7 @@ class Quiet:
             end = start + watch.calm(bars.columns.closes[start:end], m.window)
         if end == start:
             return 0
-        last = self._reach(prospect, bars, end, stop)
+        last, self._until = self._reach(prospect, bars, end, stop), prospect.until
         if prospect.look < last and not outlook.agrees():
             return 0
         prospect.ends(bars.columns.stamps[end - 1])
@@ -241,4 +259,4 @@ class _Averages:
         self._slow.moved(self._values[1], window)
 
 
-__all__ = ["LEAST", "Quiet"]
+__all__ = ["ALL", "LEAST", "LOOK", "Quiet"]

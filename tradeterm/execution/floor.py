@@ -96,6 +96,7 @@ class Floor:
 
     def _forget(self, live: Live) -> None:
         del self.orders[live.request.id]
+        self.agenda.forget(live.request.id)
         rest = self.rests.get(live.request.symbol)
         if rest is not None:
             self.unrest(live)

@@ -57,6 +57,12 @@ class Agenda:
         self.next_due = self._heap[0][0] if self._heap else NEVER
         return due, Step(step), order_id
 
+    def forget(self, order_id: str) -> None:
+        """The order has ended: no step of it, an expiry most often, keeps anybody waiting."""
+        left = [step for step in self._heap if step[3] != order_id]
+        if len(left) < len(self._heap):
+            self.load(left, self._planned)
+
     def dump(self) -> list[tuple[int, int, int, str]]:
         """The steps, in order."""
         return sorted(self._heap)
