@@ -63,8 +63,8 @@ class Watchful(World):
         super().__init__(*args, **changes)  # type: ignore[arg-type]
         guards: Guards = self.execution._guards
 
-        def always(symbol: str) -> Band | None:
-            return Band(inf, -inf, inf, -inf) if guards.concerned(symbol) else None
+        def always(_symbol: str, concerned: list[Position]) -> Band | None:
+            return Band(inf, -inf, inf, -inf) if concerned else None
 
         guards._band = always  # type: ignore[method-assign]
 

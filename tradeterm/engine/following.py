@@ -31,4 +31,5 @@ class Steps:
         """Put down the rest."""
         if self._steps:
             self.until(self._steps[-1][0])
-            self._books.execution.follower.arrived(self._steps[-1][1].symbol)
+            last = self._steps[-1][1]
+            self._books.execution.follower.arrived(last.symbol, last.updated)

@@ -293,20 +293,30 @@ class Ghosts:
         self, one: Followed, position: Position, bars: _Bars, first: int, until: int
     ) -> Position:
         """Rollovers and horizons before ``until``; what they leave of it."""
-        hindsight = self._hindsights[one.ghost.symbol]
-        interval = self._core.settings.execution.margin.interval * SECOND
-        horizons = [position.opened + hours * HOUR for hours in HORIZONS[len(one.marks) :]]
-        for horizon in (*horizons, until):
-            owed: list[tuple[Decimal, Decimal]] = []
-            while one.rolls <= horizon and one.rolls < until:
-                price = self._price(one, bars, first, one.rolls)
-                owed.append((price, self._rate(position.symbol, one.rolls)))
-                one.rolls += interval
-            position = hindsight.rolled(position, owed)
+        for hours in HORIZONS[len(one.marks) :]:
+            horizon = position.opened + hours * HOUR
             if horizon >= until:
                 break
+            position = self._rolled(one, position, bars, first, horizon)
             self._mark(one, position, self._price(one, bars, first, horizon), horizon)
-        return position
+        return self._rolled(one, position, bars, first, until - 1)
+
+    def _rolled(
+        self, one: Followed, position: Position, bars: _Bars, first: int, last: int
+    ) -> Position:
+        """After every rollover up to ``last``; who borrows nothing only lets them pass."""
+        if one.rolls > last:
+            return position
+        interval = self._core.settings.execution.margin.interval * SECOND
+        dues = range(one.rolls, last + 1, interval)
+        one.rolls += len(dues) * interval
+        hindsight = self._hindsights[position.symbol]
+        if not (share := hindsight.rollover(position)):
+            return position
+        owed = [
+            (self._price(one, bars, first, due), self._rate(position.symbol, due)) for due in dues
+        ]
+        return hindsight.rolled(position, owed, share)
 
     def _mark(self, one: Followed, position: Position, close: Decimal, due: int) -> None:
         """Note what leaving now would bring."""

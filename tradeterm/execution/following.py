@@ -18,7 +18,7 @@ from tradeterm.execution.paper import PaperExchange
 from tradeterm.execution.protection import Protection
 from tradeterm.execution.stops import StopRules
 from tradeterm.model.money import exact
-from tradeterm.model.orders import ExecutionEvent, Position, PositionChanged
+from tradeterm.model.orders import ApprovedOrder, ExecutionEvent, Position, PositionChanged
 from tradeterm.model.vocabulary import ExitReason, PositionSide
 
 #: As far as a float can be off: the line only says when to look.
@@ -90,6 +90,8 @@ class Follower:
         self._rules = rules
         self._protection = protection
         self._venue = venue
+        self._last: ApprovedOrder | None = None
+        """The stop at the last step that came true, when the venue has not heard of it."""
 
     def begin(self, symbol: str) -> Following | None:
         """What lies before the stop of the only position; None when there is more to look at."""
@@ -116,11 +118,13 @@ class Follower:
         """A step of a following comes true."""
         stop, _ = self._protection.of(after.id)
         assert stop is not None, "seen when the following began"
-        events: list[ExecutionEvent] = [PositionChanged(after, "protected", stop.id)]
         self._positions[after.id] = after
-        self._protection.follow(after, after.updated, events)
-        return events
+        changed, self._last = self._protection.follow(stop, after)
+        return [PositionChanged(after, "protected", stop.id), changed]
 
-    def arrived(self, symbol: str) -> None:
-        """After the last step: the bands are those of where the stop is now."""
+    def arrived(self, symbol: str, now: int) -> None:
+        """After the last step: the venue holds the stop there, and the bands are those of it."""
+        if self._last is not None:
+            self._venue.amend(self._last, now)
+            self._last = None
         self._guards.reband(symbol)

@@ -50,16 +50,18 @@ class Band(msgspec.Struct):
     def keep_above(self, price: Decimal, *, mid: bool) -> None:
         """Something happens at ``price`` or below it."""
         level = float(price) * (1 + _MARGIN)
-        self.low = max(self.low, level)
-        if mid:
-            self.floor = max(self.floor, level)
+        if level > self.low:
+            self.low = level
+        if mid and level > self.floor:
+            self.floor = level
 
     def keep_below(self, price: Decimal, *, mid: bool) -> None:
         """Something happens at ``price`` or above it."""
         level = float(price) * (1 - _MARGIN)
-        self.high = min(self.high, level)
-        if mid:
-            self.ceiling = min(self.ceiling, level)
+        if level < self.high:
+            self.high = level
+        if mid and level < self.ceiling:
+            self.ceiling = level
 
 
 class Guards:
@@ -136,8 +138,9 @@ class Guards:
 
     def reband(self, symbol: str) -> None:
         """Work out the bands of ``symbol`` and of whatever rests on its rate."""
+        concerned = self.concerned(symbol)
         symbols = {symbol: None}
-        for position in self.concerned(symbol):
+        for position in concerned:
             symbols[position.symbol] = None
             rated_by = self._rate_symbol(position.symbol)
             if rated_by is not None:
@@ -145,15 +148,14 @@ class Guards:
         if symbol in self.bands:  # the last cross may just have closed
             symbols.update(dict.fromkeys(self.bands))
         for name in symbols:
-            band = self._band(name)
+            band = self._band(name, concerned if name == symbol else self.concerned(name))
             if band is not None:
                 self.bands[name] = band
                 self._fence(name, band.low, band.high)
             elif self.bands.pop(name, None) is not None:
                 self._fence(name, -inf, inf)
 
-    def _band(self, symbol: str) -> Band | None:
-        concerned = self.concerned(symbol)
+    def _band(self, symbol: str, concerned: list[Position]) -> Band | None:
         if not concerned:
             return None
         band = Band()

@@ -127,11 +127,15 @@ class Hindsight:
 
     # -- while it is held ------------------------------------------------------------------
 
-    def rolled(self, position: Position, owed: Sequence[tuple[Decimal, Decimal]]) -> Position:
-        """After it paid for intervals of what it borrows, at a mark and rate each."""
-        share = borrowing_share(position.side, position.leverage, self._settings.margin.rollover)
-        if not owed or not share:
-            return position
+    def rollover(self, position: Position) -> Decimal:
+        """The fraction of its notional it pays per interval for what it borrows."""
+        return borrowing_share(position.side, position.leverage, self._settings.margin.rollover)
+
+    @staticmethod
+    def rolled(
+        position: Position, owed: Sequence[tuple[Decimal, Decimal]], share: Decimal
+    ) -> Position:
+        """After it paid ``share`` of its notional at a mark and rate each."""
         due = total(ledger_cost(position.size * mark * rate * share) for mark, rate in owed)
         return replace(position, carry=position.carry + due)
 

@@ -16,6 +16,7 @@ from tradeterm.model.orders import (
     ApprovedOrder,
     ExecutionEvent,
     Order,
+    OrderChanged,
     OrderRequest,
     Position,
     VenueReport,
@@ -67,8 +68,8 @@ class Protection:
 
     def fit(self, position: Position, now: int, events: list[ExecutionEvent]) -> None:
         """Make stop and target what the position says: placed, amended or taken away."""
-        self.follow(position, now, events)
         bracket = self._brackets[position.id]
+        bracket.stop = self._fitted(position, bracket.stop, Purpose.STOP, bracket, now, events)
         if position.target is None:
             self._remove(bracket.target, now)
             bracket.target = None
@@ -77,10 +78,11 @@ class Protection:
                 position, bracket.target, Purpose.TARGET, bracket, now, events
             )
 
-    def follow(self, position: Position, now: int, events: list[ExecutionEvent]) -> None:
-        """Make the stop alone what the position says."""
-        bracket = self._brackets[position.id]
-        bracket.stop = self._fitted(position, bracket.stop, Purpose.STOP, bracket, now, events)
+    def follow(self, stop: Order, position: Position) -> tuple[OrderChanged, ApprovedOrder]:
+        """A waiting stop moved with the price; the venue need only hear of its last move."""
+        request = self._requests.moved(stop.request, position)
+        approved = self._protect(request, stop.verdict_id, position.updated)
+        return self._orders.amend(approved, position.updated), approved
 
     def fire(self, position: Position, now: int) -> list[VenueReport]:
         """Set the stop of a position off, wherever the price is."""

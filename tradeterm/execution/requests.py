@@ -113,6 +113,13 @@ class Requests:
             request, type=kind, trigger=trigger, limit=limit, exit_reason=reason, size=size
         )
 
+    def moved(self, stop: OrderRequest, position: Position) -> OrderRequest:
+        """``fitted`` for a stop of which nothing but its level is new."""
+        return replace(
+            stop, trigger=position.stop, limit=self._limit(position, stop.type, position.stop),
+            exit_reason=position.stop_kind,
+        )  # fmt: skip
+
     def _terms(
         self, position: Position, purpose: Purpose
     ) -> tuple[OrderType, Decimal, Decimal | None, ExitReason]:

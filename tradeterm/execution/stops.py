@@ -25,8 +25,11 @@ class StopRules:
 
     def __init__(self, settings: ExecutionSettings, instruments: Mapping[str, Instrument]) -> None:
         trailing = settings.trailing
-        self._activation = trailing.activation / 100
-        self._distance = trailing.distance / 100
+        activation, distance = trailing.activation / 100, trailing.distance / 100
+        self._armed = {side: ONE + side.sign * activation for side in PositionSide}
+        """What a price is of the entry when trailing begins."""
+        self._behind = {side: ONE - side.sign * distance for side in PositionSide}
+        """What a trailing stop is of the best price."""
         self._step = trailing.step / 100
         self._even = settings.break_even / 100
         self.counts_carry = bool(self._even)
@@ -38,23 +41,26 @@ class StopRules:
 
     def move(self, position: Position, price: Decimal) -> Move | None:
         """Where a print at ``price`` moves the stop; None when it stays."""
-        moves: list[Move] = []
+        trailed: Move | None = None
         if position.trailing and _reached(position, price, self._trails_from(position)):
-            share = ONE - position.side.sign * self._distance
-            moves.append((self._on_tick(position, price * share), ExitReason.TRAILING))
+            level = self._on_tick(position, price * self._behind[position.side])
+            trailed = level, ExitReason.TRAILING
         even_from = self._evens_from(position)
-        if even_from is not None and _reached(position, price, even_from):
-            moves.append((self.break_even(position), ExitReason.BREAK_EVEN))
-        sign = position.side.sign
-        return max(moves, key=lambda move: move[0] * sign, default=None)
+        if even_from is None or not _reached(position, price, even_from):
+            return trailed
+        even = self.break_even(position), ExitReason.BREAK_EVEN
+        if trailed is None or (even[0] - trailed[0]) * position.side.sign > 0:
+            return even
+        return trailed
 
     def moves_from(self, position: Position) -> Decimal | None:
         """The price from which ``move`` acts; None while no price would."""
-        found = [self._trails_from(position)] if position.trailing else []
+        trails_from = self._trails_from(position) if position.trailing else None
         even_from = self._evens_from(position)
-        if even_from is not None:
-            found.append(even_from)
-        return min(found, key=lambda price: price * position.side.sign, default=None)
+        if trails_from is None or even_from is None:
+            return even_from if trails_from is None else trails_from
+        nearest = min if position.side is PositionSide.LONG else max
+        return nearest(trails_from, even_from)
 
     def break_even(self, position: Position) -> Decimal:
         """The stop at which what is left of a position is closed without loss.
@@ -82,16 +88,13 @@ class StopRules:
         return known[2]
 
     def _trailing_from(self, position: Position, tick: Decimal) -> Decimal:
-        sign, stop = position.side.sign, position.stop
+        side, stop = position.side, position.stop
         following = position.stop_kind is ExitReason.TRAILING
         least = max(stop * self._step, tick) if following else tick
-        if position.side is PositionSide.LONG:
-            level = ceil_to(stop + least, tick)
-        else:
-            level = floor_to(stop - least, tick)
-        price = level / (ONE - sign * self._distance)
-        armed = position.entry * (ONE + sign * self._activation)
-        return max(price, armed) if sign > 0 else min(price, armed)
+        behind, armed = self._behind[side], position.entry * self._armed[side]
+        if side is PositionSide.LONG:
+            return max(ceil_to(stop + least, tick) / behind, armed)
+        return min(floor_to(stop - least, tick) / behind, armed)
 
     def _evens_from(self, position: Position) -> Decimal | None:
         """The price that moves the stop to break-even; None when it is there or not wanted."""
