@@ -250,37 +250,40 @@ class Outlook:
     # -- moving on -------------------------------------------------------------------------
 
     def move_time(
-        self, prospect: Prospect, last: int, closes: Sequence[float], own: Iterable[Moved] = ()
-    ) -> None:
+        self, prospect: Prospect, last: int, closes: Sequence[float], own: Iterable[Moved] = (),
+        *, whole: bool = False,
+    ) -> None:  # fmt: skip
         """The timers up to the bar of ``last``, then the clock and the input count.
 
-        A timer runs before the first bar later than it, so with the bars up to its own time.
+        A timer runs before the first bar later than it, so with the bars up to its own time;
+        ``whole``: that one is known, and those due with the last bar come before all others.
         ``closes`` are those of the bars to come; ``own`` the caller's timers that moved.
         """
+        before, made = last + whole, closes if whole else closes[:-1]
         core, inputs = self._core, self._core.stamp.input
         agreed, steps = self._asked_at == self._books.revision, self._steps(prospect)
-        marked = self._marks(prospect, closes, steps) if prospect.mark < last else 0
+        marked = self._marks(prospect, made, steps) if prospect.mark < before else 0
         steps.finish()
         if agreed:  # a venue that did does so after a stop has moved
             self._asked_at = self._books.revision
         moved = [*own]
-        if watch := self._watched(prospect.watch, last):
+        if watch := self._watched(prospect.watch, before):
             moved.append(watch)
-        if prospect.look < last:
+        if prospect.look < before:
             every = self._reconciliation.every
-            looked = prospect.look + (last - 1 - prospect.look) // every * every
+            looked = prospect.look + (before - 1 - prospect.look) // every * every
             moved.append((looked, RECONCILE_TIMER, looked + every))
         if marked:
             moved.append((marked - self.span, MARK_TIMER, marked))
         core.timers.move([each[1:] for each in sorted(moved)])
         core.stamp.now, core.stamp.input = last, inputs + len(closes)
 
-    def _watched(self, watch: int, last: int) -> Moved | None:
+    def _watched(self, watch: int, before: int) -> Moved | None:
         """Where ``watch:data`` goes, as Market.next_watch plans it with the bars there are then."""
         opened, span, step, watched = self._m.ts, self.span, self._core.market.step, 0
         if step == span and not (opened % step or watch % step):  # it moves on by as much
-            watch += max(0, last - 1 - watch) // (3 * step) * (3 * step)
-        while watch < last:
+            watch += max(0, before - 1 - watch) // (3 * step) * (3 * step)
+        while watch < before:
             watched, seen = watch, opened + (watch - opened) // span * span
             watch = (max(watch, seen + 2 * span) // step + 1) * step
         return (watched, WATCH_TIMER, watch) if watched else None
@@ -292,13 +295,14 @@ class Outlook:
         return Steps(self._core, self._books, numbered)
 
     def _marks(self, prospect: Prospect, closes: Sequence[float], steps: Steps) -> int:
-        """Note the equity at every close that the next bar makes final; the next mark's time."""
+        """Note the equity at every close that a later bar makes final; the next mark's time."""
         stamp, m = self._core.stamp, self._m
         if prospect.mark == m.ts:
             closes = (m.price, *closes)
         else:  # the first mark comes after the first bar
             stamp.input += 1
-        worth = self._worth(list(map(Decimal, map(str, closes[:-1]))))  # finite: inside the band
+        prices = map(Decimal, map(float.__repr__, closes))  # finite: inside the band
+        worth = self._worth(list(prices))
         end = prospect.mark + len(worth) * self.span
         stamps = range(prospect.mark, end, self.span)
         self._books.marking.run(list(zip(stamps, worth, strict=True)), steps.until)

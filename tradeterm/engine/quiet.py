@@ -118,10 +118,12 @@ class Quiet:
         if end == start:
             return 0
         last, self._until = self._reach(prospect, bars, end, stop), prospect.until
-        if prospect.look < last and not outlook.agrees():
+        whole = end < stop and not self.leads_on and last < prospect.until
+        if prospect.look < last + whole and not outlook.agrees():
             return 0
         prospect.ends(bars.columns.stamps[end - 1])
-        outlook.move_time(prospect, last, bars.columns.closes[start : end + self.leads_on])
+        closes = bars.columns.closes[start : end + self.leads_on]
+        outlook.move_time(prospect, last, closes, whole=whole)
         m.close_run(bars, start, end)
         m.ts, m.price = m.window.last_ts, m.window.newest
         self._moved()

@@ -187,7 +187,9 @@ class CandleWindow:
 
     def closes_when_full(self, coming: array[float]) -> Column:
         """The closes here when the last of ``coming`` has just made it drop its oldest."""
-        return np.concatenate((self.close, np.frombuffer(coming)))[-self.size - 1 :]
+        stay = max(0, self.size + 1 - len(coming))
+        held = self._c[self.count - stay : self.count] + coming
+        return np.frombuffer(held[-self.size - 1 :])
 
     def _new_session(self, day: int, ts: int) -> None:
         opened = ts - self.timeframe * SECOND

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from decimal import ROUND_FLOOR, Decimal
+from decimal import ROUND_FLOOR, Context, Decimal
 
-from tradeterm.model.money import LEDGER_STEP
+from tradeterm.model.money import LEDGER_STEP, ONE
 from tradeterm.model.orders import Position
 from tradeterm.model.vocabulary import PositionSide
+
+#: A context of its own rounds faster than an argument, which makes one for every call.
+_floor = Context(rounding=ROUND_FLOOR).quantize
 
 
 def price_gain(position: Position, price: Decimal, size: Decimal, rate: Decimal) -> Decimal:
@@ -16,7 +19,7 @@ def price_gain(position: Position, price: Decimal, size: Decimal, rate: Decimal)
     ``rate`` converts quote to account currency. Leverage has no part in it.
     """
     move = (price - position.entry) * position.side.sign
-    return (move * size * rate).quantize(LEDGER_STEP, rounding=ROUND_FLOOR)
+    return _floor(move * size * rate, LEDGER_STEP)
 
 
 def signed_size(position: Position) -> Decimal:
@@ -26,12 +29,12 @@ def signed_size(position: Position) -> Decimal:
 
 def gain_of(entry: Decimal, signed: Decimal, price: Decimal, rate: Decimal) -> Decimal:
     """``price_gain`` of a whole position whose ``signed_size`` is known."""
-    return ((price - entry) * signed * rate).quantize(LEDGER_STEP, ROUND_FLOOR)
+    return _floor((price - entry) * signed * rate, LEDGER_STEP)
 
 
 def price_gains(position: Position, prices: Iterable[Decimal], rate: Decimal) -> list[Decimal]:
     """``price_gain`` of all of a position at each of many prices."""
     entry, signed = position.entry, signed_size(position)
-    return [
-        ((price - entry) * signed * rate).quantize(LEDGER_STEP, ROUND_FLOOR) for price in prices
-    ]
+    if rate == ONE:
+        return [_floor((price - entry) * signed, LEDGER_STEP) for price in prices]
+    return [_floor((price - entry) * signed * rate, LEDGER_STEP) for price in prices]
