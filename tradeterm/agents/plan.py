@@ -54,11 +54,12 @@ def entry_signal(
     distance = abs(entry - stop)
     risked = account.equity * settings.risk_per_trade / 100 * exact(round(advice.size, 4))
     size = instrument.size(max(risked / (distance * rate), ZERO))
-    figures = {**figures, "atr": atr, "stop_percent": float(100 * distance / entry)}
+    away = 100 * distance / entry
+    figures = {**figures, "atr": atr, "stop_percent": float(away)}
     return TradeSignal(
         ctx.symbol, action, confidence, entry, stop, target, size,
         leverage_for(settings, confidence), figures,
-        f"{reasoning}; stop {100 * distance / entry:.2f} % away, "
+        f"{reasoning}; stop {away:.2f} % away, "
         f"target {100 * abs(target - entry) / entry:.2f} %",
     )  # fmt: skip
 
