@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from decimal import Decimal
+from itertools import chain
 
 import msgspec
 
@@ -112,8 +114,8 @@ def leverage_for(settings: TradingDecisionSettings, confidence: float) -> Decima
 def atr_of(snapshot: Snapshot) -> float | None:
     """ATR in quote currency: the longest warm timeframe up to one hour, else the shortest."""
     known = list(snapshot.by_timeframe)
-    longest_first = [timeframe for timeframe in reversed(known) if timeframe <= ATR_TIMEFRAME]
-    for timeframe in (*longest_first, *(each for each in known if each > ATR_TIMEFRAME)):
+    short = bisect_right(known, ATR_TIMEFRAME)
+    for timeframe in chain(reversed(known[:short]), known[short:]):
         atr = snapshot.atr(timeframe)
         if atr is not None:
             return atr

@@ -15,7 +15,7 @@ ROWS_PER_SLICE = 1000
 #: Trading rows that enter the digest together: a hash object costs more than what it hashes.
 ROWS_PER_HASH = 32
 #: Rows whose bodies are put into bytes together, at most.
-ROWS_PER_PASS = 64
+ROWS_PER_PASS = 50
 #: Kinds whose rows make up ``state_hash`` (what traded, never how the process lived).
 TRADING_KINDS = frozenset(
     {
@@ -96,8 +96,6 @@ class Journal:
         said.append((now, kind, row_id, parent, stamp.input, body))
         if len(said) == ROWS_PER_PASS:
             self._put_down()
-        if len(said) + len(self._rows) >= ROWS_PER_SLICE:
-            self.full = True
         self._listen(kind, row_id, body, now)
 
     def _put_down(self) -> None:
@@ -112,6 +110,8 @@ class Journal:
                     self._digest = self._hashed()
                     unhashed.clear()
         self._said.clear()
+        if len(rows) >= ROWS_PER_SLICE:
+            self.full = True
 
     def show(self) -> None:
         """What was just written is for the operator: show it at once."""
