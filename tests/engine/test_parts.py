@@ -12,7 +12,13 @@ from msgspec.structs import replace
 
 from tradeterm.engine.counters import Counters, bump
 from tradeterm.engine.eventlog import EventLog
-from tradeterm.engine.journaling import ROWS_PER_HASH, Journal, JournalState
+from tradeterm.engine.journaling import (
+    ROWS_PER_HASH,
+    ROWS_PER_PASS,
+    ROWS_PER_SLICE,
+    Journal,
+    JournalState,
+)
 from tradeterm.engine.stamp import Stamp
 from tradeterm.engine.timers import NEVER, Timers, TimersState
 from tradeterm.model.messages import SystemEvent
@@ -80,6 +86,24 @@ def test_rows_carry_time_input_and_parent() -> None:
     assert json.loads(row.body) == {"size": 1}
     assert heard == [("order", "PAPER-1", {"size": 1}, 7)]
     assert book.take() == []
+
+
+def test_rows_come_in_the_order_they_were_said() -> None:
+    book, _, _ = journal()
+    for number in range(2 * ROWS_PER_PASS + 3):
+        book.write("fill", f"fill-{number}", "", {"price": number})
+    told = [(row.id, json.loads(row.body)["price"]) for row in book.take()]
+    assert told == [(f"fill-{number}", number) for number in range(2 * ROWS_PER_PASS + 3)]
+
+
+def test_a_slice_is_full_by_its_rows() -> None:
+    book, _, _ = journal()
+    for number in range(ROWS_PER_SLICE):
+        assert not book.full
+        book.write("fill", f"fill-{number}", "", {})
+    assert book.full
+    assert len(book.take()) == ROWS_PER_SLICE
+    assert not book.full
 
 
 def test_ids_count_by_prefix() -> None:

@@ -25,7 +25,6 @@ from tradeterm.model.orders import Order, OrderRequest
 from tradeterm.model.proposals import Verdict
 from tradeterm.model.vocabulary import (
     AccountBook,
-    Level,
     OrderStatus,
     OrderType,
     PositionSide,
@@ -136,27 +135,19 @@ def close(**changes: Any) -> OrderRequest:
 HOLDING = account(positions=(position(),))
 
 
-@pytest.mark.parametrize(
-    "view",
-    [
-        HOLDING,
-        replace(HOLDING, state=RunState.HALTED),
-        replace(HOLDING, state=RunState.PAUSED),
-        replace(HOLDING, level=Level.EMERGENCY),
-        replace(HOLDING, equity=D(0), cash=D(-5)),
-    ],
-    ids=["running", "halted", "paused", "emergency", "ruined"],
-)
 @pytest.mark.parametrize("purpose", [Purpose.EXIT, Purpose.STOP, Purpose.TARGET])
-def test_reducing_is_never_blocked(view: Any, purpose: Purpose) -> None:
-    approved = ENGINE.reduce(close(purpose=purpose), view, NOW)
+def test_reducing_needs_an_open_position_and_nothing_else(purpose: Purpose) -> None:
+    approved = ENGINE.reduce(close(purpose=purpose), HOLDING.positions, NOW)
     assert approved.verdict_id == "cmd-1"
-    assert ENGINE.reduce(close(), view, NOW, verdict_id="v-8").verdict_id == "v-8"
+    given = ENGINE.reduce(close(), HOLDING.positions, NOW, verdict_id="v-8")
+    assert given.verdict_id == "v-8"
+    with pytest.raises(InvalidOrder, match="pos-1 is not an open position"):
+        ENGINE.reduce(close(purpose=purpose), (), NOW)
 
 
 def test_a_short_is_bought_back() -> None:
     short = account(positions=(position(side=PositionSide.SHORT),))
-    assert ENGINE.reduce(close(side=Side.BUY), short, NOW).request.side is Side.BUY
+    assert ENGINE.reduce(close(side=Side.BUY), short.positions, NOW).request.side is Side.BUY
 
 
 @pytest.mark.parametrize(
@@ -178,7 +169,7 @@ def test_a_short_is_bought_back() -> None:
 )
 def test_what_could_do_more_than_reduce_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises(InvalidOrder, match="ord-5"):
-        ENGINE.reduce(close(**change), HOLDING, NOW)
+        ENGINE.reduce(close(**change), HOLDING.positions, NOW)
 
 
 def test_protection_is_permitted_in_the_step_of_its_fill() -> None:

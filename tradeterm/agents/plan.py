@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from decimal import Decimal
+from itertools import chain
 
 import msgspec
 
@@ -54,11 +56,12 @@ def entry_signal(
     distance = abs(entry - stop)
     risked = account.equity * settings.risk_per_trade / 100 * exact(round(advice.size, 4))
     size = instrument.size(max(risked / (distance * rate), ZERO))
-    figures = {**figures, "atr": atr, "stop_percent": float(100 * distance / entry)}
+    away = 100 * distance / entry
+    figures = {**figures, "atr": atr, "stop_percent": float(away)}
     return TradeSignal(
         ctx.symbol, action, confidence, entry, stop, target, size,
         leverage_for(settings, confidence), figures,
-        f"{reasoning}; stop {100 * distance / entry:.2f} % away, "
+        f"{reasoning}; stop {away:.2f} % away, "
         f"target {100 * abs(target - entry) / entry:.2f} %",
     )  # fmt: skip
 
@@ -111,8 +114,8 @@ def leverage_for(settings: TradingDecisionSettings, confidence: float) -> Decima
 def atr_of(snapshot: Snapshot) -> float | None:
     """ATR in quote currency: the longest warm timeframe up to one hour, else the shortest."""
     known = list(snapshot.by_timeframe)
-    longest_first = [timeframe for timeframe in reversed(known) if timeframe <= ATR_TIMEFRAME]
-    for timeframe in (*longest_first, *(each for each in known if each > ATR_TIMEFRAME)):
+    short = bisect_right(known, ATR_TIMEFRAME)
+    for timeframe in chain(reversed(known[:short]), known[short:]):
         atr = snapshot.atr(timeframe)
         if atr is not None:
             return atr

@@ -145,6 +145,7 @@ def pending_rebalance(scene: Scene) -> Finding:
     )
 
 
+#: In the order they are told; all but ``open_position`` look at entries alone.
 DETECTORS: tuple[Callable[[Scene], Finding], ...] = (
     ta_against_sentiment,
     choppy_regime,
@@ -157,8 +158,10 @@ DETECTORS: tuple[Callable[[Scene], Finding], ...] = (
 
 def detect(scene: Scene) -> list[Contradiction]:
     """Every contradiction around the proposal, in the detectors' order."""
-    found = (detector(scene) for detector in DETECTORS)
-    return [one for one in found if one is not None]
+    if scene.proposal.intent is None:
+        found = open_position(scene)
+        return [] if found is None else [found]
+    return [found for detector in DETECTORS if (found := detector(scene)) is not None]
 
 
 def risk_change(wish: TradeIntent, verdict: Verdict, settings: ConflictSettings) -> Finding:

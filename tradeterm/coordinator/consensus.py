@@ -27,6 +27,8 @@ def multiplier(agreeing: float) -> float:
 
 def consensus(side: PositionSide, evidence: Evidence) -> Consensus:
     """The share of the analysts heard that lean ``side``'s way; nobody heard changes nothing."""
+    if evidence.silent:
+        return Consensus(0.0, 1.0, {})
     wanted = Bias.LONG if side is PositionSide.LONG else Bias.SHORT
     heard = {name.value: bias.value for name, _, bias, _ in evidence.analysts()}
     if not heard:

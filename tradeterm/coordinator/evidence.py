@@ -26,6 +26,11 @@ class Evidence(msgspec.Struct, frozen=True, gc=False):
     rebalance_pending: bool = False
 
     @property
+    def silent(self) -> bool:
+        """Whether no analyst was heard at all."""
+        return not (self.technical or self.regime or self.sentiment or self.held_regimes)
+
+    @property
     def technical_view(self) -> TechnicalView | None:
         output = self.technical.published.output if self.technical else None
         return output if isinstance(output, TechnicalView) else None
@@ -55,6 +60,8 @@ class Evidence(msgspec.Struct, frozen=True, gc=False):
 
 def within(evidence: Evidence, windows: dict[str, int]) -> Evidence:
     """The evidence without what is older than its look-back window (seconds)."""
+    if evidence.silent:
+        return evidence
 
     def young(heard: Heard | None, name: AgentName) -> Heard | None:
         return heard if heard is not None and heard.age <= windows[name] else None

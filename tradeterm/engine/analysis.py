@@ -304,7 +304,10 @@ class Analysis:
         context = self._context(task, symbol)
         output = self._roster.cross_signal(cross, context)
         counts.rule += 1
-        self._publish(task, symbol, output)
+        heard = (context.technical, context.regime, context.sentiment)
+        self._publish(
+            task, symbol, output, inputs=tuple([one.id for one in heard if one is not None])
+        )
         return True
 
     def _context(self, task: Task, symbol: str, *, ages: bool = False) -> AgentContext:

@@ -188,7 +188,8 @@ class Books:
         request = self.execution.requests.close(
             position, reason, parent, size, limit, post_only=post_only
         )
-        self.place(self._risk.reduce(request, self.account(), self._core.now))
+        held = self.execution.positions.values()
+        self.place(self._risk.reduce(request, held, self._core.now))
         order = self.execution.order(request.id)
         assert order is not None, "just placed"
         return order

@@ -23,7 +23,7 @@ class Hearing:
     """The newest output of each analyst on each symbol, as long as it is young enough."""
 
     def __init__(self, core: Core) -> None:
-        self._core = core
+        self._bus, self._stamp = core.bus, core.stamp
         windows = core.settings.orchestration.windows
         self._analysts = {
             agent: (topic, agent.value, windows[agent.value] * SECOND)
@@ -33,7 +33,7 @@ class Hearing:
     def last(self, agent: AgentName, symbol: str) -> Published | None:
         """An analyst's newest output on this symbol; None when unheard or too old."""
         topic, source, window = self._analysts[agent]
-        message = self._core.bus.latest(topic, symbol, source, self._core.now, window)
+        message = self._bus.latest(topic, symbol, source, self._stamp.now, window)
         return None if message is None else _published(message)
 
     def ages(self, symbol: str) -> dict[AgentName, float]:
@@ -55,8 +55,8 @@ class Hearing:
     def _heard(self, agent: AgentName, symbol: str) -> Heard | None:
         """Age counts from when the analyst last said so, not from when it first did."""
         topic, source, window = self._analysts[agent]
-        now = self._core.now
-        message = self._core.bus.latest(topic, symbol, source, now, window)
+        now = self._stamp.now
+        message = self._bus.latest(topic, symbol, source, now, window)
         if message is None:
             return None
         return Heard(_published(message), (now - message.ts) / SECOND)

@@ -69,8 +69,9 @@ class Hodling:
             return ZERO
         if cap is None:
             return amount
-        portfolio, rates = self._books.portfolio, self._books.account().rates
-        worth = portfolio.bag(asset) * rates.get(asset, ZERO) + portfolio.earmarks.amount(asset)
+        portfolio = self._books.portfolio
+        rate = portfolio.prices().rates.get(asset, ZERO)
+        worth = portfolio.bag(asset) * rate + portfolio.earmarks.amount(asset)
         if worth + amount <= cap:
             return amount
         self._say(asset, f"the {asset} bag has reached its cap of {plain(cap)}", parent)

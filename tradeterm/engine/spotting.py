@@ -38,19 +38,18 @@ class Spotting:
 
     def least(self, symbol: str) -> Decimal:
         """The smallest order in account currency: ours or the venue's, whichever is larger."""
-        instrument = self._core.instruments[symbol]
+        instrument, prices = self._core.instruments[symbol], self._books.portfolio.prices()
         smallest, price = self._core.settings.portfolio.min_order, self._price(symbol, Side.BUY)
         if price is None:
             return smallest
-        rate = self._books.account().rates[instrument.quote]
+        rate = prices.rates[instrument.quote]
         return max(smallest, instrument.min_notional * rate, instrument.min_size * price)
 
     def _price(self, symbol: str, side: Side) -> Decimal | None:
         """What a base unit costs (or brings) in account currency, without fees."""
-        account = self._books.account()
-        quotes = account.asks if side is Side.BUY else account.bids
-        price = quotes.get(symbol)
-        rate = account.rates.get(self._core.instruments[symbol].quote)
+        prices = self._books.portfolio.prices()
+        price = (prices.asks if side is Side.BUY else prices.bids).get(symbol)
+        rate = prices.rates.get(self._core.instruments[symbol].quote)
         return None if price is None or rate is None else price * rate
 
     def send(self, order: SpotOrder, parent: str, out: Callable[[str], None]) -> str:
@@ -58,7 +57,7 @@ class Spotting:
 
         ``out`` is told the order's id before anything can happen to it.
         """
-        core, account = self._core, self._books.account()
+        core, prices = self._core, self._books.portfolio.prices()
         instrument, unit = core.instruments[order.symbol], self._price(order.symbol, order.side)
         if unit is None:
             return "no price"
@@ -67,7 +66,7 @@ class Spotting:
         size = instrument.size(order.amount / unit)
         if not size > 0:
             return "smaller than the lot"
-        quotes = account.asks if order.side is Side.BUY else account.bids
+        quotes = prices.asks if order.side is Side.BUY else prices.bids
         wish = SpotWish(order.symbol, order.side, size, quotes[order.symbol])
         verdict = self._judging.spot(wish, parent)
         short = SHORT if RiskCode.CASH in verdict.codes else ""

@@ -269,7 +269,7 @@ class Trading:
                 self.ghosts.ended(proposal, ProposalEnd.VETOED, verdict.id)
                 return
             intent = verdict.intent
-        price = self._mids().get(proposal.symbol)
+        price = self._books.portfolio.mid(proposal.symbol)
         if price is None:
             core.risk_alert("R-NO-PRICE", "warning", f"{proposal.symbol} has no price: no card")
             self._dropped(proposal, "there is no price", ProposalEnd.VOIDED)
@@ -295,7 +295,7 @@ class Trading:
         verdict = None
         if card is not None and card.intent is not None:
             verdict = self.judging.margin(card.intent, card.id)
-        mid = None if card is None else self._mids().get(card.proposal.symbol)
+        mid = None if card is None else self._books.portfolio.mid(card.proposal.symbol)
         decision = self.coordinator.approve(card_id, content_hash, core.now, actor, verdict, mid)
         if decision.card is not None:
             vetoed = verdict is not None and decision.card.state is CardState.VOID

@@ -7,7 +7,9 @@ answers as the run before it would have.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -68,9 +70,7 @@ def _warm(m: SymbolMarket) -> CandleWindow | None:
 def _spike(window: CandleWindow | None, limit: float) -> tuple[float | None, int]:
     if window is None:
         return None, 0
-    import talib
-
-    atr = talib.ATR(*window.tail(TAIL), ATR_BARS)[ATR_BARS:]
+    atr = _averaged()(*window.tail(TAIL), ATR_BARS)[ATR_BARS:]
     known = atr.tolist()
     mean = sum(known[-MEAN_OF:]) / MEAN_OF
     # Without any range there is nothing to compare with: calm.
@@ -79,6 +79,14 @@ def _spike(window: CandleWindow | None, limit: float) -> tuple[float | None, int
     if max(known) < limit * _CLEARLY * min(known):
         return ratio, 0
     return ratio, _latest_spike(window, atr, limit)
+
+
+@cache
+def _averaged() -> Callable[..., Column]:
+    """TA-Lib's ATR without the wrapper that asks of every argument whether it is a pandas series."""
+    import talib
+
+    return getattr(talib.ATR, "__wrapped__", talib.ATR)
 
 
 def _latest_spike(window: CandleWindow, atr: Column, limit: float) -> int:

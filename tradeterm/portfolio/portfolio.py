@@ -169,6 +169,11 @@ class Portfolio:
             self._settle()
         return all(self._prices.priced_by(asset) == symbol for asset in self._moving)
 
+    def prices(self) -> Prices:
+        """Quotes and rates of this moment: all an account view knows of them, without the view."""
+        self._prices.refresh()
+        return self._prices
+
     def mid(self, symbol: str) -> Decimal | None:
         """Mid price in quote currency; None while there is no price."""
         prices = self._prices

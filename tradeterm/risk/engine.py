@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from functools import lru_cache, partial
 
@@ -119,10 +119,11 @@ class RiskEngine:
         return permits.amend(order, request, verdict, now, state)
 
     def reduce(
-        self, request: OrderRequest, account: AccountView, now: int, *, verdict_id: str = ""
-    ) -> ApprovedOrder:
-        """Permit a close, stop or target of an open position, whatever the state."""
-        return permits.reduce(request, account.positions, now, verdict_id)
+        self, request: OrderRequest, positions: Iterable[Position], now: int, *,
+        verdict_id: str = "",
+    ) -> ApprovedOrder:  # fmt: skip
+        """Permit a close, stop or target of one of the open ``positions``, whatever the state."""
+        return permits.reduce(request, positions, now, verdict_id)
 
     def refusal_to_loosen(self, position: Position, stop: Decimal, account: AccountView) -> str:
         """Why a stop may not move away from the market to ``stop``; empty when it may."""

@@ -54,6 +54,7 @@ def _fit_size(case: Case, part: Decimal) -> None:
     if size > 0:
         case.cut.update(limit.rule for limit in tight)
         case.resize(size)
+        case.fitting = not broken_by(size, chain.from_iterable(case.limits.values()), ONE)
 
 
 def _settled(limits: list[Limit], size: Decimal, lot: Decimal, part: Decimal) -> Decimal:
