@@ -55,10 +55,9 @@ class Breaking:
         self._settings = core.settings.risk
         self._counted = 0
         """Losses in a row at the last trip: the same ones never trip twice."""
-        self._measured: tuple[Decimal, ...] = ()
-        """The bases ``_lowest`` was worked out for."""
-        self._known: tuple[Breaker, ...] = ()
-        """The breakers that were tripped then: those have nothing left to reach."""
+        self._measured: tuple[object, ...] = ()
+        """What ``_lowest`` was worked out for: the bases, and the breakers that were tripped, which
+        have nothing left to reach."""
         self._lowest = ZERO
         self._risen = ZERO
         """The part of a new high from which it is a loss too large."""
@@ -92,14 +91,16 @@ class Breaking:
         if self._may_lift:
             return False
         # Only the highest of 24 hours and of all can rise meanwhile, and no further than ``high``.
-        return low > max(self._floor(self.bases()), high * self._risen)
+        return low > max(self._floor(), high * self._risen)
 
-    def _floor(self, bases: Bases) -> Decimal:
+    def _floor(self) -> Decimal:
         """``floor_equity``, worked out anew when a base has moved: most marks move none."""
-        measured, tripped = bases[1:5], tuple(self._core.tripped)
-        if measured != self._measured or tripped != self._known:
-            self._measured, self._known = measured, tripped
-            self._lowest = floor_equity(bases, self._settings, self._core.tripped)
+        core, marks = self._core, self._books.portfolio.marks
+        high = marks.high(core.stamp.now)
+        measured = (marks.day_start, high, marks.week_start, marks.peak, *core.tripped)
+        if measured != self._measured:
+            self._measured = measured
+            self._lowest = floor_equity(self.bases(), self._settings, core.tripped)
         return self._lowest
 
     @property
@@ -110,13 +111,16 @@ class Breaking:
 
     def check(self) -> None:
         """After a mark: trip what is reached, lift what lifts by itself."""
-        bases, tripped, most = self.bases(), self._core.tripped, self._settings.max_losses
-        if bases.losses < most:
+        marks, tripped, most = (
+            self._books.portfolio.marks, self._core.tripped, self._settings.max_losses
+        )  # fmt: skip
+        losses = marks.loss_streak
+        if losses < most:
             self._counted = 0
-        news = bases.losses >= most and bases.losses > self._counted
-        if not news and not self._may_lift and bases.equity > self._floor(bases):
+        news = losses >= most and losses > self._counted
+        if not news and not self._may_lift and marks.current > self._floor():
             return
-        for reading in readings(bases, self._settings):
+        for reading in readings(self.bases(), self._settings):
             if reading.breaker in tripped:
                 if self._lifts(reading, tripped[reading.breaker]):
                     self._lift(reading)

@@ -94,7 +94,8 @@ class Reconciliation:
 
     def look(self, parent: str) -> int:
         """Compare now; how many differences stand. New ones are journaled and alarmed."""
-        found = {(each.kind, each.subject): each for each in self._compare()}
+        there = self._books.execution.venue_snapshot()
+        found = {(each.kind, each.subject): each for each in self._compare(there)}
         self._find_again({each.subject for each in found.values()})
         for known in list(self.open.values()):
             seen = found.pop((known.kind, known.subject), None)
@@ -118,8 +119,28 @@ class Reconciliation:
 
     def agrees(self) -> bool:
         """Whether a look now would find nothing and change nothing."""
-        doubted = any(order.unknown for order in self._books.execution.working.values())
-        return not self.open and not doubted and next(self._compare(), None) is None
+        if self.open:
+            return False
+        execution = self._books.execution
+        there = execution.venue_snapshot()
+        if self._mirrors(there):
+            return True
+        doubted = any(order.unknown for order in execution.working.values())
+        return not doubted and next(self._compare(there), None) is None
+
+    def _mirrors(self, there: VenueSnapshot) -> bool:
+        """Whether the venue's books are plainly ours; False where it takes a closer look."""
+        working, positions = self._books.execution.working, self._books.execution.positions
+        orders = {each.id: each.filled for each in there.orders}
+        if orders.keys() != working.keys() or there.positions.keys() != positions.keys():
+            return False
+        for name, order in working.items():
+            if order.unknown or order.filled != orders[name]:
+                return False
+        for name, position in positions.items():
+            if there.positions[name] != position.size:
+                return False
+        return there.balances is None
 
     def blocks(self, symbol: str) -> str:
         """The difference (or unknown order) that keeps new entries off a symbol, if any.
@@ -135,8 +156,7 @@ class Reconciliation:
                 return order.id
         return ""
 
-    def _compare(self) -> Iterator[_Found]:
-        there = self._books.execution.venue_snapshot()
+    def _compare(self, there: VenueSnapshot) -> Iterator[_Found]:
         orders = {order.id: order for order in there.orders}
         yield from self._orders(orders)
         yield from self._positions(there.positions)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from decimal import Decimal
 from typing import Final
 
@@ -27,26 +28,24 @@ class Fees:
 
     def __init__(self, schedule: FeeSchedule) -> None:
         self._tiers = schedule.tiers
-        self._shares = {
-            tier.volume: {Liquidity.MAKER: tier.maker / 100, Liquidity.TAKER: tier.taker / 100}
+        self._volumes = [tier.volume for tier in schedule.tiers]
+        self._shares = [
+            {Liquidity.MAKER: tier.maker / 100, Liquidity.TAKER: tier.taker / 100}
             for tier in schedule.tiers
-        }
+        ]
         self._days: dict[int, Decimal] = {}
         self._total = ZERO
 
     def share(self, liquidity: Liquidity, now: int) -> Decimal:
         """The fee as a fraction of the notional, for a fill of this moment."""
-        return self._shares[self.tier(now).volume][liquidity]
+        return self._shares[self._step(now)][liquidity]
 
     def tier(self, now: int) -> FeeTier:
         """The step of the ladder in force."""
-        volume = self.volume(now)
-        found = self._tiers[0]
-        for tier in self._tiers:
-            if tier.volume > volume:
-                break
-            found = tier
-        return found
+        return self._tiers[self._step(now)]
+
+    def _step(self, now: int) -> int:
+        return max(0, bisect_right(self._volumes, self.volume(now)) - 1)
 
     def volume(self, now: int) -> Decimal:
         """Account currency traded in the last 30 UTC days, today included."""

@@ -122,10 +122,10 @@ class Guards:
 
     def plan(self) -> None:
         """Find the next due time again."""
-        self.next_due = min(
-            (min(watch.exit_due, watch.roll_due) for watch in self.watches.values()),
-            default=NEVER,
-        )
+        due = NEVER
+        for watch in self.watches.values():
+            due = min(due, watch.exit_due, watch.roll_due)
+        self.next_due = due
 
     # -- bands -----------------------------------------------------------------------------
 

@@ -61,12 +61,13 @@ def floor_equity(bases: Bases, settings: RiskSettings, but: Collection[Breaker] 
 
     ``but``: those that need not be looked at.
     """
-    floors = {
-        Breaker.DAILY: max(bases.day_start, bases.high) * (HUNDRED - settings.max_daily_loss),
-        Breaker.WEEKLY: bases.week_start * (HUNDRED - settings.max_weekly_loss),
-        Breaker.DRAWDOWN: bases.peak * (HUNDRED - settings.max_drawdown),
-    }
-    return max((floor for of, floor in floors.items() if of not in but), default=ZERO) / HUNDRED
+    limited = (
+        (Breaker.DAILY, max(bases.day_start, bases.high), settings.max_daily_loss),
+        (Breaker.WEEKLY, bases.week_start, settings.max_weekly_loss),
+        (Breaker.DRAWDOWN, bases.peak, settings.max_drawdown),
+    )
+    floors = [base * (HUNDRED - limit) for of, base, limit in limited if of not in but]
+    return max(floors, default=ZERO) / HUNDRED
 
 
 def lost_percent(base: Decimal, equity: Decimal) -> Decimal:
