@@ -61,12 +61,11 @@ def floor_equity(bases: Bases, settings: RiskSettings, but: Collection[Breaker] 
 
     ``but``: those that need not be looked at.
     """
-    daily = max(bases.day_start, bases.high) * (HUNDRED - settings.max_daily_loss)
-    weekly = bases.week_start * (HUNDRED - settings.max_weekly_loss)
-    drawdown = bases.peak * (HUNDRED - settings.max_drawdown)
-    if not but:
-        return max(daily, weekly, drawdown) / HUNDRED
-    floors = {Breaker.DAILY: daily, Breaker.WEEKLY: weekly, Breaker.DRAWDOWN: drawdown}
+    floors = {
+        Breaker.DAILY: max(bases.day_start, bases.high) * (HUNDRED - settings.max_daily_loss),
+        Breaker.WEEKLY: bases.week_start * (HUNDRED - settings.max_weekly_loss),
+        Breaker.DRAWDOWN: bases.peak * (HUNDRED - settings.max_drawdown),
+    }
     return max((floor for of, floor in floors.items() if of not in but), default=ZERO) / HUNDRED
 
 
