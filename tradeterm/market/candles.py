@@ -160,14 +160,14 @@ class CandleWindow:
         """Add ``bars[start:stop]``, all later than the last one, as ``append`` would."""
         stamps = bars.columns.stamps
         while start < stop:
-            if not self.room or stamps[start] > self.session_end:  # it makes room, or begins a day
-                self.append(bars[start])
-                start += 1
+            if not self.room:
+                self._drop()
+            if stamps[start] > self.session_end:
+                self._new_session((stamps[start] - 1) // DAY, stamps[start])
             fits = min(stop, start + self.room)
-            if fits > start and stamps[fits - 1] > self.session_end:
+            if stamps[fits - 1] > self.session_end:
                 fits = bisect_right(stamps, self.session_end, start, fits)
-            if fits > start:
-                self._fill(bars, start, fits)
+            self._fill(bars, start, fits)
             start = fits
 
     def _fill(self, bars: Bars, start: int, stop: int) -> None:

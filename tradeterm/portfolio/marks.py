@@ -59,15 +59,18 @@ class Marks:
         """Take a mark; True when it starts a day or is a new peak, which the journal must know."""
         self.current, self.ts = equity, now
         self._rise(((now, equity),))
-        today, this_week = day_start(now), week_start(now)
-        new_day, new_peak = today > self._day, equity > self.peak
+        new_day, new_peak = day_start(now) > self._day, equity > self.peak
         if new_day:
-            self._day, self.day_start = today, equity
-        if this_week > self._week:
-            self._week, self.week_start = this_week, equity
+            self._begin_day(now, equity)
         if new_peak:
             self.peak = equity
         return new_day or new_peak
+
+    def _begin_day(self, now: int, equity: Decimal) -> None:
+        """A week begins with a day."""
+        self._day, self.day_start = day_start(now), equity
+        if (this_week := week_start(now)) > self._week:
+            self._week, self.week_start = this_week, equity
 
     def follow(self, marks: Sequence[tuple[int, Decimal]]) -> None:
         """``note`` for a run of marks (stamp, equity) on a day that has begun."""
