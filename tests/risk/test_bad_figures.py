@@ -13,6 +13,7 @@ from tradeterm.model.proposals import TradeIntent
 from tradeterm.model.vocabulary import VerdictStatus
 from tradeterm.risk.codes import RiskCode
 from tradeterm.risk.facts import Standing
+from tradeterm.risk.outcomes import percent
 from tradeterm.risk.rules import RULES
 
 REJECTED = VerdictStatus.REJECTED
@@ -154,3 +155,12 @@ def test_an_engine_that_raises_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_figure_of_a_trade_is_checked() -> None:
     checked = {*INTENT_FIELDS, "symbol", "side", "confidence"}
     assert {field.name for field in fields(TradeIntent)} == checked
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["0", "-0", "-0.00001", "0E+3", "0.00005", "0.00015", "12.345678901234567890123456789",
+     "1E+23", "1E+30", "NaN", "sNaN", "Infinity"],
+)  # fmt: skip
+def test_a_percentage_has_four_decimals_whatever_it_is(value: str) -> None:
+    assert percent(D(value)) == f"{D(value):.4f}"

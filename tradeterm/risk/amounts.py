@@ -9,7 +9,7 @@ from tradeterm.model.proposals import RuleOutcome
 from tradeterm.risk.case import Case
 from tradeterm.risk.codes import RiskCode
 from tradeterm.risk.limits import broken_by
-from tradeterm.risk.outcomes import FAIL, PASS, unjudged
+from tradeterm.risk.outcomes import FAIL, PASS, percent, unjudged
 from tradeterm.risk.sizing import spiking
 
 
@@ -77,7 +77,7 @@ def _share(rule: str, case: Case) -> RuleOutcome:
     if len(limits) > 1:
         used = max([one.carried + size * one.unit / one.scale for one in limits])
     text = case.sizing_text if rule == "sizing" else case.allowances.texts[rule]
-    value = f"{used / case.one_percent:.4f}"
+    value = percent(used / case.one_percent)
     return RuleOutcome(rule, first.code, value, text, PASS if ok else FAIL)
 
 
