@@ -292,15 +292,15 @@ class Books:
                 self.close(position, ExitReason.OPERATOR, position.id)
 
     def _order_changed(self, order: Order) -> None:
-        core = self._core
-        core.journal.write("order", order.id, order.request.parent, order)
-        core.counters.order(order.id, order.status)
+        core, request = self._core, order.request
+        core.journal.write("order", request.id, request.parent, order)
+        core.counters.order(request.id, order.status)
         core.bus.publish(
             Topic.EXECUTION_EVENTS,
             "execution",
-            order.request.symbol,
+            request.symbol,
             order,
-            core.now,
+            core.stamp.now,
             priority=Priority.HIGH,
         )
 
@@ -317,17 +317,17 @@ class Books:
         self.on_filled(fill)
 
     def _position_changed(self, event: PositionChanged) -> None:
-        core, position = self._core, event.position
+        core, position, now = self._core, event.position, self._core.stamp.now
         body = {"what": event.what, "position": position}
         core.journal.write("position", position.id, event.parent, body)
-        core.bus.publish(Topic.PORTFOLIO_UPDATES, "execution", position.symbol, position, core.now)
+        core.bus.publish(Topic.PORTFOLIO_UPDATES, "execution", position.symbol, position, now)
         if event.what in ("opened", "increased"):
-            self.conduct.entered(position.symbol, core.now)
+            self.conduct.entered(position.symbol, now)
         if event.what != "closed":
             return
         settled = self.portfolio.marks.settle(position)
         core.journal.write("settled", core.journal.new_id("set"), position.id, settled)
-        self.conduct.settled(position, self.portfolio.marks.loss_streak, core.now)
+        self.conduct.settled(position, self.portfolio.marks.loss_streak, now)
         core.counters.realised += position.pnl
         core.counters.carry += position.carry
         assert position.exit_reason is not None

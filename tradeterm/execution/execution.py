@@ -286,12 +286,14 @@ class Execution:
 
     def advance(self, now: int) -> list[ExecutionEvent]:
         """Let everything happen that was due by ``now``."""
-        events = self._digest(self._outbox.advance(now), now)
+        events: list[ExecutionEvent] = []
+        if self._outbox.next_due <= now:
+            events += self._digest(self._outbox.advance(now), now)
         if self._agenda.next_due <= now:
             events += self._digest(self._venue.advance(now), now)
         if self._guards.next_due <= now:
             self._keeper.dates(now, events)
-            self._plan()
+        self._plan()
         return events
 
     def _plan(self) -> None:

@@ -51,9 +51,13 @@ AVERAGE_STEP: Final = Decimal("1E-16")
 
 def moved(order: Order, status: OrderStatus, now: int, reason: str = "") -> Order:
     """The order in its next state; InvalidOrder when the graph has no such edge."""
+    _check_move(order, status)
+    return replace(order, status=status, updated=now, reason=reason or order.reason, unknown="")
+
+
+def _check_move(order: Order, status: OrderStatus) -> None:
     if status is not order.status and status not in GRAPH[order.status]:
         raise InvalidOrder(f"order {order.id} cannot go from {order.status} to {status}")
-    return replace(order, status=status, updated=now, reason=reason or order.reason, unknown="")
 
 
 class Track(msgspec.Struct):
@@ -237,9 +241,10 @@ class Orders:
         track.cost += report.size * report.price
         filled = order.filled + report.size
         status = _after_fill(order, filled)
+        _check_move(order, status)
         after = replace(
-            moved(order, status, report.ts),
-            filled=filled, average=(track.cost / filled).quantize(AVERAGE_STEP),
+            order, status=status, updated=report.ts, unknown="", filled=filled,
+            average=(track.cost / filled).quantize(AVERAGE_STEP),
         )  # fmt: skip
         return self._keep(track, after), True
 
@@ -252,14 +257,14 @@ class Orders:
         return self._keep(track, moved(track.order, report.status, report.ts, reason))
 
     def _keep(self, track: Track, order: Order) -> Order:
-        track.order = order
-        if order.working:
-            self.working[order.id] = order
+        track.order, order_id = order, order.request.id
+        if not order.status.is_terminal:
+            self.working[order_id] = order
             return order
-        self.working.pop(order.id, None)
-        self._asking.pop(order.id, None)
-        self._tracks.pop(order.id, None)
-        self._finished[order.id] = track
+        self.working.pop(order_id, None)
+        self._asking.pop(order_id, None)
+        self._tracks.pop(order_id, None)
+        self._finished[order_id] = track
         if len(self._finished) > KEPT:
             del self._finished[next(iter(self._finished))]
         return order

@@ -76,7 +76,7 @@ def rollover(charged: Charged, entry_id: str, asset: str) -> Entry:
         Posting(MARGIN_PREFIX + after.id, asset, -eaten),
         Posting(FEES, asset, fee),
     ]
-    kept = tuple(posting for posting in postings if posting.amount)
+    kept = tuple([posting for posting in postings if posting.amount])
     return Entry(entry_id, charged.ts, "rollover", after.order_id, kept)
 
 
@@ -120,5 +120,5 @@ def _spot(fill: Fill) -> list[Posting]:
 
 
 def _entry(entry_id: str, fill: Fill, kind: str, postings: list[Posting]) -> Entry:
-    kept = tuple(posting for posting in postings if posting.amount)
+    kept = tuple([posting for posting in postings if posting.amount])
     return Entry(entry_id, fill.ts, kind, fill.id, kept)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import Final
 
@@ -50,17 +49,18 @@ class Ledger:
         sums: dict[str, Decimal] = {}
         changes: dict[tuple[str, str], Decimal] = {}
         for posting in entry.postings:
-            if not posting.amount.is_finite():
-                raise LedgerError(f"entry {entry.id}: {posting.amount} is not an amount")
-            if posting.account == HODL and posting.amount < 0:
+            account, asset, amount = posting.account, posting.asset, posting.amount
+            if not amount.is_finite():
+                raise LedgerError(f"entry {entry.id}: {amount} is not an amount")
+            if account == HODL and amount < 0:
                 raise LedgerError(
-                    f"entry {entry.id} ({entry.kind}) takes {plain(-posting.amount)} "
-                    f"{posting.asset} out of the hodl bag, which only grows"
+                    f"entry {entry.id} ({entry.kind}) takes {plain(-amount)} "
+                    f"{asset} out of the hodl bag, which only grows"
                 )
-            sums[posting.asset] = sums.get(posting.asset, ZERO) + posting.amount
-            key = (posting.account, posting.asset)
-            before = changes[key] if key in changes else self.balance(*key)
-            changes[key] = before + posting.amount
+            sums[asset] = sums.get(asset, ZERO) + amount
+            key = (account, asset)
+            before = changes.get(key)
+            changes[key] = (self.balance(account, asset) if before is None else before) + amount
         for asset, rest in sums.items():
             if rest:
                 raise LedgerError(
@@ -89,12 +89,11 @@ class Ledger:
 
     def margin(self, asset: str) -> Decimal:
         """Collateral of all positions."""
-        return sum((assets.get(asset, ZERO) for assets in self._margins()), ZERO)
-
-    def _margins(self) -> Iterator[dict[str, Decimal]]:
+        held = ZERO
         for account, assets in self._balances.items():
             if account.startswith(MARGIN_PREFIX):
-                yield assets
+                held += assets.get(asset, ZERO)
+        return held
 
     def dump(self) -> LedgerState:
         """All balances."""
