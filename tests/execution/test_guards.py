@@ -63,7 +63,8 @@ class Watchful(World):
         super().__init__(*args, **changes)  # type: ignore[arg-type]
         guards: Guards = self.execution._guards
 
-        def always(_symbol: str, concerned: list[Position]) -> Band | None:
+        def always(symbol: str, concerned: list[Position]) -> Band | None:
+            del symbol
             return Band(inf, -inf, inf, -inf) if concerned else None
 
         guards._band = always  # type: ignore[method-assign]

@@ -11,7 +11,6 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
-from math import inf
 from typing import Final
 
 import msgspec
@@ -85,8 +84,6 @@ class _Bars:
         first = window.count - len(self.stamps)
         self.opens, self.highs = window.open[first:], window.high[first:]
         self.lows, self.closes = window.low[first:], window.close[first:]
-        self._lowest = float(self.lows.min(initial=inf))
-        self._highest = float(self.highs.max(initial=-inf))
 
     def later(self, seen: int) -> int:
         """The first bar after a stamp."""
@@ -103,10 +100,8 @@ class _Bars:
     def candidates(self, position: Position, first: int) -> Iterator[int]:
         """Where the range touches stop or target, from ``first`` on; mostly the first one does."""
         sign, stop = position.side.sign, float(position.stop)
-        target = sign * inf if position.target is None else float(position.target)
+        target = sign * float("inf") if position.target is None else float(position.target)
         floor, ceiling = (stop, target) if sign > 0 else (target, stop)
-        if floor < self._lowest and self._highest < ceiling:
-            return iter(())
         touched = (self.lows[first:] <= floor) | (self.highs[first:] >= ceiling)
         return (first + int(index) for index in touched.nonzero()[0])
 
