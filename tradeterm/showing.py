@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
 import sys
@@ -102,6 +103,7 @@ def _require_terminal(instead: str) -> None:
 
 
 def _shown(session: EngineSession, only_ascii: bool) -> int:
+    gc.disable()  # collections cost a tenth of the way to the first paint; the app enables them
     from tradeterm.tui.app import TradetermApp
     from tradeterm.tui.stray import terminal_to_the_screen
 

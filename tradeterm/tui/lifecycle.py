@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from contextlib import suppress
 from typing import Any
@@ -64,6 +65,8 @@ class Lifecycle(App[int]):
     def on_ready(self) -> None:
         """After the driver, which puts the terminal in order when the process goes on."""
         if self._departure is not None:
+            gc.freeze()  # what was loaded on the way to the first paint stays
+            gc.enable()
             self.suspension.watch()
 
     def _told_to_leave(self, code: int) -> None:
