@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 
 import msgspec
 
 from tradeterm.engine.stamp import Stamp
+from tradeterm.model.hashing import digest_of
 from tradeterm.model.messages import Row
 
 _encode = msgspec.json.Encoder().encode
@@ -131,7 +131,7 @@ class Journal:
         return (self._hashed() if self._unhashed else self._digest).hex()
 
     def _hashed(self) -> bytes:
-        return hashlib.sha256(self._digest + b"".join(self._unhashed)).digest()
+        return digest_of(self._digest + b"".join(self._unhashed))
 
     def dump(self) -> JournalState:
         """For a snapshot."""

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from tradeterm.model.hashing import digest_of
 from tradeterm.model.messages import Row
 from tradeterm.model.proposals import RuleOutcome
 
@@ -75,7 +76,7 @@ def chain(previous: bytes, fields: tuple[int, int, str, str, str, int, bytes]) -
 
     ``fields``: seq, ts, kind, id, parent, input, body; msgpack keeps them apart.
     """
-    return sha256(previous + _pack(fields)).digest()
+    return digest_of(previous + _pack(fields))
 
 
 def chained(row: StoredRow, previous: bytes) -> bool:
