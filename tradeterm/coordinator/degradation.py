@@ -77,12 +77,14 @@ class Degradation:
         self._held: dict[str, Level] = {}
         self._ends: dict[str, str] = {}
         """Cause → what ends it, where ``hold`` said so."""
-
-    @property
-    def level(self) -> Level:
+        self.level = Level.NORMAL
         """The most careful of counters and conditions."""
+
+    def _reached(self) -> Level:
+        """Something changed: the level that follows."""
         counted = (one.level for one in self._counts.values())
-        return max((*counted, *self._held.values()), key=LEVELS.index)
+        self.level = max((*counted, *self._held.values()), key=LEVELS.index)
+        return self.level
 
     @property
     def cause(self) -> str:
@@ -117,17 +119,20 @@ class Degradation:
         count.last = cause
         reached = sum(count.failures >= limit for limit in self._settings.failures)
         count.level = max(count.level, LEVELS[reached], key=LEVELS.index)
-        return self.level
+        return self._reached()
 
     def succeeded(self, source: Source = Source.LLM) -> Level:
         """A request got a valid answer; enough of them in a row recover one level."""
         count = self._counts[source]
         count.successes += 1
-        if count.level is not Level.NORMAL and count.successes >= self._settings.successes:
+        if count.level is Level.NORMAL:
+            count.failures = 0
+            return self.level
+        if count.successes >= self._settings.successes:
             count.level = LEVELS[LEVELS.index(count.level) - 1]
             count.successes = 0
         self._restart(count)
-        return self.level
+        return self._reached()
 
     def _restart(self, count: Count) -> None:
         """The next failure is counted from where the level stands."""
@@ -149,13 +154,15 @@ class Degradation:
         self._held[cause] = level
         if ends:
             self._ends[cause] = ends
-        return self.level
+        return self._reached()
 
     def release(self, cause: str) -> Level:
         """``cause`` has ended."""
-        self._held.pop(cause, None)
+        if cause not in self._held:
+            return self.level
+        del self._held[cause]
         self._ends.pop(cause, None)
-        return self.level
+        return self._reached()
 
     def wish(self, level: Level) -> Level:
         """The operator's: at least this careful; what failures did beyond it is forgiven.
@@ -169,7 +176,7 @@ class Degradation:
             count.level = min(count.level, level, key=LEVELS.index)
             count.successes = 0
             self._restart(count)
-        return self.level
+        return self._reached()
 
     @property
     def holds(self) -> bool:
@@ -191,3 +198,4 @@ class Degradation:
             source: msgspec.structs.replace(state.counts[source.value]) for source in Source
         }
         self._held, self._ends = dict(state.held), dict(state.ends)
+        self._reached()

@@ -34,6 +34,7 @@ _INVALID = frozenset(
         TryOutcome.TOO_LARGE,
     }
 )
+_CAREFUL_FIRST = tuple(Settle)
 _REGIME = frozenset({ConflictType.REGIME_CHOPPY, ConflictType.REGIME_CHANGE})
 
 
@@ -110,8 +111,8 @@ class Asking:
     def settled_by(self, conflict: Conflict) -> Settle:
         """Who may settle it: of its types the most careful one decides."""
         settle = self._core.settings.orchestration.conflicts.settle
-        kinds = {settle[kind] for kind in conflict.types}
-        return next((one for one in Settle if one in kinds), Settle.LLM)
+        kinds = [settle[kind] for kind in conflict.types]
+        return next((one for one in _CAREFUL_FIRST if one in kinds), Settle.LLM)
 
     def take(self, answer: ArbiterAnswer, answer_id: str) -> ArbiterQuestion | None:
         """Book what it cost; the question it settles, or None: a probe's, or one that has ended."""

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
+import msgspec
 import numpy as np
 
 from tradeterm.market.candles import CandleWindow, Column
@@ -28,8 +28,7 @@ LEAST_TIMEFRAME: Final = 300
 _CLEARLY: Final = 0.999999
 
 
-@dataclass(frozen=True, slots=True)
-class Turbulence:
+class Turbulence(msgspec.Struct, frozen=True, gc=False):
     """What the closed candles say. Stamps are ns; 0 where it never happened in the bars seen."""
 
     ratio: float | None
