@@ -14,7 +14,6 @@ from tradeterm.engine.counters import Counters, bump
 from tradeterm.engine.eventlog import EventLog
 from tradeterm.engine.journaling import (
     ROWS_PER_HASH,
-    ROWS_PER_PASS,
     ROWS_PER_SLICE,
     Journal,
     JournalState,
@@ -90,10 +89,10 @@ def test_rows_carry_time_input_and_parent() -> None:
 
 def test_rows_come_in_the_order_they_were_said() -> None:
     book, _, _ = journal()
-    for number in range(2 * ROWS_PER_PASS + 3):
+    for number in range(ROWS_PER_HASH + 3):
         book.write("fill", f"fill-{number}", "", {"price": number})
     told = [(row.id, json.loads(row.body)["price"]) for row in book.take()]
-    assert told == [(f"fill-{number}", number) for number in range(2 * ROWS_PER_PASS + 3)]
+    assert told == [(f"fill-{number}", number) for number in range(ROWS_PER_HASH + 3)]
 
 
 def test_a_slice_is_full_by_its_rows() -> None:

@@ -14,8 +14,6 @@ _encode = msgspec.json.Encoder().encode
 ROWS_PER_SLICE = 1000
 #: Trading rows that enter the digest together: a hash object costs more than what it hashes.
 ROWS_PER_HASH = 32
-#: Rows whose bodies are put into bytes together, at most.
-ROWS_PER_PASS = 50
 #: Kinds whose rows make up ``state_hash`` (what traded, never how the process lived).
 TRADING_KINDS = frozenset(
     {
@@ -58,8 +56,8 @@ _Said = tuple[int, str, str, str, int, object]
 class Journal:
     """Collects the rows of a slice. ``listen`` sees every row's object, for the event log.
 
-    Bodies are put into bytes by the dozen: the encoder takes twice as long when between any two of
-    them a trade is decided.
+    Bodies are put into bytes when the slice ends: the encoder takes twice as long when between any
+    two of them a trade is decided.
     """
 
     def __init__(self, stamp: Stamp, listen: Callable[[str, str, object, int], None]) -> None:
@@ -94,8 +92,8 @@ class Journal:
         now = stamp.now
         said = self._said
         said.append((now, kind, row_id, parent, stamp.input, body))
-        if len(said) == ROWS_PER_PASS:
-            self._put_down()
+        if len(said) == ROWS_PER_SLICE:
+            self.full = True
         self._listen(kind, row_id, body, now)
 
     def _put_down(self) -> None:
@@ -110,8 +108,6 @@ class Journal:
                     self._digest = self._hashed()
                     unhashed.clear()
         self._said.clear()
-        if len(rows) >= ROWS_PER_SLICE:
-            self.full = True
 
     def show(self) -> None:
         """What was just written is for the operator: show it at once."""
