@@ -31,8 +31,8 @@ def flat(count: int, *, reach: float = 1.0, base: int = 60) -> list[Candle]:
     ]
 
 
-def look(symbol: SymbolMarket) -> Turbulence:
-    return turbulence(symbol, 3.0, 3.0, 300)
+def look(symbol: SymbolMarket, lately: int = 3600) -> Turbulence:
+    return turbulence(symbol, 3.0, 3.0, 300, lately)
 
 
 def test_without_enough_bars_the_ratio_is_unknown() -> None:
@@ -67,6 +67,24 @@ def test_a_move_counts_over_the_last_five_minutes_only() -> None:
     assert later.move == 0.0
     assert later.moved == START + 7 * MINUTE  # from 101 to 105; from 102 on it is under 3 %
     assert later.move_to(110.0) == pytest.approx(100 * (110 / 105 - 1))
+
+
+def test_what_no_longer_matters_is_not_looked_for() -> None:
+    """A leap of 5 % at the 102nd bar; its range is 29, where those before had 1."""
+    wild = Candle(START + 102 * MINUTE, BTC, 60, 100.0, 114.5, 85.5, 105.0, 1.0)
+    after = [
+        Candle(START + n * MINUTE, BTC, 60, 105.0, 105.5, 104.5, 105.0, 1.0)
+        for n in range(103, 110)
+    ]
+    symbol = market([*flat(101, reach=0.5), wild, *after])
+    began = START + 102 * MINUTE
+    for lately in (600, 480):
+        assert (look(symbol, lately).spike, look(symbol, lately).moved) == (
+            began,
+            began + 4 * MINUTE,
+        )
+    assert look(symbol, 180).moved == began + 4 * MINUTE
+    assert look(symbol, 60).moved == 0
 
 
 def test_bars_longer_than_the_span_cannot_tell() -> None:

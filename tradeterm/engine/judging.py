@@ -207,7 +207,10 @@ class Judging:
         if seen is None or seen[0] != m.closes:
             risk = self._core.settings.risk
             move, wait = risk.unusual_move, risk.cooldown
-            wild = turbulence(m, float(risk.volatility.ratio), float(move.percent), move.within)
+            wild = turbulence(
+                m, float(risk.volatility.ratio), float(move.percent), move.within,
+                max(wait.volatility, wait.unusual_move),
+            )  # fmt: skip
             begun = (
                 ("volatility", wild.spike, wait.volatility),
                 ("unusual move", wild.moved, wait.unusual_move),

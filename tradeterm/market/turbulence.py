@@ -29,7 +29,7 @@ _CLEARLY: Final = 0.999999
 
 
 class Turbulence(msgspec.Struct, frozen=True, gc=False):
-    """What the closed candles say. Stamps are ns; 0 where it never happened in the bars seen."""
+    """What the closed candles say. Stamps are ns; 0 where it did not happen lately."""
 
     ratio: float | None
     """ATR over its mean at the newest close; None while not warm."""
@@ -49,10 +49,15 @@ class Turbulence(msgspec.Struct, frozen=True, gc=False):
         return max(self.move, abs(price / self.before[0] - 1) * 100)
 
 
-def turbulence(m: SymbolMarket, ratio: float, percent: float, within: int) -> Turbulence:
-    """``ratio``: from where on it is a spike; ``percent`` within seconds: an unusual move."""
-    now, began = _spike(_warm(m), ratio)
-    return Turbulence(now, began, *_moves(m.window, percent, within))
+def turbulence(
+    m: SymbolMarket, ratio: float, percent: float, within: int, lately: int
+) -> Turbulence:
+    """``ratio``: from where on it is a spike; ``percent`` within seconds: an unusual move.
+
+    ``lately``: seconds for which a spike or a move matters; one before that may go unseen.
+    """
+    now, began = _spike(_warm(m), ratio, lately)
+    return Turbulence(now, began, *_moves(m.window, percent, within, lately))
 
 
 def _warm(m: SymbolMarket) -> CandleWindow | None:
@@ -66,18 +71,23 @@ def _warm(m: SymbolMarket) -> CandleWindow | None:
     return warm
 
 
-def _spike(window: CandleWindow | None, limit: float) -> tuple[float | None, int]:
+def _spike(window: CandleWindow | None, limit: float, lately: int) -> tuple[float | None, int]:
     if window is None:
         return None, 0
-    atr = _averaged()(*window.tail(TAIL), ATR_BARS)[ATR_BARS:]
-    known = atr.tolist()
+    atr, bars = _averaged()(*window.tail(TAIL), ATR_BARS)[ATR_BARS:], _bars(window, lately)
+    known = atr[-bars - MEAN_OF :].tolist()
     mean = sum(known[-MEAN_OF:]) / MEAN_OF
     # Without any range there is nothing to compare with: calm.
     ratio = known[-1] / mean if mean > 0 else 1.0
     # No mean is below the lowest: where the highest is no spike above that, there is none.
-    if max(known) < limit * _CLEARLY * min(known):
+    if max(known[-bars:]) < limit * _CLEARLY * min(known):
         return ratio, 0
     return ratio, _latest_spike(window, atr, limit)
+
+
+def _bars(window: CandleWindow, seconds: int) -> int:
+    """As many as can have closed within some seconds, and the one before."""
+    return seconds // window.timeframe + 1
 
 
 @cache
@@ -100,7 +110,7 @@ def _latest_spike(window: CandleWindow, atr: Column, limit: float) -> int:
 
 
 def _moves(
-    window: CandleWindow, percent: float, within: int
+    window: CandleWindow, percent: float, within: int, lately: int
 ) -> tuple[float | None, int, tuple[float, ...]]:
     bars = within // window.timeframe
     if not bars or len(window) < 2:
@@ -111,14 +121,15 @@ def _moves(
     # Behind a gap, what lies ``bars`` before is too long ago.
     move = abs(closes[-1] / closes[bisect_left(stamps, since)] - 1) * 100
     recent = closes[max(bisect_right(stamps, since), len(closes) - bars) :]
+    seen = window.closes(min(_bars(window, lately) + bars, TAIL))
+    if not (max(seen) / min(seen) - 1) * 100 > percent:
+        return move, 0, recent  # nor can any single move be: most looks end here
     return move, _moved(window, percent, within, bars), recent
 
 
 def _moved(window: CandleWindow, percent: float, within: int, bars: int) -> int:
     """When a move was last above the limit; 0 when it never was."""
     closes = window.close[-TAIL:]
-    if not (np.maximum.reduce(closes) / np.minimum.reduce(closes) - 1) * 100 > percent:
-        return 0  # nor can any single move be: most looks end here
     stamps = window.stamps(TAIL)
     before = np.searchsorted(stamps, stamps - within * SECOND)
     before = np.maximum(np.arange(len(stamps)) - bars, before)
