@@ -179,6 +179,25 @@ def test_a_stop_that_follows_does_so_within_the_run(
     assert machine.engine.core.counters.exits[ExitReason.TRAILING] > 3
 
 
+@pytest.mark.parametrize("overrides", [(), ("execution.stop=stop_loss_limit",)])
+def test_two_stops_of_one_side_follow_within_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, overrides: tuple[str, ...]
+) -> None:
+    """What nobody approves leaves a second position beside the first; one bar moves both stops."""
+    steps: list[int] = []
+    moved = Follower.moved
+
+    def counting(self: Follower, after: Position) -> list[ExecutionEvent]:
+        steps.append(after.updated)
+        return moved(self, after)
+
+    monkeypatch.setattr(Follower, "moved", counting)
+    write_bars(tmp_path, 4_000, 21, wild=0.002)
+    trailing = "execution.trailing={enabled: true, activation: 0.3, distance: 0.9, step: 0.05}"
+    compare(opened(tmp_path, trailing, *overrides, approve_all=False), {}, 21)
+    assert len(steps) - len(set(steps)) > 10, "no bar moved two stops"
+
+
 def test_nobody_who_looks(tmp_path: Path) -> None:
     """Without an agent the bars are passed over all the same."""
     write_bars(tmp_path, 1_500, 13)

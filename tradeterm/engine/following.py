@@ -1,4 +1,4 @@
-"""What a stop does along a run of bars, put down in its place among the marks of that run."""
+"""What stops do along a run of bars, put down in its place among the marks of that run."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from tradeterm.engine.books import Books
 from tradeterm.engine.core import Core
-from tradeterm.model.orders import Position
+from tradeterm.model.orders import ExecutionEvent, Position
 
 
 class Steps:
@@ -20,12 +20,14 @@ class Steps:
 
     def until(self, number: int) -> None:
         """Put down those up to an input; the clock stands at the last one then."""
-        stamp, books = self._core.stamp, self._books
-        while self._done < len(self._steps) and self._steps[self._done][0] <= number:
-            stamp.input, after = self._steps[self._done]
-            stamp.now = after.updated
-            books.booked(books.execution.follower.moved(after))
-            self._done += 1
+        stamp, books, steps = self._core.stamp, self._books, self._steps
+        while self._done < len(steps) and (bar := steps[self._done][0]) <= number:
+            stamp.input, stamp.now = bar, steps[self._done][1].updated
+            events: list[ExecutionEvent] = []
+            while self._done < len(steps) and steps[self._done][0] == bar:
+                events += books.execution.follower.moved(steps[self._done][1])
+                self._done += 1
+            books.booked(events)
 
     def finish(self) -> None:
         """Put down the rest."""

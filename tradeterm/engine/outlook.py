@@ -7,8 +7,8 @@ A stretch of bars can be taken at once (``engine/quiet.py``) while all of this h
 - Nobody waits: no question is open, no card is pending, every bar stays strictly inside the band
   of the resting orders and of the guards of positions (trailing, margin call, liquidation), and
   nowhere in that band the equity comes near a breaker. A bar that leaves the band only where it
-  moves the stop of the only position may do so (``execution/following.py``): each step of the stop
-  is written down in its place among the marks.
+  moves stops, all of one side, may do so (``execution/following.py``): each step of a stop is
+  written down in its place among the marks.
 - No timer runs in between but three whose work is known: ``watch:data``, which finds the data
   fresh and moves on, ``reconcile``, which finds the venue agreeing (nothing moves there) and
   moves on, and ``mark:minute``, which notes the equity at the last close; and those the caller

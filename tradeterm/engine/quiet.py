@@ -11,7 +11,7 @@ that come as a list are somebody else's. Why that is safe says ``engine/outlook.
 - with the other rules the analysts that look at closed bars speak on every bar, and nobody waits
   for what they say: no proposal is parked.
 
-A bar that moves the stop of the only position, and does nothing else, belongs to a run of the
+A bar that moves stops of one side, and does nothing else, belongs to a run of the
 EMA-cross rule (``execution/following.py``). Whatever does not fit is left alone, bar by bar, to the
 engine: this path only ever declines. The bar that ends a run (a cross, a stop that fires) is the
 engine's, too, but the timers before it are known like all others of the run: they are moved on

@@ -1,13 +1,13 @@
-"""How the stop of the only position follows a run of bars: found beforehand, then put down.
+"""How the stops of one side follow a run of bars: found beforehand, then put down.
 
-A bar that only moves a stop decides nothing else: no order fires, no margin is judged. So what it
+A bar that only moves stops decides nothing else: no order fires, no margin is judged. So what it
 does can be told from its figures, bar after bar, before any of it happens; ``execution.on_market``
 would do exactly that (``tests/engine/test_quiet.py`` compares both).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping, Sequence
 from math import inf
 from typing import Final
 
@@ -26,55 +26,66 @@ _MARGIN: Final = 1e-9
 
 
 class Following:
-    """A stop on its way along a run of bars; nothing of it has happened yet."""
+    """Stops of one side on their way along a run of bars; nothing of it has happened yet."""
 
-    __slots__ = ("_ahead", "_long", "_rules", "high", "low", "position", "steps")
+    __slots__ = ("_ahead", "_lines", "_long", "_rules", "high", "low", "positions", "steps")
 
-    def __init__(self, position: Position, rules: StopRules, low: float, high: float) -> None:
-        """Prices strictly between ``low`` and ``high`` concern nothing but the stop."""
-        self.position = position
+    def __init__(
+        self, positions: Sequence[Position], rules: StopRules, low: float, high: float
+    ) -> None:
+        """Prices strictly between ``low`` and ``high`` concern nothing but these stops."""
+        self.positions = positions
         self.steps: list[Position] = []
-        """The position after each move of its stop; ``updated`` is the bar's stamp."""
+        """A position after each move of its stop; ``updated`` is the bar's stamp."""
         self.low, self.high = low, high
         self._rules = rules
-        self._long = position.side is PositionSide.LONG
-        self._ahead = inf
-        self._stand()
+        self._long = positions[0].side is PositionSide.LONG
+        self._lines = {position.id: self._stand(position) for position in positions}
+        self._look()
 
-    def _stand(self) -> None:
-        """The stop is where ``position`` says: what lies behind it, and what moves it again."""
-        position, stop = self.position, float(self.position.stop)
-        line = self._rules.moves_from(position)
+    def _stand(self, position: Position) -> float:
+        """A stop is where its position says: what lies behind it is off; what moves it again."""
+        stop, line = float(position.stop), self._rules.moves_from(position)
         if self._long:
             self.low = max(self.low, stop)
-            self._ahead = inf if line is None else float(line) * (1 - _MARGIN)
-        else:
-            self.high = min(self.high, stop)
-            self._ahead = -inf if line is None else float(line) * (1 + _MARGIN)
+            return inf if line is None else float(line) * (1 - _MARGIN)
+        self.high = min(self.high, stop)
+        return -inf if line is None else float(line) * (1 + _MARGIN)
+
+    def _look(self) -> None:
+        """Find the next line."""
+        lines = self._lines.values()
+        self._ahead = min(lines) if self._long else max(lines)
 
     def band(self, floor: float, ceiling: float) -> tuple[float, float]:
-        """Strictly between the two, and inside ``floor`` and ``ceiling``, the stop stays."""
+        """Strictly between the two, and inside ``floor`` and ``ceiling``, the stops stay."""
         if self._long:
             return max(floor, self.low), min(ceiling, self.high, self._ahead)
         return max(floor, self.low, self._ahead), min(ceiling, self.high)
 
     def clears(self, low: float, high: float) -> bool:
-        """Whether a bar sets nothing off but the stop's next move."""
+        """Whether a bar sets nothing off but the stops' next moves."""
         return self.low < low and high < self.high
 
     def step(self, ts: int, low: float, high: float, close: float) -> bool:
-        """Let a bar move the stop; False (and no change) when it sets something off."""
+        """Let a bar move the stops; False (and no change) when it sets something off."""
         if not self.clears(low, high):
             return False
-        move = self._rules.move(self.position, exact(high if self._long else low))
-        if move is None:
-            return True
-        level, kind = move
-        if close <= float(level) if self._long else close >= float(level):
-            return False  # it closed beyond where its own extreme has put the stop
-        self.position = replace(self.position, stop=level, stop_kind=kind, updated=ts)
-        self.steps.append(self.position)
-        self._stand()
+        best, after = exact(high if self._long else low), list(self.positions)
+        for at, position in enumerate(after):
+            move = self._rules.move(position, best)
+            if move is None:
+                continue
+            level, kind = move
+            if close <= float(level) if self._long else close >= float(level):
+                return False  # it closed beyond where its own extreme has put the stop
+            after[at] = replace(position, stop=level, stop_kind=kind, updated=ts)
+        for position, before in zip(after, self.positions, strict=True):
+            if position is not before:
+                self.steps.append(position)
+                self._lines[position.id] = self._stand(position)
+        self.positions = after
+        self._look()
         return True
 
 
@@ -90,41 +101,43 @@ class Follower:
         self._rules = rules
         self._protection = protection
         self._venue = venue
-        self._last: ApprovedOrder | None = None
-        """The stop at the last step that came true, when the venue has not heard of it."""
+        self._last: dict[str, ApprovedOrder] = {}
+        """By position: the stop at the last step that came true; the venue has not heard of it."""
 
     def begin(self, symbol: str) -> Following | None:
-        """What lies before the stop of the only position; None when there is more to look at."""
+        """What lies before the stops of all positions; None when there is more to look at."""
         bands: Mapping[str, Band] = self._guards.bands
-        if len(self._positions) != 1 or len(bands) != 1:
+        positions, band = tuple(self._positions.values()), bands.get(symbol)
+        if band is None or len(bands) != 1:
             return None  # with a rate that moves there are two bands
-        (position,) = self._positions.values()
-        band, (stop, _) = bands.get(symbol), self._protection.of(position.id)
-        if position.symbol != symbol or band is None or stop is None:
+        stops = [self._protection.of(position.id)[0] for position in positions]
+        requests = [stop.request for stop in stops if stop is not None]
+        side = positions[0].side
+        if len(requests) != len(positions) or any(
+            one.side is not side or one.stop_kind is ExitReason.LIQUIDATION for one in positions
+        ):
             return None
-        if position.stop_kind is ExitReason.LIQUIDATION:
-            return None
-        between = self._venue.between(stop.request)
+        between = self._venue.between(symbol, requests)
         if between is None:
             return None
         low, high = between
-        if position.side is PositionSide.LONG:
+        if side is PositionSide.LONG:
             low = max(low, band.low)
         else:
             high = min(high, band.high)
-        return Following(position, self._rules, low, high)
+        return Following(positions, self._rules, low, high)
 
     def moved(self, after: Position) -> list[ExecutionEvent]:
         """A step of a following comes true."""
         stop, _ = self._protection.of(after.id)
         assert stop is not None, "seen when the following began"
         self._positions[after.id] = after
-        changed, self._last = self._protection.follow(stop, after)
+        changed, self._last[after.id] = self._protection.follow(stop, after)
         return [PositionChanged(after, "protected", stop.id), changed]
 
     def arrived(self, symbol: str, now: int) -> None:
-        """After the last step: the venue holds the stop there, and the bands are those of it."""
-        if self._last is not None:
-            self._venue.amend(self._last, now)
-            self._last = None
+        """After the last step: the venue holds the stops there, and the bands are those of it."""
+        for approved in self._last.values():
+            self._venue.amend(approved, now)
+        self._last.clear()
         self._guards.reband(symbol)

@@ -148,13 +148,14 @@ class PaperExchange:
         rest.fence = (low, high)
         rest.reband()
 
-    def between(self, request: OrderRequest) -> tuple[float, float] | None:
-        """The prices next to a waiting order at which others wait; None if more is going on."""
-        rest = self._floor.rests[request.symbol]
-        live = rest.orders.get(request.id)
-        if live is None or live.triggered or rest.fresh or self._floor.made:
+    def between(self, symbol: str, requests: Sequence[OrderRequest]) -> tuple[float, float] | None:
+        """The prices next to waiting orders at which others wait; None if more is going on."""
+        rest = self._floor.rests[symbol]
+        names = [request.id for request in requests]
+        waiting = [live for name in names if (live := rest.orders.get(name)) is not None]
+        if len(waiting) != len(names) or any(live.triggered for live in waiting):
             return None
-        return rest.but(live)
+        return None if rest.fresh or self._floor.made else rest.but(names)
 
     def spans(self, bar: Candle) -> bool:
         """Whether all of a bar's range is news: no book, no prints or finer bars inside it."""

@@ -6,6 +6,7 @@ an event is two comparisons however many orders rest.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from decimal import Decimal
 from math import inf
 from typing import Final
@@ -164,11 +165,11 @@ class Resting:
         else:
             self.high = min(self.high, level)
 
-    def but(self, live: Live) -> tuple[float, float]:
+    def but(self, names: Collection[str]) -> tuple[float, float]:
         """The band of all other orders."""
         low, high = -inf, inf
         for order_id, (level, below) in self._lines.items():
-            if order_id == live.request.id:
+            if order_id in names:
                 continue
             if below:
                 low = max(low, level)
