@@ -47,17 +47,17 @@ class Band(msgspec.Struct):
     floor: float = -inf
     ceiling: float = inf
 
-    def keep_above(self, price: Decimal, *, mid: bool) -> None:
+    def keep_above(self, price: float, *, mid: bool) -> None:
         """Something happens at ``price`` or below it."""
-        level = float(price) * (1 + _MARGIN)
+        level = price * (1 + _MARGIN)
         if level > self.low:
             self.low = level
         if mid and level > self.floor:
             self.floor = level
 
-    def keep_below(self, price: Decimal, *, mid: bool) -> None:
+    def keep_below(self, price: float, *, mid: bool) -> None:
         """Something happens at ``price`` or above it."""
-        level = float(price) * (1 - _MARGIN)
+        level = price * (1 - _MARGIN)
         if level < self.high:
             self.high = level
         if mid and level < self.ceiling:
@@ -94,7 +94,7 @@ class Guards:
         self.next_due = NEVER
         self._rated: dict[str, str | None] = {}
         """Symbol → the symbol its conversion rests on; which one that is never changes."""
-        self._margins: dict[str, tuple[tuple[Decimal, ...], Decimal, Decimal]] = {}
+        self._margins: dict[str, tuple[tuple[Decimal, ...], float, float]] = {}
         """Position → what its margin rests on, its liquidation level and that of the margin call:
         most bands are worked out again because a stop followed, and that moves neither."""
 
@@ -164,8 +164,8 @@ class Guards:
                 self._narrow(band, position)
             if self._rate_symbol(position.symbol) == symbol:
                 rate = self._rate(_quote(position))
-                band.keep_above(rate * (1 - _DRIFT), mid=True)
-                band.keep_below(rate * (1 + _DRIFT), mid=True)
+                band.keep_above(float(rate * (1 - _DRIFT)), mid=True)
+                band.keep_below(float(rate * (1 + _DRIFT)), mid=True)
                 if not self._at_ease(position):
                     return Band(inf, -inf, inf, -inf)
         return band
@@ -185,7 +185,7 @@ class Guards:
             ahead, behind = behind, ahead
         moves_from = self._rules.moves_from(position)
         if moves_from is not None:
-            ahead(moves_from, mid=False)
+            ahead(float(moves_from), mid=False)
         rate = self._rate(_quote(position))
         if self._rate_symbol(position.symbol) is not None:
             rate *= 1 + _DRIFT  # the worst until the band is worked out again
@@ -194,14 +194,14 @@ class Guards:
         if not self.watches[position.id].called:
             behind(call, mid=True)
 
-    def _levels(self, position: Position, rate: Decimal) -> tuple[Decimal, Decimal]:
+    def _levels(self, position: Position, rate: Decimal) -> tuple[float, float]:
         """Where it is liquidated, and where its margin is called."""
         at, call = self._settings.liquidation, self._settings.margin.call
         rests = (position.size, position.entry, position.collateral, rate, at, call)
         known = self._margins.get(position.id)
         if known is None or known[0] != rests:
-            levels = level_left(position, at, rate), level_left(position, call, rate)
-            known = self._margins[position.id] = (rests, *levels)
+            called, gone = level_left(position, call, rate), level_left(position, at, rate)
+            known = self._margins[position.id] = (rests, float(gone), float(called))
         return known[1:]
 
     def _rate_symbol(self, symbol: str) -> str | None:
