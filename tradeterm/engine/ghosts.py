@@ -83,7 +83,7 @@ class _Bars:
         self.stamps = stamps[bisect_right(stamps, seen) :]
         first = window.count - len(self.stamps)
         self.opens, self.highs = window.open[first:], window.high[first:]
-        self.lows, self.closes = window.low[first:], window.close[first:]
+        self.lows, self.closes = window.low[first:], window.close[first:].tolist()
 
     def later(self, seen: int) -> int:
         """The first bar after a stamp."""
@@ -93,7 +93,7 @@ class _Bars:
         """One of them; of one that began before ``blind`` its close alone."""
         bar = Bar(
             self.stamps[index], float(self.opens[index]), float(self.highs[index]),
-            float(self.lows[index]), float(self.closes[index]),
+            float(self.lows[index]), self.closes[index],
         )  # fmt: skip
         return bar.closing() if bar.ts - self.span < blind else bar
 
@@ -105,10 +105,10 @@ class _Bars:
         touched = (self.lows[first:] <= floor) | (self.highs[first:] >= ceiling)
         return (first + int(index) for index in touched.nonzero()[0])
 
-    def close_at(self, ts: int, first: int = 0) -> float | None:
-        """Close of the last bar at or before ``ts``, from ``first`` on."""
+    def close_at(self, ts: int, first: int, before: float) -> float:
+        """Close of the last bar at or before ``ts``, from ``first`` on, or the one ``before``."""
         index = bisect_right(self.stamps, ts) - 1
-        return float(self.closes[index]) if index >= first else None
+        return self.closes[index] if index >= first else before
 
 
 class Ghosts:
@@ -255,8 +255,8 @@ class Ghosts:
         if ts >= self._core.now:
             return portfolio.rate(quote)
         m = self._core.market.symbol(priced_by)
-        close = _Bars(m, ts - 2 * m.base * SECOND).close_at(ts)
-        return portfolio.rate(quote) if close is None else exact(close)
+        close = _Bars(m, ts - 2 * m.base * SECOND).close_at(ts, 0, 0.0)
+        return exact(close) if close else portfolio.rate(quote)
 
     # -- following -------------------------------------------------------------------------
 
@@ -274,20 +274,15 @@ class Ghosts:
         limit = position.opened + one.ghost.limit * SECOND
         position = self._pass_dates(one, position, bars, first, min(until, limit + 1))
         if limit < until:
-            price = hindsight.slipped(self._price(one, bars, first, limit), position.side.exit)
+            close = exact(bars.close_at(limit, first, one.last))
+            price = hindsight.slipped(close, position.side.exit)
             self._leave(one, position, price, ExitReason.TIME, limit)
         elif struck is not None:
             self._leave(one, position, *struck, until)
         else:
             one.position = position
             if first < len(bars.stamps):
-                one.seen, one.last = bars.stamps[-1], float(bars.closes[-1])
-
-    @staticmethod
-    def _price(one: Followed, bars: _Bars, first: int, ts: int) -> Decimal:
-        """The last close at ``ts``, of the bars it has not seen or of the last one it has."""
-        close = bars.close_at(ts, first)
-        return exact(one.last if close is None else close)
+                one.seen, one.last = bars.stamps[-1], bars.closes[-1]
 
     def _pass_dates(
         self, one: Followed, position: Position, bars: _Bars, first: int, until: int
@@ -298,7 +293,8 @@ class Ghosts:
             if horizon >= until:
                 break
             position = self._rolled(one, position, bars, first, horizon)
-            self._mark(one, position, self._price(one, bars, first, horizon), horizon)
+            close = exact(bars.close_at(horizon, first, one.last))
+            one.marks += (self._mark(one, position, hours, close, horizon),)
         return self._rolled(one, position, bars, first, until - 1)
 
     def _rolled(
@@ -314,16 +310,19 @@ class Ghosts:
         if not (share := hindsight.rollover(position)):
             return position
         owed = [
-            (self._price(one, bars, first, due), self._rate(position.symbol, due)) for due in dues
+            exact(bars.close_at(due, first, one.last)) * self._rate(position.symbol, due)
+            for due in dues
         ]
         return hindsight.rolled(position, owed, share)
 
-    def _mark(self, one: Followed, position: Position, close: Decimal, due: int) -> None:
-        """Note what leaving now would bring."""
+    def _mark(
+        self, one: Followed, position: Position, hours: int, close: Decimal, due: int
+    ) -> GhostMark:
+        """What leaving now would bring."""
         hindsight, rate = self._hindsights[position.symbol], self._rate(position.symbol, due)
         price = hindsight.slipped(close, position.side.exit)
         pnl, _ = hindsight.left(position, price, one.taker, rate)
-        one.marks += (GhostMark(HORIZONS[len(one.marks)], due, price, pnl),)
+        return GhostMark(hours, due, price, pnl)
 
     def _leave(
         self, one: Followed, position: Position, price: Decimal, reason: ExitReason, ts: int

@@ -132,11 +132,10 @@ class Hindsight:
         return borrowing_share(position.side, position.leverage, self._settings.margin.rollover)
 
     @staticmethod
-    def rolled(
-        position: Position, owed: Sequence[tuple[Decimal, Decimal]], share: Decimal
-    ) -> Position:
-        """After it paid ``share`` of its notional at a mark and rate each."""
-        due = total(ledger_cost(position.size * mark * rate * share) for mark, rate in owed)
+    def rolled(position: Position, marks: Sequence[Decimal], share: Decimal) -> Position:
+        """After it paid ``share`` of its notional at each of ``marks``, in account currency."""
+        borrowed = position.size * share
+        due = total([ledger_cost(borrowed * mark) for mark in marks])
         return replace(position, carry=position.carry + due)
 
     def struck(self, position: Position, bar: Bar) -> tuple[Decimal, ExitReason] | None:
