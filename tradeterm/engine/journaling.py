@@ -49,8 +49,15 @@ class JournalState(msgspec.Struct):
     unhashed: list[bytes]
 
 
-#: A row before its body (which never changes) is put into bytes: time, kind, id, parent, input, body.
-_Said = tuple[int, str, str, str, int, object]
+class _Said(msgspec.Struct, frozen=True, gc=False):
+    """A row before its body (which never changes) is put into bytes: nothing the collector counts."""
+
+    ts: int
+    kind: str
+    id: str
+    parent: str
+    input: int
+    body: object
 
 
 class Journal:
@@ -91,7 +98,7 @@ class Journal:
         stamp = self._stamp
         now = stamp.now
         said = self._said
-        said.append((now, kind, row_id, parent, stamp.input, body))
+        said.append(_Said(now, kind, row_id, parent, stamp.input, body))
         if len(said) == ROWS_PER_SLICE:
             self.full = True
         self._listen(kind, row_id, body, now)
@@ -99,10 +106,10 @@ class Journal:
     def _put_down(self) -> None:
         """Put what was said into bytes, and what traded into the digest."""
         rows, unhashed = self._rows, self._unhashed
-        for ts, kind, row_id, parent, taken, body in self._said:
-            data = _encode(body)
-            rows.append(Row(ts, kind, row_id, parent, taken, data))
-            if kind in TRADING_KINDS:
+        for one in self._said:
+            data = _encode(one.body)
+            rows.append(Row(one.ts, one.kind, one.id, one.parent, one.input, data))
+            if one.kind in TRADING_KINDS:
                 unhashed.append(data)
                 if len(unhashed) == ROWS_PER_HASH:
                     self._digest = self._hashed()
