@@ -12,7 +12,7 @@ import click
 
 from tradeterm.errors import UsageError
 from tradeterm.lab.cells import cell
-from tradeterm.printing import db_option, json_option, say, table, with_times
+from tradeterm.printing import db_option, how_old, json_option, say, table, with_times
 
 if TYPE_CHECKING:
     from tradeterm.adapters.store.reader import Reader
@@ -50,7 +50,7 @@ def status(db: Path | None, as_json: bool) -> int:
     with _reader(db) as reader:
         db = reader.paths.db
         facts = ask(db, "status") or standing(reader)
-    lines = list(_standing_lines(facts))
+    lines = [*how_old(facts), *_standing_lines(facts)]
     if facts["halt_file"]:
         lines.append(remove_first(halt_file(db)))
     say(as_json, facts, lines)
@@ -63,6 +63,7 @@ _WHEN_THERE = frozenset({"watch_only", "away", "clock_skew", "journal_fault"})
 
 def _standing_lines(facts: dict[str, Any]) -> Iterable[str]:
     left_out = {"reason"} if facts["state"] == "running" else set()  # of the last resume: over
+    left_out |= {"behind_because"}  # told above all
     left_out |= {key for key in _WHEN_THERE if facts.get(key) in (None, "", [])}
     for name, value in facts.items():
         if name in left_out:

@@ -13,7 +13,7 @@ import click
 
 from tradeterm.errors import UsageError
 from tradeterm.lab.cells import cell
-from tradeterm.printing import db_option, json_option, say, table, with_times
+from tradeterm.printing import db_option, how_old, json_option, say, table, with_times
 
 if TYPE_CHECKING:
     from tradeterm.adapters.store.reader import Reader
@@ -220,7 +220,7 @@ def portfolio(db: Path | None, as_json: bool, csv_to: str | None) -> int:
 def _portfolio_lines(facts: Record) -> list[str]:
     currency = facts["currency"]
     head = f"{facts['market_time']}  equity {facts['equity']} {currency}  free {facts['free']}"
-    lines = [head, "", *table(
+    lines = [*how_old(facts), head, "", *table(
         ["asset", "value", "weight", "target", "off"], facts["allocation"],
         "no allocation while a holding has no price",
     )]  # fmt: skip

@@ -30,6 +30,14 @@ def say(as_json: bool, data: Any, lines: Iterable[str]) -> None:
             click.echo(visible(line))
 
 
+def how_old(facts: dict[str, Any]) -> list[str]:
+    """A line on facts that are older than the journal; none when they are the newest."""
+    if not facts.get("rows_behind"):
+        return []
+    since = f"as of {facts['market_time']}; {facts['rows_behind']} rows of the journal came after"
+    return [f"OLD: {since} ({facts['behind_because']}); `positions`, `orders` and `fills` are newer"]
+
+
 def table(columns: Sequence[str], rows: Sequence[dict[str, Any]], empty: str) -> list[str]:
     """Aligned text; numbers to the right."""
     if not rows:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from tradeterm import feeding
+from tradeterm.adapters.advisors.rules import RulesAdvisor
 from tradeterm.adapters.store.lock import current_holder
 from tradeterm.adapters.store.paths import StorePaths
 from tradeterm.adapters.store.reader import Reader
+from tradeterm.adapters.store.recovery import recover
 from tradeterm.control import REPLY_SECONDS, ask, send
 from tradeterm.desk import Desk
 from tradeterm.engine.engine import Engine
@@ -19,6 +23,7 @@ from tradeterm.engine.facts import standing_facts
 from tradeterm.engine.holdings import portfolio_facts
 from tradeterm.engine.whatif import Hypothesis, what_if
 from tradeterm.errors import (
+    DataError,
     StoreAbsent,
     StoreError,
     StoreLocked,
@@ -28,35 +33,102 @@ from tradeterm.errors import (
 )
 from tradeterm.haltfile import halt_file, remove_first, write_halt_file
 from tradeterm.model.commands import Command, CommandResult, Halt, Resume, RunDrill, harmless
-from tradeterm.sessions import RunRequest, engine_of, recorded_settings, restore
+from tradeterm.model.vocabulary import MarketMode
+from tradeterm.rerun import SESSION_KINDS, Rerun
+from tradeterm.sessions import (
+    RUN_ROW,
+    RunRequest,
+    engine_of,
+    new_engine,
+    recorded_settings,
+    refuse_another,
+    restore,
+)
 
 
-def at_rest(reader: Reader) -> tuple[Engine, dict[str, Any], int]:
-    """The engine as of the newest snapshot in the file, the run, and the snapshot's row."""
+@dataclass(frozen=True, slots=True)
+class AtRest:
+    """A run nobody drives: its engine, and how much of the journal that does not know."""
+
+    engine: Engine
+    info: dict[str, Any]
+    rows_behind: int = 0
+    """Rows that followed what ``engine`` stands for."""
+    behind_because: str = ""
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """How old its figures are."""
+        why = {"behind_because": self.behind_because} if self.rows_behind else {}
+        return {"rows_behind": self.rows_behind, **why}
+
+
+def at_rest(reader: Reader) -> AtRest:
+    """The engine as a restart would find it: the newest snapshot, and what followed done again.
+
+    A live market can't be had again without its desk, and data may be gone: then as of the snapshot.
+    """
     info, found = reader.run_info(), reader.snapshot()
     if info["session"] is None or found is None:
         raise StoreAbsent(f"{reader.paths.db} holds no run yet; start `tradeterm` once")
+    behind, why = sum(row.kind not in SESSION_KINDS for row in reader.rows_after(found[0])), ""
+    if behind:
+        try:
+            return AtRest(asyncio.run(_caught_up(reader.paths.db, info["session"])), info)
+        except TradetermError as error:
+            why = str(error)
     engine = engine_of(info["started"], info["session"])
     restore(engine, found[1].body)
-    return engine, info, found[0]
+    return AtRest(engine, info, behind, why)
+
+
+async def _caught_up(db: Path, session: dict[str, Any]) -> Engine:
+    recovered = recover(StorePaths(db))
+    assert recovered is not None, "it has a snapshot"
+    if recovered.started["identity"]["mode"] == MarketMode.LIVE.value:
+        raise DataError("only its next start reads the tape of a live market on")
+    request = _request_again(db, session)
+    feed = feeding.open_market(request)
+    try:
+        refuse_another(recovered, feed, request)
+        engine = new_engine(request, feed)
+        own = session["settings"]["llm"]["provider"] == "rules"
+        rules = RulesAdvisor(request.settings.llm) if own else None
+        await Rerun(engine, feed, rules, RUN_ROW).catch_up(recovered)
+    finally:
+        feed.close()
+    return engine
+
+
+def _request_again(db: Path, session: dict[str, Any]) -> RunRequest:
+    """What the newest session of a run was started with."""
+    return RunRequest(
+        settings=recorded_settings(session),
+        effective=session["settings"],
+        origins=session.get("origins", {}),
+        feed=session["feed"],
+        symbols=tuple(session["symbols"]) if session["symbols"] else None,
+        seed=session["seed"],
+        db=db,
+        approve=session["approve"],
+        on_bad=session["on_bad"],
+    )
 
 
 def holdings(reader: Reader) -> dict[str, Any]:
-    """Allocation, bags, plans and earnings as of the newest snapshot in the file."""
-    engine, _, _ = at_rest(reader)
-    return portfolio_facts(engine)
+    """Allocation, bags, plans and earnings of a run at rest."""
+    found = at_rest(reader)
+    return {**portfolio_facts(found.engine), **found.facts}
 
 
 def standing(reader: Reader) -> dict[str, Any]:
-    """State, level, equity, marks and data age as of the newest snapshot in the file."""
-    engine, info, seq = at_rest(reader)
-    facts = standing_facts(engine, info["started"]["run"])
-    holder = reader.holder()
+    """State, level, equity, marks and data age of a run at rest."""
+    found = at_rest(reader)
     return {
-        **facts,
-        "running": holder is not None,
-        "finished": info["finished"] is not None,
-        "rows_behind": info["last_seq"] - seq,
+        **standing_facts(found.engine, found.info["started"]["run"]),
+        "running": reader.holder() is not None,
+        "finished": found.info["finished"] is not None,
+        **found.facts,
         "halt_file": halt_file(reader.paths.db).exists(),
     }
 
@@ -66,10 +138,11 @@ def hypothetical(db: Path, asked: Hypothesis) -> dict[str, Any]:
     reply = ask(db, f"risk {msgspec.json.encode(asked).decode()}")
     if reply is None:
         with Reader(db) as reader:
-            return {**what_if(at_rest(reader)[0], asked), "running": False}
+            found = at_rest(reader)
+        return {**what_if(found.engine, asked), "running": False, **found.facts}
     if "error" in reply:
         raise UsageError(reply["error"])
-    return {**reply, "running": True}
+    return {**reply, "running": True, "rows_behind": 0}
 
 
 #: Between two attempts to reach a process that is just starting or ending.
@@ -147,19 +220,7 @@ def apply_offline(db: Path, command: Command) -> CommandResult:
             "the run has reached its end, and a drill needs a market that moves: go on with a larger "
             "--until, or begin another with --fresh",
         )
-    settings = recorded_settings(session)
-    request = RunRequest(
-        settings=settings,
-        effective=session["settings"],
-        origins=session.get("origins", {}),
-        feed=session["feed"],
-        symbols=tuple(session["symbols"]) if session["symbols"] else None,
-        seed=session["seed"],
-        db=db,
-        approve=session["approve"],
-        on_bad=session["on_bad"],
-    )
-    return asyncio.run(_apply(request, command))
+    return asyncio.run(_apply(_request_again(db, session), command))
 
 
 def _is_over(finished: dict[str, Any] | None) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from tradeterm.errors import StoreAbsent
-from tradeterm.printing import db_option, json_option, say, table
+from tradeterm.printing import db_option, how_old, json_option, say, table
 
 
 class Figure(click.ParamType[Decimal]):
@@ -71,6 +71,7 @@ def check(db: Path | None, as_json: bool, side: str, **figures: Any) -> int:
 def _verdict_lines(verdict: dict[str, Any], symbol: str) -> Iterable[str]:
     from tradeterm.model.units import with_unit
 
+    yield from how_old(verdict)
     codes = ", ".join(verdict["codes"])
     yield f"{verdict['status']}{': ' if codes else ''}{codes} (at {verdict['market_time']})"
     if verdict["size"] is not None:

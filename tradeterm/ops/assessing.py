@@ -80,7 +80,7 @@ def _carried_out(
 ) -> Drill:
     """Each drill on an engine of its own, so that none leaves anything to the next."""
     try:
-        return Drill(name, *drill(at_rest(reader)[0], copy))
+        return Drill(name, *drill(at_rest(reader).engine, copy))
     except TradetermError as error:
         return Drill(name, False, str(error))
 
@@ -181,7 +181,7 @@ def _restore(engine: Engine, copy: Path) -> Finding:
     """The journal proves the tables, and a halted engine read back is the same, still halted."""
     engine.command(Halt(reason="drill"), engine.now + 1)
     with Reader(copy) as reader:
-        other = at_rest(reader)[0]
+        other = at_rest(reader).engine
     other.load(engine.dump())
     same = other.state_hash() == engine.state_hash() and other.dump() == engine.dump()
     found = verify(copy)
