@@ -35,7 +35,9 @@ def how_old(facts: dict[str, Any]) -> list[str]:
     if not facts.get("rows_behind"):
         return []
     since = f"as of {facts['market_time']}; {facts['rows_behind']} rows of the journal came after"
-    return [f"OLD: {since} ({facts['behind_because']}); `positions`, `orders` and `fills` are newer"]
+    return [
+        f"OLD: {since} ({facts['behind_because']}); `positions`, `orders` and `fills` are newer"
+    ]
 
 
 def table(columns: Sequence[str], rows: Sequence[dict[str, Any]], empty: str) -> list[str]:
