@@ -81,6 +81,8 @@ async def test_flattening_before_leaving_asks_for_the_word(console: Open) -> Non
     async with console() as desk:
         text = await desk.press("q", "f")
         assert "Flatten everything and quit?" in text
+        assert "Spot holdings stay: BTC 2,231.40, XRP 2,456.51 USDT." in text
+        assert "plan-2 pauses, goes on after RESUME: 655.68 USDT undone." in text
         assert desk.session.commands == []
         await desk.press(*"FLATTEN", apart=1.2)
         assert desk.session.commands == [Flatten()]

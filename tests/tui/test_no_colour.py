@@ -79,7 +79,7 @@ STATES: dict[str, tuple[ConsoleView, str, str]] = {
     "near a limit": (gauge(17.0), "8", "near"),
     "over a limit": (gauge(21.0), "8", "OVER"),
     "error": (busy(), "5", "ERROR sentiment_analysis"),
-    "last trade": (busy(), "3", "65,014.0 ▲"),
+    "last trade": (busy(), "3", "65,014.0 last▲"),
     "approved": (with_cards(busy(), [card(9, "XRP/BTC", "x", 9, "approved")]), "2", "approved"),
     "expired": (with_cards(busy(), [card(9, "XRP/BTC", "x", 9, "expired")]), "2", "expired"),
     "rejected order": (

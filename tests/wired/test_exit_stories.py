@@ -237,6 +237,7 @@ async def test_odd_figures_are_refused_in_words(stage: Stage) -> None:
         for command, words in (
             (ClosePosition(position_id="pos-1", limit=D("1e40")), "not on the tick of 0.1"),
             (ClosePosition(position_id="pos-1", size=D("1e-40")), "not on the lot"),
+            (ClosePosition(position_id="pos-1", size=D("1e-8")), "close more, or all of it"),
             (ClosePosition(position_id="pos-1", size=D("1e40")), "is open and not being closed"),
             (MoveTarget(position_id="pos-1", price=D("1e40")), "not on the tick of 0.1"),
             (MoveTarget(position_id="pos-1", price=D("Infinity")), "not on the tick of 0.1"),

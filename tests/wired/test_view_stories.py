@@ -37,6 +37,18 @@ def market(stage: Stage) -> None:
     stage.tape.hold(RISE * 60, 30 * 60, 60_010.0)
 
 
+async def test_losses_are_those_of_the_equity_beside_them(stage: Stage) -> None:
+    """Between two marks, which are a minute apart, the market falls."""
+    market(stage)
+    stage.tape.hold(30 * 60 + 5, 30 * 60 + 20, 59_700.0)
+    view = await last_view(stage, EVERY, until="30m12s", approve="all")
+    assert view.positions
+    used = {limit.name: limit.used for limit in view.risk.limits}
+    assert view.status.drawdown > 0.1
+    assert used["drawdown"] == pytest.approx(view.status.drawdown)
+    assert used["daily loss"] >= -view.status.day_pnl > 0
+
+
 async def test_a_waiting_card_shows_everything_the_key_will_do(stage: Stage) -> None:
     market(stage)
     view = await last_view(stage, EVERY, until="21m10s")

@@ -86,6 +86,14 @@ class Protecting:
         if not on_grid(size, instrument.lot):
             return f"size {plain(size)} is not on the lot of {plain(instrument.lot)}"
         limit = command.limit
+        price = limit or self._books.account().mid(position.symbol) or position.entry
+        if size < free and not instrument.meets_minimum(size, price):
+            least = f"{plain(instrument.min_size)} {instrument.base}"
+            worth = f"{plain(instrument.min_notional)} {instrument.quote}"
+            return (
+                f"{plain(size)} {instrument.base} is less than the least order, {least} or {worth}; "
+                "close more, or all of it"
+            )
         if limit is not None and (not on_grid(limit, instrument.tick) or limit <= 0):
             return f"limit {limit} is not on the tick of {plain(instrument.tick)}"
         return ""

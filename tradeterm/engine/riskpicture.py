@@ -19,8 +19,9 @@ EVERYWHERE = "*"
 
 
 def risk_view(engine: Engine, account: AccountView) -> RiskView:
-    """Limits and breakers as of the last mark, cool-downs and blocks as of now."""
-    read = readings(engine.breaking.bases(), engine.core.settings.risk)
+    """Limits, cool-downs and blocks as of now; what losses are measured from is marked by the minute."""
+    bases = engine.breaking.bases()._replace(equity=account.equity)
+    read = readings(bases, engine.core.settings.risk)
     cooldowns = tuple(_cooldowns(engine))
     return RiskView(
         limits=tuple(_limits(engine, account, read)),

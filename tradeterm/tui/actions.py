@@ -164,7 +164,7 @@ ACTIONS: tuple[Action, ...] = (
         "flatten",
         ("F",),
         "Flatten",
-        "Close everything at market and halt, by typing FLATTEN",
+        "Close all margin positions at market and halt, by typing FLATTEN",
         _T.GLOBAL,
         moments.exposed,
         "Safety",

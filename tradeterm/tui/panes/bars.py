@@ -33,6 +33,8 @@ _STATES = {
 _STALE = 5
 #: Market, state, level, equity, drawdown, exposure.
 MAIN_GROUPS = 6
+#: And what models cost, and the market's time.
+UP_TO_CLOCK = MAIN_GROUPS + 2
 
 
 class Bar(Pane):
@@ -57,12 +59,13 @@ class StatusBar(Bar):
 
 
 def status_line(status: StatusView, width: int, late: str = "") -> Line:
-    """As much as fits; the main groups move closer together before one of them is left out."""
+    """As much as fits; the groups move closer together before the clock or one ahead of it goes."""
     groups = status_groups(status, width)
     if late and status.known:
         groups.insert(MAIN_GROUPS - 3, ((f"screen {late} late", "warn+bold"),))
     count, line = _joined(groups, _BAR, width)
-    return line if count >= MAIN_GROUPS else _joined(groups, _TIGHT, width)[1]
+    more, closer = _joined(groups, _TIGHT, width)
+    return closer if count < more and count < UP_TO_CLOCK else line
 
 
 def _joined(groups: list[Line], bar: Part, width: int) -> tuple[int, Line]:
@@ -135,6 +138,7 @@ def _money(status: StatusView, roomy: bool) -> list[Line]:
         (
             ("eq ", "quiet"),
             (f"{status.equity:,.{2 if roomy else 0}f} ", "text+bold"),
+            ("day " if roomy else "", "quiet"),
             (("+" if status.day_pnl > 0 else "") + moved + "%", gain),
         ),
         (
@@ -373,7 +377,9 @@ class SmallCard(Bar):
 
     def inside(self, width: int, height: int) -> list[Line]:
         status = self.view.status
-        worth = f"{figures.money(status.equity)} {status.day_pnl:+.2f}%" if status.known else "–"
+        worth = (
+            f"{figures.money(status.equity)} day {status.day_pnl:+.2f}%" if status.known else "–"
+        )
         rows = [
             ("terminal too small, need 80×20", "warn+bold"),
             (f"PAPER {status.mode or '–'} · engine {status.state.upper()}", "text+bold"),

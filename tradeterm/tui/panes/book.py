@@ -99,9 +99,9 @@ class BookPane(Pane):
         imbalance = (bid_depth - ask_depth) / depth if depth > 0 else 0.0
         side = {"buy": "up", "sell": "down"}.get(book.last_side, "text")
         arrow = {"buy": "▲", "sell": "▼"}.get(book.last_side, " ")
-        words = f" spread {figures.price(spread, book.tick)}  imb {imbalance:+.2f}"
+        words = f" spread {figures.price(spread, book.tick)} imb {imbalance:+.2f}"
         last = fit(figures.price(book.last, book.tick), wide, ">")
-        return ((last, side + "+bold"), (" " + arrow, side), (words, "quiet"))
+        return ((last, side + "+bold"), (" last" + arrow, side), (words, "quiet"))
 
 
 Levels = tuple[tuple[float, float], ...]

@@ -98,14 +98,32 @@ def event_page(event: EventView) -> Builder:
 
 def flatten_facts(view: ConsoleView) -> list[str]:
     """What flattening will do, with the worst price the visible book would give."""
-    facts = ["Closes every position at market, cancels entries, then halts.", ""]
+    facts = ["Closes every margin position at market, cancels entries, then halts.", ""]
     for position in view.positions:
         side = "sell" if position.side == "long" else "buy"
         facts.append(
             f"{side} {figures.size(position.size)} {position.symbol}, worst price "
             f"{worst_price(position, view)}"
         )
-    return facts if view.positions else [*facts, "no open positions; working entries only"]
+    if not view.positions:
+        facts.append("no open positions; working entries only")
+    return [*facts, *_stays_in_the_market(view)]
+
+
+def _stays_in_the_market(view: ConsoleView) -> list[str]:
+    """What flattening leaves alone: it ends margin positions, and pauses a plan."""
+    currency, facts = view.status.currency, []
+    held = [
+        f"{line.asset} {figures.money(line.value)}"
+        for line in view.portfolio.allocation
+        if line.asset != currency and line.value > 0
+    ]
+    if held:
+        facts += ["", f"Spot holdings stay: {', '.join(held)} {currency}."]
+    if (plan := moments.plan_under_way(view)) is not None:
+        left = figures.money(plan.amount - plan.filled)
+        facts.append(f"{plan.id} pauses, goes on after RESUME: {left} {currency} undone.")
+    return facts
 
 
 def worst_price(position: PositionView, view: ConsoleView) -> str:
