@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from tests.tui.conftest import Open
 from tests.tui.pictures import busy, with_cards, with_status
 from tradeterm.engine.view import ConsoleView
-from tradeterm.model.commands import CancelEntries, Flatten
+from tradeterm.model.commands import CancelEntries, ClosePosition, Flatten, Halt
 from tradeterm.model.walking import Goal
 
 
@@ -64,6 +64,16 @@ async def test_a_plan_under_way_alone_makes_leaving_ask(console: Open) -> None:
         assert desk.app.return_code is None
         await desk.press("y")
         assert desk.app.return_code == 0
+
+
+async def test_keys_say_that_they_wait_for_a_journal_that_cannot_be_written(console: Open) -> None:
+    unwritten = replace(busy(), fault="JOURNAL CANNOT BE WRITTEN, market held: disk full")
+    async with console(120, 40, unwritten) as desk:
+        text = await desk.press("1", "x")
+        assert "waits until the journal can be written: closing BTC/USDT long at market" in text
+        text = await desk.press("H")
+        assert "HALT waits until the journal can be written; nothing trades before" in text
+        assert desk.session.commands == [ClosePosition(position_id="pos-1"), Halt()]
 
 
 async def test_entries_are_cancelled_before_leaving(console: Open) -> None:

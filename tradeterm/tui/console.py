@@ -371,7 +371,7 @@ class Console(Looks):
     def send(self, command: OperatorCommand, text: str) -> None:
         """Submit a command and say so."""
         self.session.submit(command)
-        self.say(text)
+        self.say(moments.ordered(self.view, text))
 
     # -- Textual's doors -----------------------------------------------------------------------
 
@@ -406,7 +406,7 @@ class Console(Looks):
         if over := moments.over(self.view):
             self.say(over, "error" if self.view.fault else "info")
         else:
-            self.say("HALT sent: no new exposure, entries cancelled, stops stay", "error")
+            self.say(moments.halt_ordered(self.view), "error")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action not in actions.BY_NAME:

@@ -45,6 +45,23 @@ def over(view: ConsoleView) -> str:
     return _ENDED.get(view.status.state, "")
 
 
+def ordered(view: ConsoleView, text: str) -> str:
+    """What a key has set off, in words that hold while the journal cannot be written."""
+    return f"waits until the journal can be written: {text}" if _held(view) else text
+
+
+def halt_ordered(view: ConsoleView) -> str:
+    """What ``H`` has set off."""
+    if _held(view):
+        return "HALT waits until the journal can be written; nothing trades before"
+    return "HALT sent: no new exposure, entries cancelled, stops stay"
+
+
+def _held(view: ConsoleView) -> bool:
+    """A market of our own stands until its journal can be written; a live one does not."""
+    return bool(view.fault) and view.status.mode != "LIVE"
+
+
 def unless(reason: str | Reason) -> Callable[[Condition], Moment]:
     """Declares a condition with what is said while it does not hold."""
     return lambda condition: Moment(condition, reason)

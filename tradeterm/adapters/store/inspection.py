@@ -85,18 +85,26 @@ def inspect(paths: StorePaths) -> bool:
     return outdated
 
 
-def _look_at_bytes(paths: StorePaths) -> None:
-    path = paths.db
+def header_of(path: Path) -> bytes:
+    """The first 100 bytes of a SQLite database; StoreDamaged when it cannot be one.
+
+    Whoever named somebody else's file by mistake is not told to move it away.
+    """
     try:
-        size = path.stat().st_size
         with path.open("rb") as file:
             header = file.read(100)
     except OSError as error:
         raise StoreUnwritable(f"cannot read {path}: {error.strerror}") from error
-    if size == 0:
+    if not header:
         raise damaged(path, "the file is empty (0 bytes)")
     if not header.startswith(_MAGIC):
         raise damaged(path, "not a SQLite database", "use --db with another file")
+    return header
+
+
+def _look_at_bytes(paths: StorePaths) -> None:
+    path = paths.db
+    header, size = header_of(path), _size(path)
     page = int.from_bytes(header[16:18], "big")
     page = 65536 if page == 1 else page
     pages = int.from_bytes(header[28:32], "big")

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from tradeterm.adapters.store.faults import damaged
-from tradeterm.adapters.store.inspection import open_readonly, translated
+from tradeterm.adapters.store.inspection import header_of, open_readonly, translated
 from tradeterm.adapters.store.lock import Holder, current_holder
 from tradeterm.adapters.store.migrations import pending
 from tradeterm.adapters.store.paths import locate
@@ -46,6 +46,7 @@ class Reader:
             raise StoreAbsent(
                 f"no store at {self.paths.db}; start `tradeterm` once, or name one with --db"
             )
+        header_of(self.paths.db)
         with translated(self.paths.db, "read"):
             self._db = open_readonly(self.paths)
             try:
@@ -56,8 +57,6 @@ class Reader:
                 raise
 
     def _refuse_strangers(self) -> None:
-        if self.paths.db.stat().st_size == 0:
-            raise damaged(self.paths.db, "the file is empty (0 bytes)")
         if self._db.execute("PRAGMA application_id").fetchone() != (APPLICATION_ID,):
             raise damaged(
                 self.paths.db,

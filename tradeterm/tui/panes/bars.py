@@ -335,7 +335,7 @@ class FooterBar(Bar):
         if self.asking:
             left: Line = (
                 (" y", "accent+bold"),
-                (" yes, send it   ", "text"),
+                (" yes   ", "text"),
                 ("any other key", "accent+bold"),
                 (" no", "text"),
             )

@@ -162,7 +162,7 @@ class ConflictsPane(ListPane):
             (
                 ("y", "accent+bold"),
                 (
-                    " ends the card, unless risk thinks better of it · "
+                    " asks risk again; its no ends it · "
                     if refusal
                     else " sends exactly this order · ",
                     "text",
