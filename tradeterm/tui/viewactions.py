@@ -257,5 +257,11 @@ VIEW: Final = (
         group="View",
         rank=8,
     ),
-    Action("hint_quit", ("ctrl+c",), "", "Says how to quit; never kills the engine", group="View"),
+    Action(
+        "hint_quit",
+        ("ctrl+c", "ctrl+z"),
+        "",
+        "Says how to quit; never kills or suspends the engine",
+        group="View",
+    ),
 )
