@@ -158,6 +158,8 @@ def test_a_key_script_names_the_line_that_is_wrong(shell: Shell, tmp_path: Path)
         ('{"at": "2025-06-02T00:00:01Z", "command": "approve"}\n', "line 1"),
         ('\n{"at": "soon", "command": "halt"}\n', "line 2"),
         ('{"at": "2025-06-02T00:00:01Z", "command": "explode"}\n', "explode"),
+        ('["at"]\n', "line 1"),
+        ("[" * 100_000, "line 1"),
         (
             (
                 '{"at": "2025-06-02T00:00:09Z", "command": "halt"}\n'
@@ -168,9 +170,12 @@ def test_a_key_script_names_the_line_that_is_wrong(shell: Shell, tmp_path: Path)
     ]:
         keys.write_text(text, encoding="utf-8")
         said = shell(*run)
-        assert said.code == 2, text
+        assert said.code == 2, text[:80]
         assert "keys.jsonl" in said.complaint
         assert words in said.complaint
+    keys.write_bytes(b'{"at": "\xff"}\n')
+    said = shell(*run)
+    assert (said.code, "byte 8 is not UTF-8" in said.complaint) == (2, True)
     assert not (tmp_path / "x.db").exists()
 
 
