@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,29 @@ def test_a_model_that_answers_shows_its_latency_and_price() -> None:
     assert float(str(model["seconds"])) > 0
     assert len(server.asked) == 1
     assert server.asked[0]["max_tokens"] <= 50
+
+
+def test_a_price_of_the_settings_counts_beside_one_of_the_table() -> None:
+    with ModelServer.running(say('{"ok": true}')) as server:
+        costs = [
+            Decimal(str(doctor(
+                f"{ROLE}.model=openai/gpt-4o", f"{ROLE}.api_base={server.base}",
+                f"{ROLE}.fallback=[]", *prices,
+            )[1][-1]["cost"]))
+            for prices in ((), (f"{ROLE}.input_price=1000",), (f"{ROLE}.output_price=2000",))
+        ]  # fmt: skip
+    assert costs[0] < Decimal("0.1")
+    assert costs[1] > Decimal("0.7"), "700 tokens in"
+    assert costs[2] > Decimal("0.2"), "100 tokens out"
+
+
+def test_a_model_that_says_too_much_is_not_sent_to_a_setting_that_does_not_count_here() -> None:
+    with ModelServer.running(say("Well, let me think", finish="length")) as server:
+        _, checks = doctor(
+            f"{ROLE}.model=openai/x", f"{ROLE}.api_base={server.base}", f"{ROLE}.fallback=[]"
+        )
+    assert "needs more than 50 tokens" in str(checks[-1]["remedy"])
+    assert "max_tokens" not in str(checks[-1]["remedy"])
 
 
 @pytest.mark.parametrize(

@@ -219,6 +219,9 @@ def test_csv_has_every_column_and_one_line_per_row(
         before = six_hours.read_bytes()
         assert shell("fills", "--csv", bad, "--db", six_hours).code == 2
         assert six_hours.read_bytes() == before
+    namesake = tmp_path / f"{six_hours.name}.csv"  # of a book in another folder
+    namesake.touch()
+    assert shell("fills", "--csv", namesake, "--db", six_hours).code == 0
     both = shell("fills", "--csv", "-", "--json", "--db", six_hours)
     assert (both.code, "choose one" in both.complaint) == (2, True)
 

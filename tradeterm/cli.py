@@ -220,11 +220,21 @@ def _request(
         settings=loaded.settings,
         effective=loaded.settings.effective(),
         origins=loaded.written,
-        symbols=tuple(s.strip() for s in symbols.split(",")) if symbols else None,
+        symbols=_symbols(symbols),
         speed=_speed(speed),
         headless=headless,
         **options,
     )
+
+
+def _symbols(text: str | None) -> tuple[str, ...] | None:
+    if not text:
+        return None
+    names = tuple(name.strip() for name in text.split(","))
+    for name in names:
+        if name and names.count(name) > 1:
+            raise UsageError(f"--symbols {text!r} names {name!r} twice; once is enough")
+    return names
 
 
 def _speed(text: str | None) -> float | None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from tradeterm.errors import TradetermError
+from tradeterm.errors import TradetermError, UsageError
 from tradeterm.model.commands import Command, CommandResult, ShellCommand, harmless
 from tradeterm.supervising import Task, named
 
@@ -136,16 +136,24 @@ class ControlServer:
         word, _, asked = line.decode(errors="replace").strip().partition(" ")
         question = self._questions.get(word)
         if question is not None:
-            try:
-                return question(asked)
-            except (TradetermError, msgspec.DecodeError) as error:
-                return {"error": str(error)}
+            return _replied(question, word, asked)
         try:
             command = _decode(line)
         except msgspec.DecodeError as error:
             return {"accepted": False, "text": f"not a command another shell may give: {error}"}
         result = await self._submit(harmless(command, ACTOR))
         return {"accepted": result.accepted, "text": result.text}
+
+
+def _replied(question: Callable[[str], dict[str, Any]], word: str, asked: str) -> dict[str, Any]:
+    """The answer to a question, or why there is none: whoever only asks must not end the socket."""
+    try:
+        return question(asked)
+    except (TradetermError, msgspec.DecodeError) as error:
+        return {"error": str(error)}
+    except Exception as error:
+        log.exception("question %r", word, exc_info=error)
+        return {"error": f"{word!r} has no answer ({named(error)}); the run goes on, see its log"}
 
 
 def send(db: Path, command: Command) -> CommandResult | None:
@@ -158,8 +166,11 @@ def send(db: Path, command: Command) -> CommandResult | None:
 
 
 def ask(db: Path, question: str) -> dict[str, Any] | None:
-    """Ask the process that runs ``db``; None when none listens."""
-    return _exchange(db, question.encode())
+    """Ask the process that runs ``db``; None when none listens. UsageError: it has no answer."""
+    reply = _exchange(db, question.encode())
+    if reply is not None and "error" in reply:
+        raise UsageError(reply["error"])
+    return reply
 
 
 def _exchange(db: Path, line: bytes) -> dict[str, Any] | None:

@@ -13,6 +13,7 @@ TradetermError
 │   └── RunMismatch         the file holds a run of another feed, mode or account
 ├── CassetteError           recorded answers of models are absent, damaged or of another run (exit 2)
 ├── InvalidOrder            an order breaks its instrument's rules or its own state graph
+├── IllegalStage            a proposal skips a stage of its life
 ├── LedgerError             a set of postings does not sum to zero, or overdraws
 └── EngineFault             an invariant of the engine does not hold
 """

@@ -20,11 +20,15 @@ from tradeterm.model.timing import parse_instant
 
 
 def read_script(path: Path) -> list[tuple[int, Command]]:
-    """(market time, command) pairs; raises DataError naming file and line."""
+    """(market time, command) pairs; raises DataError naming the file, and the line where one is wrong."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except OSError as error:
         raise DataError(f"key script {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"key script {path}: byte {error.start} is not UTF-8; write one JSON object a line"
+        ) from error
     keys = [_key(path, number, line) for number, line in enumerate(lines, 1) if line.strip()]
     for (earlier, _), (later, _) in pairwise(keys):
         if later < earlier:
@@ -40,7 +44,14 @@ def _key(path: Path, number: int, line: str) -> tuple[int, Command]:
         if entry.get("command") == "approve":
             entry.setdefault("content_hash", "")
         return at, harmless(msgspec.convert(entry, OperatorCommand))
-    except (ValueError, KeyError, AttributeError, TradetermError) as error:
+    except (
+        ValueError,
+        LookupError,
+        AttributeError,
+        TypeError,
+        RecursionError,
+        TradetermError,
+    ) as error:
         raise DataError(
             f"key script {path}, line {number}: {error}; write for example "
             '{"at": "2025-06-02T01:00:02Z", "command": "approve", "card_id": "oldest"}'

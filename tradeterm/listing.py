@@ -171,7 +171,8 @@ def write_csv(to: str, columns: Sequence[str], rows: Sequence[Record], book: Pat
         click.echo(out.getvalue(), nl=False)
         return
     path = Path(to)
-    if path.exists() and path.resolve().name.startswith(book.resolve().name):
+    place, own = path.resolve(), book.resolve()
+    if path.exists() and place.parent == own.parent and place.name.startswith(own.name):
         raise UsageError(f"--csv {to} is the book of record itself; write somewhere else")
     try:
         path.write_text(out.getvalue(), encoding="utf-8", newline="")

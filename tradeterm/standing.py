@@ -29,7 +29,6 @@ from tradeterm.errors import (
     StoreLocked,
     StoreUnwritable,
     TradetermError,
-    UsageError,
 )
 from tradeterm.haltfile import halt_file, remove_first, write_halt_file
 from tradeterm.model.commands import Command, CommandResult, Halt, Resume, RunDrill, harmless
@@ -140,8 +139,6 @@ def hypothetical(db: Path, asked: Hypothesis) -> dict[str, Any]:
         with Reader(db) as reader:
             found = at_rest(reader)
         return {**what_if(found.engine, asked), "running": False, **found.facts}
-    if "error" in reply:
-        raise UsageError(reply["error"])
     return {**reply, "running": True, "rows_behind": 0}
 
 

@@ -16,7 +16,7 @@ import pytest
 from tests.wired.stage import play, request
 from tradeterm.adapters.feeds.live.feed import LiveFeed
 from tradeterm.adapters.feeds.news.dated import DatedNews
-from tradeterm.adapters.feeds.news.items import MOST_BYTES, Assets, entries, texts
+from tradeterm.adapters.feeds.news.items import MOST_BYTES, MOST_ITEMS, Assets, entries, texts
 from tradeterm.adapters.feeds.news.poller import NewsPoller
 from tradeterm.adapters.feeds.opening import open_feed
 from tradeterm.desk import Desk
@@ -119,9 +119,24 @@ def test_a_folder_of_text_files_is_read_by_their_age(tmp_path: Path) -> None:
     write(tmp_path / "b.txt", "BTC falls\non its face", 30)
     write(tmp_path / "a.md", "BTC rises", 60)
     write(tmp_path / "c.bin", "not read", 0)
-    assert [(item.text, item.ts) for item in texts(tmp_path)] == [
+    assert [(item.text, item.ts) for item in texts(tmp_path).items] == [
         ("BTC falls on its face", (START + 30) * SECOND), ("BTC rises", (START + 60) * SECOND),
     ]  # fmt: skip
+
+
+async def test_of_a_crowded_folder_the_newest_texts_are_read_and_the_rest_is_told(
+    tmp_path: Path,
+) -> None:
+    crowd = tmp_path / "crowd"
+    crowd.mkdir()
+    for age in range(MOST_ITEMS + 20):  # the newer, the earlier in the alphabet
+        write(crowd / f"{999 - age}.txt", f"Bitcoin {age}", 60 + age)
+    found = texts(crowd)
+    assert [item.text for item in found.items] == [f"Bitcoin {20 + n}" for n in range(MOST_ITEMS)]
+    source = f"agents.sentiment_analysis.sources=['{crowd}']"
+    desk = await Desk.open(request("sim", tmp_path / "run.db", source, symbols=("BTC/USDT",)))
+    await desk.close()
+    assert "20 left out, a source gives its newest 100 only" in desk.notices[0]
 
 
 # -- beside a simulated market ---------------------------------------------------------------

@@ -50,6 +50,16 @@ def test_the_figures_decide(changes: dict[str, float | bool | None], regime: Reg
     assert 0.0 < seen[1] <= 0.95
 
 
+def test_a_market_nearer_to_its_trend_threshold_ranges_less_surely() -> None:
+    late = RegimeAgent(SETTINGS.agents.regime_detection.model_copy(update={"adx_trend": 40.0}))
+    far, near = (late.classify(figures(adx=adx)) for adx in (26.0, 39.0))
+    assert far is not None
+    assert near is not None
+    assert (far[0], near[0]) == (Regime.RANGING, Regime.RANGING)
+    assert far[1] == pytest.approx(0.78)
+    assert near[1] == pytest.approx(0.52)
+
+
 @pytest.mark.parametrize("missing", ["adx", "plus_di", "minus_di", "atr", "atr_mean"])
 def test_what_is_not_warm_gives_no_regime(missing: str) -> None:
     assert agent().classify(figures(**{missing: None})) is None

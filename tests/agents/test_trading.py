@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -20,8 +21,9 @@ from tests.agents.world import (
     position,
     snapshot,
 )
+from tests.wired.stage import play, request
 from tradeterm.agents.cross import Cross
-from tradeterm.agents.plan import levels
+from tradeterm.agents.plan import levels, leverage_for
 from tradeterm.agents.roster import Roster, RosterState
 from tradeterm.agents.trading import TradingAgent
 from tradeterm.market.market import Snapshot
@@ -127,6 +129,31 @@ def test_more_confidence_wishes_more_leverage() -> None:
     sure = decide(technical(Bias.LONG, 0.95), regime(Bias.LONG))
     unsure = decide(technical(Bias.LONG, 0.4))
     assert 1 <= unsure.leverage < sure.leverage <= RULES.leverage
+
+
+@pytest.mark.parametrize("wish", ["1.5", "2.6", "3.8", "5"])
+@pytest.mark.parametrize("confidence", [0.5, 0.75, 0.95, 1.0])
+def test_leverage_never_goes_beyond_the_wish(wish: str, confidence: float) -> None:
+    rules = RULES.model_copy(update={"leverage": Decimal(wish)})
+    found = leverage_for(rules, confidence)
+    assert 1 <= found <= rules.leverage
+    assert found == int(found)
+
+
+async def test_a_tick_too_coarse_for_a_stop_proposes_nothing_and_breaks_nothing(
+    tmp_path: Path,
+) -> None:
+    coarse = "market.instruments.BTC/USDT.tick=1000"
+    record = await play(request("sim", tmp_path / "run.db", coarse, seed=7, until="2m"))
+    assert record.summary["agents"]["trading_decision"]["errors"] == 0
+    assert not [row for row in record.bodies("system") if row["code"] == "E-HANDLER"]
+    steps = msgspec.structs.replace(INSTRUMENTS[BTC], tick=Decimal(10_000))
+    views = {AgentName.TECHNICAL: technical(Bias.LONG)}
+    ctx = msgspec.structs.replace(context(SNAPSHOT, views=views), instruments={BTC: steps})
+    signal = TradingAgent(RULES).run(ctx)
+    assert signal is not None
+    assert signal.action is Action.HOLD
+    assert "the tick 10000 leaves no room for a stop" in signal.reasoning
 
 
 def test_a_cross_rate_is_sized_in_account_currency() -> None:

@@ -21,11 +21,14 @@ from tradeterm.adapters.tape.writer import TapeWriter
 from tradeterm.control import ask
 from tradeterm.desk import Desk
 from tradeterm.engine.view import EventView
-from tradeterm.errors import EngineFault
+from tradeterm.engine.whatif import Hypothesis
+from tradeterm.errors import EngineFault, TradetermError, UsageError
 from tradeterm.model.commands import ForceRun, Resume
-from tradeterm.model.vocabulary import RunState
+from tradeterm.model.vocabulary import PositionSide, RunState
 from tradeterm.ops.attending import Attendants
+from tradeterm.ops.metrics import RunCollector
 from tradeterm.ops.notifying import Notifier
+from tradeterm.standing import hypothetical
 
 SECRET = "sk-canary-5f3ab1c09d77e24680"
 #: Seconds from a death to its alarm.
@@ -110,6 +113,26 @@ async def test_a_control_socket_is_opened_again_once_then_the_run_halts(tmp_path
     await again.close()
 
 
+async def test_questions_without_an_answer_neither_end_the_socket_nor_halt_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def overflow(*_asked: object) -> dict[str, Any]:
+        raise ArithmeticError("too small a price")
+
+    monkeypatch.setattr("tradeterm.desk.what_if", overflow)
+    db = tmp_path / "run.db"
+    asked = Hypothesis("BTC/USDT", PositionSide.LONG)
+    async with running(db) as run:
+        for _ in range(2):
+            with pytest.raises(
+                UsageError, match=r"'risk' has no answer \(ArithmeticError: too small"
+            ):
+                await asyncio.to_thread(hypothetical, db, asked)
+            await asyncio.sleep(0.3)  # longer than the supervisor's pause between two looks
+        assert await listening(db)
+        assert (run.alarms, run.state) == ([], RunState.RUNNING)
+
+
 async def test_notifications_that_die_halt_the_run_and_give_no_secret_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -152,6 +175,14 @@ async def test_metrics_that_end_are_begun_again(
         assert (task.dead(), len(begun), run.state) == ("", 2, RunState.RUNNING)
         with await asyncio.to_thread(urlopen, f"http://127.0.0.1:{port}/metrics") as answer:
             assert "tradeterm_up 1.0" in answer.read().decode()
+
+
+def test_a_run_that_does_not_answer_a_scrape_in_time_is_down() -> None:
+    def late() -> dict[str, Any]:
+        raise TradetermError("it has not confirmed within 10 s")
+
+    (up,) = RunCollector(late).collect()
+    assert [(one.name, one.value) for one in up.samples] == [("tradeterm_up", 0)]
 
 
 async def test_a_halt_file_that_cannot_be_looked_for_halts(tmp_path: Path) -> None:

@@ -54,6 +54,10 @@ def entry_signal(
         return hold(ctx, f"{reasoning}; no price, no order", figures)
     stop, target = levels(settings, instrument, entry, atr * advice.stop, long=action is Action.BUY)
     distance = abs(entry - stop)
+    if not distance:
+        return hold(
+            ctx, f"{reasoning}; the tick {instrument.tick:f} leaves no room for a stop", figures
+        )
     risked = account.equity * settings.risk_per_trade / 100 * exact(round(advice.size, 4))
     size = instrument.size(max(risked / (distance * rate), ZERO))
     away = 100 * distance / entry
@@ -106,9 +110,12 @@ def levels(
 
 
 def leverage_for(settings: TradingDecisionSettings, confidence: float) -> Decimal:
-    """Whole steps from 1 at a confidence of 0.5 to the configured wish at 1."""
+    """Whole steps from 1 at a confidence of 0.5 to the configured wish at 1, and never beyond it."""
     share = exact(round(max(0.0, min(1.0, 2 * confidence - 1)), 4))
-    return max(ONE, (ONE + (settings.leverage - ONE) * share).to_integral_value())
+    return min(
+        (ONE + (settings.leverage - ONE) * share).to_integral_value(),
+        floor_to(settings.leverage, ONE),
+    )
 
 
 def atr_of(snapshot: Snapshot) -> float | None:

@@ -123,7 +123,7 @@ class RegimeAgent:
             return Regime.CHOPPY, min(0.95, 0.6 + (chop - settings.chop_threshold) / 60.0), ratio
         if figures.squeeze:
             return Regime.BREAKOUT_POTENTIAL, 0.6, ratio
-        return Regime.RANGING, min(0.9, 0.5 + (settings.adx_trend - min(adx, 25.0)) / 50.0), ratio
+        return Regime.RANGING, min(0.9, 0.5 + (settings.adx_trend - adx) / 50.0), ratio
 
     def _believe(
         self, symbol: str, regime: Regime, confidence: float

@@ -8,6 +8,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import GaugeMetricFamily, Metric
 
+from tradeterm.errors import TradetermError
 from tradeterm.supervising import Task
 
 HOST = "127.0.0.1"
@@ -37,7 +38,10 @@ class RunCollector:
 
     def collect(self) -> Iterator[Metric]:
         """One sample of everything."""
-        facts = self._ask()
+        try:
+            facts = self._ask()
+        except TradetermError:  # it is there, and does not answer in time
+            facts = None
         up = GaugeMetricFamily("tradeterm_up", "Whether the run answers", int(facts is not None))
         yield up
         if facts is None:

@@ -29,7 +29,7 @@ REMEDIES: Final = {
     TryOutcome.TIMEOUT: "raise llm.roles.{role}.deadline, or choose a faster model",
     TryOutcome.FAILED: "look at the model's name and at api_base ({address})",
     TryOutcome.EMPTY: "the model answers nothing: choose another",
-    TryOutcome.CUT: "raise llm.roles.{role}.max_tokens, or choose a model that says less",
+    TryOutcome.CUT: f"it needs more than {TOKENS} tokens to say ok: choose one that says less",
     TryOutcome.TOO_LARGE: "{address} does not answer like a model: look at api_base",
     TryOutcome.REFUSED: "the provider's filter refuses the simplest question: choose another",
 }

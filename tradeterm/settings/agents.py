@@ -57,6 +57,11 @@ class SentimentSettings(Section):
             loopback = parts.hostname in ("127.0.0.1", "::1")
             if not parts.hostname or parts.scheme not in ("https", "http"):
                 raise ValueError(f"{source!r} is no address; write https://host/path")
+            if parts.username is not None or parts.password is not None:
+                raise ValueError(
+                    f"the address at {parts.hostname} holds a name or password, which would be "
+                    "shown and journaled; leave it out"
+                )
             if parts.scheme == "http" and not loopback:
                 raise ValueError(
                     f"{source!r} can be changed on its way; write https:// "

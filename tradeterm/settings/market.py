@@ -5,10 +5,15 @@ from __future__ import annotations
 from decimal import Decimal
 from itertools import pairwise
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from tradeterm.errors import UsageError
 from tradeterm.model.instruments import Instrument
+from tradeterm.model.timing import iso, parse_instant
 from tradeterm.settings.section import Section
+
+#: Between these times (ns) a simulated market may begin: a run of years still has its stamps.
+FIRST, LAST = 0, parse_instant("2200-01-01T00:00:00Z")
 
 
 class FeeTier(Section):
@@ -84,13 +89,32 @@ class SimulationSettings(Section):
     levels: int = Field(ge=25, le=200)
     """Book levels per side."""
 
+    @field_validator("start")
+    @classmethod
+    def _is_a_time(cls, start: str) -> str:
+        try:
+            moment = parse_instant(start)
+        except UsageError as error:
+            raise ValueError(str(error)) from None
+        if not FIRST <= moment < LAST:
+            raise ValueError(f"{start!r} is not from {iso(FIRST)[:4]} to {int(iso(LAST)[:4]) - 1}")
+        return start
+
+    @field_validator("prices")
+    @classmethod
+    def _are_prices(cls, prices: dict[str, float]) -> dict[str, float]:
+        for symbol, price in prices.items():
+            if price <= 0:
+                raise ValueError(f"{symbol} is {price:g}; write a price above 0")
+        return prices
+
 
 class MarketSettings(Section):
     """Everything about the market."""
 
     symbols: tuple[str, ...] = Field(min_length=1)
     timeframes: tuple[int, ...] = Field(min_length=1)
-    """Seconds, ascending; bars finer than the data has are absent."""
+    """Seconds, ascending, multiples of the first; bars finer than the data has are absent."""
     window: int = Field(ge=50, le=5000)
     """Closed candles kept per timeframe; recursive indicators use exactly these."""
     stale_after: float = Field(gt=0)
@@ -102,8 +126,24 @@ class MarketSettings(Section):
 
     @model_validator(mode="after")
     def _timeframes_nest(self) -> MarketSettings:
-        if list(self.timeframes) != sorted(set(self.timeframes)):
-            raise ValueError("timeframes must be ascending and different, e.g. [60, 300, 3600]")
+        first = self.timeframes[0]
+        if first < 1 or list(self.timeframes) != sorted(set(self.timeframes)):
+            raise ValueError("timeframes must be above 0 and ascend, e.g. [60, 300, 3600]")
+        for other in self.timeframes:
+            if other % first:
+                raise ValueError(
+                    f"timeframes: {other} is no multiple of {first}, the bars it would be made of"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _symbols_are_pairs(self) -> MarketSettings:
+        for symbol in (*self.symbols, *self.instruments):
+            if not all(symbol.partition("/")):
+                raise ValueError(f"{symbol!r} is not a symbol; write for example BTC/USDT")
+        for symbol in self.symbols:
+            if self.symbols.count(symbol) > 1:
+                raise ValueError(f"symbols names {symbol} twice; once is enough")
         return self
 
     def instrument(self, symbol: str) -> Instrument | None:

@@ -119,7 +119,7 @@ class OpenGate:
 
     async def reservation(self, call: ModelCall) -> Decimal:
         """Nothing where no price is known: then nothing was sent."""
-        if call.prices == (None, None) and await self._models.ready():
+        if None in call.prices and await self._models.ready():
             return ZERO
         return self._estimate(call) or ZERO
 

@@ -366,16 +366,18 @@ def _count(used: dict[str, Any], *names: str) -> int | None:
 
 
 def _prices(call: ModelCall) -> tuple[Decimal, Decimal] | None:
-    """USD per million tokens in and out: the settings', else litellm's table."""
-    if call.prices[0] is not None and call.prices[1] is not None:
-        return call.prices[0], call.prices[1]
-    table = _loaded().result().model_cost
-    name = call.model.partition("/")[2]
-    found = table.get(call.model) or table.get(name) or {}
-    asked = found.get("input_cost_per_token"), found.get("output_cost_per_token")
-    if asked[0] is None or asked[1] is None:
-        return None
-    return Decimal(str(asked[0])) * MILLION, Decimal(str(asked[1])) * MILLION
+    """USD per million tokens in and out: each the settings', else litellm's table's."""
+    into, out = call.prices
+    if into is None or out is None:
+        table = _loaded().result().model_cost
+        found = table.get(call.model) or table.get(call.model.partition("/")[2]) or {}
+        into = _listed(found, "input_cost_per_token") if into is None else into
+        out = _listed(found, "output_cost_per_token") if out is None else out
+    return None if into is None or out is None else (into, out)
+
+
+def _listed(found: dict[str, Any], name: str) -> Decimal | None:
+    return None if found.get(name) is None else Decimal(str(found[name])) * MILLION
 
 
 def _cost(prices: tuple[Decimal, Decimal], tokens_in: int, tokens_out: int) -> Decimal:

@@ -15,7 +15,7 @@ from typing import Final
 
 import msgspec
 
-from tradeterm.adapters.feeds.news.items import Assets, Item, once, read_path
+from tradeterm.adapters.feeds.news.items import MOST_ITEMS, Assets, Item, once, read_path
 from tradeterm.errors import EngineFault
 from tradeterm.model.instruments import Instrument
 from tradeterm.model.market import Candle, Feed, FeedMark, MarketEvent
@@ -46,13 +46,15 @@ class DatedNews:
     """Implements ``Feed`` around another one."""
 
     def __init__(self, inner: Feed, paths: Sequence[Path]) -> None:
-        """Reads everything; raises DataError for a path that holds no news."""
+        """Reads everything; raises DataError for a path that cannot be read or is no feed."""
         self.inner = inner
         self.mode, self.symbols, self.start = inner.mode, inner.symbols, inner.start
         documents = [read_path(path) for path in paths]
         found = list(once(sorted(item for each in documents for item in each.items)))
         self.faults = tuple(each.fault for each in documents if each.fault)
         """Of documents that were not whole."""
+        self.beyond = sum(each.beyond for each in documents)
+        """Texts of sources that hold too many."""
         self._items = [item for item in found if item.ts >= self.start]
         self.never = len(found) - len(self._items)
         """Texts without a date, or of a time before the market begins."""
@@ -70,6 +72,8 @@ class DatedNews:
         else:
             told = "no text is dated after the market's beginning"
         never = f"; {self.never} earlier or undated: never seen" if self.never else ""
+        if self.beyond:
+            never += f"; {self.beyond} left out, a source gives its newest {MOST_ITEMS} only"
         faults = "".join(f"; {fault}" for fault in self.faults)
         return f"agents.sentiment_analysis.sources: {told}{never}{faults}"
 

@@ -20,7 +20,7 @@ from tradeterm.model.timing import SECOND
 
 #: A feed or file is read no further than this.
 MOST_BYTES: Final = 1024 * 1024
-#: Entries of one source, newest first as sources give them.
+#: Texts of one source: the first of a feed, which gives its newest first, the newest of a folder.
 MOST_ITEMS: Final = 100
 TEXT_LIMIT: Final = 280
 SUFFIXES: Final = frozenset({".txt", ".md"})
@@ -62,6 +62,8 @@ class Document(NamedTuple):
 
     items: list[Item]
     fault: str = ""
+    beyond: int = 0
+    """Texts left out because there were more than ``MOST_ITEMS``."""
 
 
 class Assets:
@@ -101,7 +103,8 @@ def entries(data: bytes, source: str) -> Document:
     if found.bozo and not _END.search(data[-_TAIL:]):
         whole = whole[:-1]
         fault = f"{source} breaks off in the middle: {len(whole)} whole entries are read"
-    return Document([_entry(one, source) for one in whole[:MOST_ITEMS]], fault)
+    items = [_entry(one, source) for one in whole[:MOST_ITEMS]]
+    return Document(items, fault, len(whole) - len(items))
 
 
 def _entry(one: Any, source: str) -> Item:
@@ -125,18 +128,23 @@ def _seconds(stamp: Any) -> int:
         return 0
 
 
-def texts(folder: Path) -> list[Item]:
+def texts(folder: Path) -> Document:
     """The text files of a folder, oldest first; a file is as old as its last change."""
     source = clean(folder.name, 40)
-    files = sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES and path.is_file())
-    return sorted(_file(path, source) for path in files[-MOST_ITEMS:])
+    files = sorted(
+        (path.stat().st_mtime_ns // SECOND * SECOND, path)
+        for path in folder.iterdir()
+        if path.suffix in SUFFIXES and path.is_file()
+    )
+    newest = files[-MOST_ITEMS:]
+    items = sorted(_file(path, stamp, source) for stamp, path in newest)
+    return Document(items, beyond=len(files) - len(newest))
 
 
-def _file(path: Path, source: str) -> Item:
+def _file(path: Path, stamp: int, source: str) -> Item:
     with path.open("rb") as file:
         data = file.read(16 * TEXT_LIMIT)
     text = clean(data.decode("utf-8", "replace"), TEXT_LIMIT)
-    stamp = path.stat().st_mtime_ns // SECOND * SECOND
     return Item(stamp, _id(source, f"{path.name}:{text}"), source, text)
 
 
@@ -144,7 +152,7 @@ def read_path(path: Path) -> Document:
     """A folder of text files, or one RSS or Atom file; raises DataError."""
     try:
         if path.is_dir():
-            return Document(texts(path))
+            return texts(path)
         with path.open("rb") as file:
             return entries(file.read(MOST_BYTES), clean(path.stem, 40))
     except OSError as error:
