@@ -270,18 +270,6 @@ async def test_damaged_file_is_named_and_left_as_it_is(
     assert current_holder(locate(file)) is None
 
 
-@pytest.mark.parametrize("spoil", [_text, _foreign], ids=["text", "foreign"])
-def test_somebody_elses_file_is_not_to_be_moved_away(
-    file: Path, spoil: Callable[[Path], None]
-) -> None:
-    file.parent.mkdir(exist_ok=True)
-    file.touch()
-    spoil(file)
-    with pytest.raises(StoreDamaged, match="use --db with another file") as told:
-        Reader(file)
-    assert "mv " not in str(told.value)
-
-
 _ABANDON = """
 import asyncio, os
 from pathlib import Path

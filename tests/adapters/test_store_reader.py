@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
@@ -198,3 +199,23 @@ async def test_unknown_id_is_a_usage_error(file: Path) -> None:
     await write(file, Slice(trade()))
     with Reader(file) as reader, pytest.raises(UsageError, match="'fill-99'"):
         explain(reader, "fill-99")
+
+
+def _text(file: Path) -> None:
+    file.write_text("dear diary " * 100)
+
+
+def _foreign(file: Path) -> None:
+    with contextlib.closing(sqlite3.connect(file)) as db:
+        db.execute("CREATE TABLE recipes (name)")
+
+
+@pytest.mark.parametrize("fill", [_text, _foreign])
+def test_somebody_elses_file_is_not_to_be_moved_away(
+    tmp_path: Path, fill: Callable[[Path], None]
+) -> None:
+    file = tmp_path / "diary"
+    fill(file)
+    with pytest.raises(StoreDamaged, match="use --db with another file") as told:
+        Reader(file)
+    assert "mv " not in str(told.value)

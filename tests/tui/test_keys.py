@@ -420,9 +420,7 @@ async def test_a_key_without_a_meaning_says_so(console: Open) -> None:
 
 async def test_ctrl_c_only_says_how_to_quit(console: Open) -> None:
     async with console() as desk:
-        for key in ("ctrl+c", "ctrl+z"):
-            assert "q or ctrl+q quits" in await desk.press(key)
-            await desk.press("1")
+        assert "q or ctrl+q quits" in await desk.press("ctrl+c")
         assert desk.app.return_code is None
 
 

@@ -124,7 +124,7 @@ async def test_through_every_level_and_back_nothing_forbidden_happens_and_exits_
     tmp_path: Path,
 ) -> None:
     """No model answers for 155 minutes, and three times a key closes a part of what is held."""
-    part = {"position_id": "pos-1", "size": "0.005"}
+    part = {"position_id": "pos-1", "size": "50"}
     keys: Keys = [
         (150, "drill", {"drill": "llm-outage", "seconds": 155 * 60}),
         *((at, "close", part) for at in (165, 180, 200)),

@@ -21,9 +21,7 @@ class LeaveKeys(WordKeys):
     """Whether positions are among them."""
 
     def action_hint_quit(self) -> None:
-        self.say(
-            "q or ctrl+q quits; ctrl+c and ctrl+z do nothing, so that the engine keeps running"
-        )
+        self.say("q or ctrl+q quits; ctrl+c does nothing, so that the engine keeps running")
 
     async def action_quit(self) -> None:
         working = sum(order.status in moments.WORKING for order in self.view.orders)

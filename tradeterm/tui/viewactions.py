@@ -259,9 +259,9 @@ VIEW: Final = (
     ),
     Action(
         "hint_quit",
-        ("ctrl+c", "ctrl+z"),
+        ("ctrl+c",),
         "",
-        "Says how to quit; never kills or suspends the engine",
+        "Says how to quit; never kills the engine",
         group="View",
     ),
 )
