@@ -285,7 +285,8 @@ class Driver:
         if self._inbox or self._stopping or self.finished or self.inflow.arrived():
             return
         try:
-            await asyncio.wait_for(self._wake.wait(), wait)
+            async with asyncio.timeout(wait):
+                await self._wake.wait()
         except TimeoutError:
             return
 

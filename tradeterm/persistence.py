@@ -158,7 +158,8 @@ class Persistence:
 
     async def _pause(self) -> None:
         try:
-            await asyncio.wait_for(self._given_up.wait(), RETRY_SECONDS)
+            async with asyncio.timeout(RETRY_SECONDS):
+                await self._given_up.wait()
         except TimeoutError:
             return
 

@@ -21,12 +21,15 @@ from tests.shell import command, tradeterm
 from tests.terminal.screen import child_environment
 from tests.wired.stage import BTC, Record
 from tradeterm.adapters.advisors.unanswered import interrupted
+from tradeterm.adapters.feeds.live import feed
+from tradeterm.adapters.feeds.live.exchange import open_exchange
 from tradeterm.adapters.feeds.live.link import Link
 from tradeterm.adapters.feeds.news.poller import NewsPoller
 from tradeterm.control import ask
 from tradeterm.model.ports import AgentQuestion, Answer, Question
 from tradeterm.model.timing import SECOND
 from tradeterm.model.vocabulary import RunState
+from tradeterm.settings.live import LiveSettings
 
 #: On a local server the book is there in one second; the rest is for a busy machine.
 SOON = 3.0
@@ -224,6 +227,36 @@ async def test_news_that_are_looked_for_no_more_halt_the_run(
             first, second = live.said("E-TASK")
             assert first == "E-TASK news died: RuntimeError: boom; it was begun again"
             assert "boom (a second time); halted, exits go on" in second
+            assert live.desk.engine.core.state is RunState.HALTED
+
+
+async def test_an_answer_in_the_moment_of_a_death_does_not_hide_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``asyncio.wait_for`` swallows a cancellation that an answer meets (before Python 3.12)."""
+    asked: list[asyncio.Future[int]] = []
+    broken = Event()
+
+    async def fetch_time() -> int:
+        asked.append(asyncio.get_running_loop().create_future())
+        return await asked[-1]
+
+    def opened(name: str, settings: LiveSettings) -> Any:
+        exchange = open_exchange(name, settings)
+        exchange.fetch_time = fetch_time
+        return exchange
+
+    async def watch(self: Link) -> None:
+        await asyncio.to_thread(broken.wait, 30)
+        asked[-1].set_result(0)
+        raise RuntimeError("boom")
+
+    monkeypatch.setattr(feed, "open_exchange", opened)
+    monkeypatch.setattr(Link, "_watch_clocks", watch)
+    with KrakenServer() as server:
+        async with session(server, tmp_path / "run.db") as live:
+            broken.set()
+            await live.until(lambda: live.said("E-TASK"), 20)
             assert live.desk.engine.core.state is RunState.HALTED
 
 

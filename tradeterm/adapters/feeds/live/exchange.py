@@ -5,6 +5,8 @@ ccxt is imported here, when asked: never in sim or replay, never before the firs
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
@@ -19,6 +21,10 @@ from tradeterm.model.text import clean
 from tradeterm.settings.live import Endpoints, LiveSettings
 from tradeterm.settings.market import MarketSettings
 
+log = logging.getLogger(__name__)
+
+#: Seconds a websocket may take to close in order.
+GOODBYE = 1.0
 #: ccxt's way of stating steps (``precisionMode``): as numbers of decimals, or as the step itself.
 _DECIMAL_PLACES, _TICK_SIZE = 2, 4
 #: Steps and minimums that can be meant: money has 18 decimals at most.
@@ -61,6 +67,15 @@ async def close_exchange(exchange: Any) -> None:
     await exchange.close()
     if session is not None:
         await session.close()
+
+
+async def hang_up(client: Any) -> None:
+    """Close a websocket of ccxt's; a half-open one answers no goodbye."""
+    try:
+        async with asyncio.timeout(GOODBYE):
+            await client.close()
+    except (TimeoutError, OSError) as error:
+        log.info("websocket not closed in order: %s", error)
 
 
 def reason(error: BaseException) -> str:

@@ -239,9 +239,8 @@ class LiveFeed:
 
     async def _tell_instruments(self, exchange: Any) -> None:
         try:
-            found = await asyncio.wait_for(
-                load_instruments(exchange, self.symbols, self._market), self._settings.timeout
-            )
+            async with asyncio.timeout(self._settings.timeout):
+                found = await load_instruments(exchange, self.symbols, self._market)
         except TimeoutError:
             raise ExchangeError(
                 f"{self._settings.exchange} has not answered within {self._settings.timeout:g} s"

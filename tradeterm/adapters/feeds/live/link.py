@@ -310,16 +310,14 @@ class Link:
             await asyncio.wait({self._filling})
         for symbol in self._symbols:
             try:
-                past = await asyncio.wait_for(
-                    fetch_past(
+                async with asyncio.timeout(PAST_SECONDS):
+                    past = await fetch_past(
                         self._exchange,
                         symbol,
                         self._market,
                         self._clock.now(),
                         partial(self._sink.notice, "history_unread", symbol=symbol),
-                    ),
-                    PAST_SECONDS,
-                )
+                    )
             except (ExchangeError, TimeoutError) as error:
                 self._sink.notice("no_past", f"no earlier candles: {reason(error)}", symbol)
                 continue
@@ -359,7 +357,8 @@ class Link:
 
         sent = self._clock.now()
         try:
-            told = await asyncio.wait_for(self._exchange.fetch_time(), self._settings.timeout)
+            async with asyncio.timeout(self._settings.timeout):
+                told = await self._exchange.fetch_time()
         except (ccxt.BaseError, ExchangeError, TimeoutError) as error:
             log.info("%s does not tell the time: %s", self._exchange.id, reason(error))
         else:

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, TypeVar
 
-from tradeterm.adapters.feeds.live.exchange import reason
+from tradeterm.adapters.feeds.live.exchange import hang_up, reason
 from tradeterm.adapters.feeds.live.numbering import number_messages
 from tradeterm.adapters.feeds.live.reasking import ask_anew
 from tradeterm.adapters.feeds.live.sink import Sink
@@ -264,9 +264,7 @@ class WatchedStream:
         exchange = self._exchange
         clients, exchange.clients = list(exchange.clients.values()), {}
         exchange.orderbooks, exchange.trades = exchange.create_safe_dictionary(), {}
-        await asyncio.gather(
-            *(asyncio.wait_for(client.close(), 1.0) for client in clients), return_exceptions=True
-        )
+        await asyncio.gather(*map(hang_up, clients), return_exceptions=True)
 
 
 def pour_trade(sink: Sink, symbol: str, trade: dict[str, Any]) -> None:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 from typing import Any, Final
 
-from tradeterm.adapters.feeds.live.exchange import reason
+from tradeterm.adapters.feeds.live.exchange import hang_up, reason
 from tradeterm.adapters.feeds.live.kraken import KrakenWire
 from tradeterm.adapters.feeds.live.sink import Sink
 from tradeterm.errors import ExchangeError
 from tradeterm.settings.live import LiveSettings
-
-log = logging.getLogger(__name__)
 
 #: Seconds between two looks at the connection.
 LOOK: Final = 0.2
@@ -93,6 +90,8 @@ class WiredStream:
         client.handle_text_or_binary_message = read
         client.connecting = True
         await client.open(exchange.session)
+        if (own := asyncio.current_task()) is not None and own.cancelling():
+            raise asyncio.CancelledError  # lost in ccxt's wait_for, before Python 3.12
         if client.error is not None or client.closed():
             await self._leave(client)
             raise ExchangeError(f"websocket: {reason(client.error or ConnectionError('closed'))}")
@@ -100,7 +99,8 @@ class WiredStream:
 
     async def _send(self, client: Any, text: str) -> None:
         try:
-            await asyncio.wait_for(client.send(text), self._settings.timeout)
+            async with asyncio.timeout(self._settings.timeout):
+                await client.send(text)
         except (ConnectionError, TimeoutError) as error:
             raise ExchangeError(f"websocket: {reason(error)}") from error
 
@@ -116,10 +116,7 @@ class WiredStream:
 
     async def _leave(self, client: Any) -> None:
         self._exchange.clients.pop(client.url, None)
-        try:
-            await asyncio.wait_for(client.close(), 1.0)
-        except (TimeoutError, OSError) as error:  # a half-open socket answers no goodbye
-            log.info("websocket not closed in order: %s", error)
+        await hang_up(client)
 
 
 def _nothing() -> None:
