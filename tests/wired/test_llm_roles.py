@@ -158,11 +158,14 @@ async def test_whatever_a_provider_does_to_every_role_the_run_goes_on(tmp_path: 
             "orchestration.degradation.failures=[100, 200, 300]", until="9m50s",
         )  # fmt: skip
     agents, llm = record.summary["agents"], record.summary["llm"]
-    assert llm["calls"] == len(server.asked) > 20
     assert all(agents[name]["llm"] == 0 and agents[name]["errors"] == 0 for name in AgentName)
     answers = record.bodies("agent_answer")
     heard = [answer for answer in answers if answer["votes"]]
     assert sum(agents[name]["invalid"] for name in AgentName) == len(heard) > 15
+    # Every request is counted; on a busy machine the deadline may cut one before it is read.
+    tries = [one["outcome"] for answer in heard for one in answer["votes"][0]["tries"]]
+    assert 0 <= llm["calls"] - len(server.asked) <= tries.count("timeout")
+    assert len(server.asked) > 20
     # After "429, again in 7 s" nobody is asked for a while.
     assert {answer["unasked"] for answer in answers if not answer["votes"]} == {
         "no model can be asked: every model is cooling down"
