@@ -11,6 +11,7 @@ import click
 
 from tradeterm.errors import UsageError
 from tradeterm.model.timing import timeframe_seconds
+from tradeterm.model.vocabulary import DataFault
 from tradeterm.printing import json_option, say, table
 
 if TYPE_CHECKING:
@@ -140,8 +141,6 @@ def _imported(
 
 
 def _told(inspected: Inspected) -> list[dict[str, Any]]:
-    from tradeterm.model.vocabulary import DataFault
-
     left_out = {DataFault.BAD_ROW, DataFault.DUPLICATE, DataFault.DISORDER}
     return [
         {
@@ -223,11 +222,19 @@ def check(
 ) -> int:
     """Gaps, duplicates, disorder, bad rows and outliers, by line: of FILES, or of what is stored.
 
-    Exits 1 when anything is wrong; an outlier alone may be the truth and exits 0.
+    FILES are candles, tapes, folders of them and recorded runs. Exits 1 when anything is wrong; an
+    outlier alone may be the truth and exits 0.
     """
+    from tradeterm.adapters.tape.recorded import recordings
+
     span = _span(timeframe) if timeframe is not None else None
     if files:
-        found = [_checked(file, symbol, span) for file in _expanded(files)]
+        found = []
+        for file in files:
+            runs = recordings(file)
+            found += [_checked_run(run) for run in runs]
+            if not runs:
+                found += [_checked(each, symbol, span) for each in _expanded((file,))]
     else:
         found = list(_stored(opened(folder)))
     ok = not any(one["matters"] for one in found)
@@ -237,28 +244,84 @@ def check(
 
 
 def _checked(file: Path, symbol: str | None = None, span: int | None = None) -> dict[str, Any]:
+    from tradeterm.adapters.feeds.replay import is_tape
     from tradeterm.adapters.history.inspecting import inspect
     from tradeterm.errors import DataError
-    from tradeterm.model.vocabulary import DataFault
 
     try:
+        if is_tape(file):
+            return _checked_tape(file)
         inspected = inspect(file, symbol, span)
     except DataError as error:
-        damage = {"line": 0, "fault": DataFault.DAMAGED.value, "what": str(error)}
-        return {"file": str(file), "rows": 0, "counts": {"damaged": 1}, "matters": True,
-                "findings": [damage]}  # fmt: skip
+        return _damaged(file, 0, "candles", [str(error)])
     counts = Counter(one.fault.value for one in inspected.findings)
     return {
         "file": str(file),
         "symbol": inspected.symbol,
         "timeframe": inspected.timeframe,
         "rows": len(inspected.series),
+        "grain": "candles",
         "counts": dict(counts),
         "matters": any(fault != DataFault.OUTLIER.value for fault in counts),
         "findings": [
             {"line": one.line, "fault": one.fault.value, "what": one.what}
             for one in inspected.findings
         ],
+    }
+
+
+def _checked_tape(file: Path) -> dict[str, Any]:
+    """Every line as a replay would read it. Raises DataError when it is no tape."""
+    from tradeterm.adapters.feeds.rows import BAD_ROW
+    from tradeterm.adapters.feeds.tapes import TapeSource
+    from tradeterm.model.market import FeedNotice
+
+    source, events, findings = TapeSource(file, "skip"), 0, []
+    while chunk := source.chunk():
+        for event in chunk:
+            if isinstance(event, FeedNotice) and event.code == BAD_ROW:
+                line, _, what = event.text.removeprefix(f"{file.name}:").partition(": ")
+                fault = DataFault.BAD_ROW.value
+                findings.append({"line": int(line), "fault": fault, "what": what})
+            else:
+                events += 1
+    bad = source.mark().bad
+    return {
+        "file": str(file),
+        "symbols": list(source.steps),
+        "rows": events,
+        "grain": "events",
+        "counts": {DataFault.BAD_ROW.value: bad} if bad else {},
+        "matters": bad > 0,
+        "findings": findings,
+    }
+
+
+def _checked_run(folder: Path) -> dict[str, Any]:
+    """A recorded run, block by block; an end that a crash cut off is told and is no fault."""
+    from tradeterm.adapters.tape.soundness import cut_off, recorded_events, tape_problems
+
+    problems = [f"{name}: {what}" for name, what in tape_problems(folder)]
+    if problems:
+        return _damaged(folder, 0, "events", problems)
+    found = _damaged(folder, recorded_events(folder), "events", [])
+    if rest := cut_off(folder):
+        what = f"{rest} bytes behind the last whole block, as a crash leaves them"
+        found["findings"].append({"line": 0, "fault": DataFault.CUT_OFF.value, "what": what})
+        found["counts"][DataFault.CUT_OFF.value] = 1
+    return found
+
+
+def _damaged(file: Path, rows: int, grain: str, problems: list[str]) -> dict[str, Any]:
+
+    damaged = DataFault.DAMAGED.value
+    return {
+        "file": str(file),
+        "rows": rows,
+        "grain": grain,
+        "counts": {damaged: len(problems)} if problems else {},
+        "matters": bool(problems),
+        "findings": [{"line": 0, "fault": damaged, "what": what} for what in problems],
     }
 
 
@@ -284,4 +347,4 @@ def _check_lines(one: dict[str, Any]) -> Iterable[str]:
     name = Path(one["file"]).name
     yield from _finding_lines(name, one["findings"])
     said = ", ".join(f"{count} × {fault}" for fault, count in one["counts"].items()) or "sound"
-    yield f"{name}: {one['rows']} candles, {said}"
+    yield f"{name}: {one['rows']} {one['grain']}, {said}"

@@ -14,11 +14,13 @@ from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.adapters.taping import record, trades
 from tests.wired.stage import play, request
 from tradeterm.adapters.history.catalogue import LIST, Catalogue, Shelf, stored_candles
 from tradeterm.adapters.history.inspecting import inspect
 from tradeterm.adapters.history.series import Series
 from tradeterm.adapters.store.paths import replace_file
+from tradeterm.adapters.tape.blocks import tape_files, walk
 from tradeterm.errors import DataError, StoreLocked, UsageError
 from tradeterm.gathering import data
 from tradeterm.model.market import Candle
@@ -151,6 +153,36 @@ def test_a_sound_file_is_sound(tmp_path: Path) -> None:
     result = call("check", csv(tmp_path, [row(n) for n in range(50)]))
     assert result.return_value == 0
     assert "50 candles, sound" in result.output
+
+
+def test_a_tape_is_read_line_by_line(tmp_path: Path) -> None:
+    line = {"ts": JUNE * 10**9, "s": "BTC/USDT", "t": "trade", "p": "100", "q": "1", "side": "buy"}
+    tape = tmp_path / "book.jsonl"
+    lines = [json.dumps(line), json.dumps({**line, "ts": 1}), "{broken", json.dumps(line)]
+    tape.write_text("\n".join(lines) + "\n")
+    result = call("check", tmp_path)
+    assert result.return_value == 1
+    assert "book.jsonl:2: bad row: time goes back" in result.output
+    assert "book.jsonl: 2 events, 2 × bad row" in result.output
+    assert findings(said("check", tape)) == [(2, "bad row"), (3, "bad row")]
+    tape.write_text(json.dumps(line) + "\n")
+    assert "book.jsonl: 1 events, sound" in call("check", tape).output
+
+
+async def test_a_recorded_run_is_read_block_by_block(tmp_path: Path) -> None:
+    await record(tmp_path / "tape" / "run", trades(9), [3, 6])
+    assert "run: 9 events, sound" in call("check", tmp_path / "tape").output
+    file = tape_files(tmp_path / "tape" / "run")[0]
+    whole = bytearray(file.read_bytes())
+    file.write_bytes(whole[:-5])
+    cut = call("check", tmp_path / "tape" / "run")
+    assert (cut.return_value, findings(said("check", tmp_path / "tape"))) == (0, [(0, "cut off")])
+    assert "run: 6 events, 1 × cut off" in cut.output
+    whole[list(walk(file))[1].following - 6] ^= 0xFF
+    file.write_bytes(whole)
+    rotten = call("check", tmp_path / "tape")
+    assert rotten.return_value == 1
+    assert f"damaged: {file.name}" in rotten.output
 
 
 def test_an_outlier_comes_back_and_a_market_that_moves_does_not(tmp_path: Path) -> None:

@@ -398,3 +398,5 @@ class DataFault(StrEnum):
     """Perhaps true: a price that leaps away and comes back at once."""
     DAMAGED = "damaged"
     """The file is not what was written."""
+    CUT_OFF = "cut off"
+    """A tape's last block was not written whole."""

@@ -237,6 +237,11 @@ def data_files(path: Path) -> list[Path]:
     return [path]
 
 
+def is_tape(path: Path) -> bool:
+    """By its name: lines of events, not candles."""
+    return _layout(path) == "tape"
+
+
 def _layout(path: Path) -> str:
     """``tape``, ``bars`` or nothing."""
     if path.name.startswith("."):
@@ -249,7 +254,7 @@ def _layout(path: Path) -> str:
 
 
 def _source(file: Path, on_bad: OnBad) -> Source:
-    if _layout(file) == "tape":
+    if is_tape(file):
         return TapeSource(file, on_bad)
     return BarSource(file, on_bad)
 

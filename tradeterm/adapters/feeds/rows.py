@@ -12,6 +12,8 @@ from tradeterm.model.text import clean
 OnBad = Literal["refuse", "skip"]
 #: Bad rows of one file that get a notice each; the rest is counted.
 MAX_SHOWN: Final = 20
+#: Code of the notice about one.
+BAD_ROW: Final = "bad_row"
 
 
 class BadRows:
@@ -24,7 +26,7 @@ class BadRows:
         self._refuse = on_bad == "refuse"
 
     def add(
-        self, ts: int, symbol: str, line: int, why: str, code: str = "bad_row"
+        self, ts: int, symbol: str, line: int, why: str, code: str = BAD_ROW
     ) -> FeedNotice | None:
         """One bad row; None once enough have been shown. Raises DataError when refusing."""
         text = clean(f"{self.name}:{line}: {why}")

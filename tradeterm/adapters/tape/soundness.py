@@ -44,3 +44,17 @@ def tape_problems(folder: Path, needed: int = 0) -> Iterator[tuple[str, str]]:
     if ends is not None and ends < needed:
         text = f"it ends after {ends} events of the run; the journal goes by {needed}"
         yield folder.name, f"{text}: a part of it is gone, put it back from a copy"
+
+
+def recorded_events(folder: Path) -> int:
+    """How many events a sound tape holds. Raises DataError."""
+    return sum(block.events for file in tape_files(folder) for block in whole_blocks(file))
+
+
+def cut_off(folder: Path) -> int:
+    """Bytes behind the last whole block: what a crash left of the next one. Raises DataError."""
+    files = tape_files(folder)
+    if not files:
+        return 0
+    blocks = whole_blocks(files[-1])
+    return files[-1].stat().st_size - (blocks[-1].following if blocks else 0)
