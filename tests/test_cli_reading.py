@@ -193,6 +193,8 @@ def test_amounts_are_plain_and_times_iso(shell: Shell, six_hours: Path) -> None:
     for row in closed:
         assert row["size"] == "0"
         assert row["closed"].endswith("Z")
+        costs = Decimal(row["fees"]) + Decimal(row["carry"])
+        assert Decimal(row["net"]) == Decimal(row["realised"]) - costs
 
 
 def test_csv_has_every_column_and_one_line_per_row(

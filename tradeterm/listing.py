@@ -46,16 +46,21 @@ class Listing:
     """Help of ``--all``."""
     ended: bool = False
     """Whether those that ended are shown, too, when no other is left (text only)."""
+    worked_out: tuple[str, ...] = ()
+    """Columns that are not in the table."""
 
 
 LISTINGS = (
     Listing(
         "positions", "Margin positions.",
         "id symbol side size entry stop stop_kind target leverage collateral opened exit"
-        " exit_reason realised fees carry",
+        " exit_reason realised fees carry net",
         "no open positions",
-        lambda reader, everything, limit: _newest(reader.positions(everything=everything), limit),
+        lambda reader, everything, limit: _net(
+            _newest(reader.positions(everything=everything), limit)
+        ),
         "Closed ones too.",
+        worked_out=("net",),
     ),
     Listing(
         "orders", "Orders.",
@@ -113,6 +118,18 @@ def _newest(rows: list[Record], limit: int) -> list[Record]:
     return rows if limit < 0 else rows[max(0, len(rows) - limit) :]
 
 
+def _net(rows: list[Record]) -> list[Record]:
+    """Positions with what they earned so far: realised less fees and carry."""
+    from decimal import Decimal
+
+    from tradeterm.model.money import plain
+
+    for row in rows:
+        realised, fees, carry = (Decimal(row[name]) for name in ("realised", "fees", "carry"))
+        row["net"] = plain(realised - fees - carry)
+    return rows
+
+
 def _command(listing: Listing) -> click.Command:
     @db_option
     @json_option
@@ -141,6 +158,7 @@ def _command(listing: Listing) -> click.Command:
             book = reader.paths.db
         if csv_to is not None:
             columns = [name for name in COLUMNS[listing.name] if name not in ("run", "seq")]
+            columns += listing.worked_out
             write_csv(csv_to, columns, with_times(rows), book)
             return 0
         lines = table(listing.columns.split(), rows, listing.empty)

@@ -64,7 +64,7 @@ def _performance_lines(found: dict[str, Any], *, hours: bool) -> list[str]:
         f"{found['from']} to {found['to']}, {found['days']} whole days",
         f"equity {equity['start']:.2f} -> {equity['end']:.2f}, put aside {-equity['moved']:.2f}",
         f"earned {equity['earned']:+.2f} ({found['percent']:+.2f} %)",
-        f"less the cost of language models {found['net_of_llm']:+.2f}",
+        f"after the cost of language models {found['net_of_llm']:+.2f}",
         f"closed positions {trades['pnl']:+.2f} after {trades['costs']:.2f} of costs",
         _fallen(fallen),
         _ratios(found),

@@ -6,10 +6,12 @@ Observations are rounded here to six digits; ``--json`` and the journal have all
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from decimal import Decimal
 from textwrap import wrap
 from typing import Any
 
 from tradeterm.lab.cells import cell
+from tradeterm.model.money import plain
 
 #: In the story of an id these stand in the heading already.
 _HEADING = {"id", "ts", "parent", "inputs", "question_id"}
@@ -46,9 +48,15 @@ def _facts(value: Any, name: str) -> Iterator[str]:
         rules = (inner for inner in value if isinstance(inner, dict) and "rule" in inner)
         yield from (_finding(rule) for rule in rules if rule["outcome"] != "pass")
     elif isinstance(value, float):
-        yield f"{name}={value:.6g}"
+        yield f"{name}={_six(value)}"
     elif value not in (None, "", []):
         yield f"{name}={cell(name.rpartition('.')[2], value)}"
+
+
+def _six(value: float) -> str:
+    """Six digits that count, without an exponent; infinite and no number as they are."""
+    text = f"{value:.6g}"
+    return plain(Decimal(text)) if "e" in text else text
 
 
 def _finding(rule: dict[str, Any]) -> str:
