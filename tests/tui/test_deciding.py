@@ -105,7 +105,9 @@ async def test_defer_undo_and_refusing_all(console: Open) -> None:
     async with console() as desk:
         await desk.press("u")
         assert desk.session.commands == []  # nothing was refused yet
-        await desk.press("d", "R")
+        text = await desk.press("d")
+        assert "#17 is left to its deadline, in 0:41 of the market's time at 60×" in text
+        await desk.press("R")
         await desk.look(lowered(busy(2)))
         await desk.press("u")
         assert desk.session.commands == [DeferCard(card_id=CARD), RejectAll(), UndoReject()]

@@ -54,6 +54,18 @@ async def test_any_other_answer_is_no(console: Open) -> None:
             assert desk.session.commands == [], key
 
 
+async def test_what_is_ordered_while_the_market_stands_says_when_it_fills(console: Open) -> None:
+    async with console(120, 40) as desk:
+        await desk.press("space")
+        text = await desk.press("1", "x")
+        assert "closing BTC/USDT long at market; it fills once space starts the market" in text
+        text = await desk.press("L", "y")
+        assert "now; it fills once space starts the market" in text
+        assert "starts the market" not in await desk.press("P")
+        await desk.press("space")
+        assert "starts the market" not in await desk.press("F", *"FLATTEN", "enter")
+
+
 async def test_holding_the_trigger_is_no_answer(console: Open) -> None:
     async with console() as desk:
         await desk.press("a")
@@ -241,6 +253,18 @@ async def test_keys_held_into_a_typed_question_do_nothing(console: Open) -> None
         assert "typed too early" not in desk.text
         assert "esc and enter: Cancel" in desk.text
         assert "anything else" not in desk.text  # a wrong letter ends nothing
+
+
+async def test_enter_behind_a_word_typed_too_early_asks_for_it_again(console: Open) -> None:
+    async with console() as desk:
+        await desk.press("F")
+        await desk.press(*"FLATTEN", apart=0.1)
+        text = await desk.press("enter", apart=1.1)
+        assert "typed too early, not counted: again" in text
+        await desk.press(*"FLATTEN", apart=0.1)
+        assert desk.session.commands == [Flatten()]
+        await desk.press("F", "enter", apart=1.1)
+        assert "flatten cancelled: nothing changed" in desk.text
 
 
 async def test_a_small_stop_price_is_whole_and_its_kind_named(console: Open) -> None:

@@ -67,7 +67,12 @@ class CardKeys(OrderKeys):
     def action_defer_card(self) -> None:
         card = self.focus_now().card
         if card and not self.guarded("defer_card") and self.card_readable(self.clock()):
-            self.send(DeferCard(card_id=card.id), f"{number(card.id)} is left to its deadline")
+            left = figures.countdown(card.expires, self.view.status.market_time)
+            pace = "" if self.view.status.mode == "LIVE" else f" at {figures.speed(self.speed)}"
+            self.send(
+                DeferCard(card_id=card.id),
+                f"{number(card.id)} is left to its deadline, in {left} of the market's time{pace}",
+            )
 
     def action_undo(self) -> None:
         if not self.guarded("undo"):

@@ -371,7 +371,7 @@ class Console(Looks):
     def send(self, command: OperatorCommand, text: str) -> None:
         """Submit a command and say so."""
         self.session.submit(command)
-        self.say(moments.ordered(self.view, text))
+        self.say(moments.ordered(self.view, command, text, self.market_stopped))
 
     # -- Textual's doors -----------------------------------------------------------------------
 

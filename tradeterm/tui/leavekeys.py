@@ -73,8 +73,9 @@ class LeaveKeys(WordKeys):
     def _leave_after(self, command: OperatorCommand, words: str) -> None:
         """A market that waits for us goes on until it is done; a live one does so by itself."""
         self._flattens = isinstance(command, Flatten)
-        self.send(command, f"{words}; esc stays")
+        self.session.submit(command)
         self.session.walk(Goal.SETTLED, MINUTE)
+        self.say(f"{words}; esc stays")
         self._parting = self.clock() + PARTING_SECONDS
 
     def poll(self) -> None:

@@ -11,6 +11,13 @@ from decimal import Decimal
 import msgspec
 
 from tradeterm.engine.view import ConsoleView, PlanView
+from tradeterm.model.commands import (
+    ApproveCard,
+    CloseLosers,
+    ClosePosition,
+    Flatten,
+    OperatorCommand,
+)
 from tradeterm.tui.choice import Focus
 
 Condition = Callable[[ConsoleView, Focus], bool]
@@ -45,9 +52,17 @@ def over(view: ConsoleView) -> str:
     return _ENDED.get(view.status.state, "")
 
 
-def ordered(view: ConsoleView, text: str) -> str:
-    """What a key has set off, in words that hold while the journal cannot be written."""
-    return f"waits until the journal can be written: {text}" if _held(view) else text
+#: Commands that send an order to be filled.
+_FILLED = (ApproveCard, ClosePosition, CloseLosers, Flatten)
+
+
+def ordered(view: ConsoleView, command: OperatorCommand, text: str, stopped: bool) -> str:
+    """What a key has set off, in words that hold while the journal cannot be written or the market stands."""
+    if _held(view):
+        return f"waits until the journal can be written: {text}"
+    if stopped and isinstance(command, _FILLED):
+        return f"{text}; it fills once space starts the market"
+    return text
 
 
 def halt_ordered(view: ConsoleView) -> str:

@@ -113,8 +113,9 @@ def _head(card: CardView, width: int) -> list[Line]:
         ),
     ]
     if card.verdict:
-        role = "up" if card.verdict == "approved" else "warn"
-        lines += _hanging("risk ", card.verdict, width, role)
+        pending = card.state == "pending"
+        role = "warn" if card.verdict != "approved" else "up" if pending else "quiet"
+        lines += _hanging("risk " if pending else "risk had said ", card.verdict, width, role)
     if card.follows:
         lines += _hanging("→ ", card.follows, width, "warn")
     return lines

@@ -11,6 +11,7 @@ from tradeterm.engine.view import (
     EarningsView,
     PlanView,
     PortfolioView,
+    cents,
 )
 from tradeterm.tui import figures
 from tradeterm.tui.ink import Line, Part, clip, fit, wrap
@@ -92,10 +93,17 @@ def bag_line(bags: tuple[BagView, ...], width: int) -> Line:
     parts = []
     for bag in bags:
         worth = "no price" if bag.worth is None else figures.money(bag.worth)
-        waiting = f", {figures.money(bag.earmarked)} waits" if bag.earmarked else ""
-        parts.append(f"{bag.asset} {figures.size(bag.amount)} ({worth}{waiting})")
+        parts.append(f"{bag.asset} {figures.size(bag.amount)} ({worth}{_earmark(bag)})")
     text = " · ".join(parts) or "nothing is put aside"
     return (fit("hodl", _NAMES), "quiet"), (clip(text, width - _NAMES), "text")
+
+
+def _earmark(bag: BagView) -> str:
+    """What waits to be bought, or what a purchase cost more than waited; none of it under a cent."""
+    waiting = cents(bag.earmarked)
+    if waiting > 0:
+        return f", {figures.money(waiting)} waits"
+    return f", {figures.money(-waiting)} off the next share" if waiting else ""
 
 
 def plan_line(plan: PlanView, now: int, width: int) -> Line:

@@ -80,6 +80,7 @@ class QuestionScreen(FramedScreen[bool]):
         self._clock = clock
         self._delay = delay
         self._shown: float | None = None
+        self._lost = False
 
     def on_mount(self) -> None:
         super().on_mount()
@@ -95,12 +96,18 @@ class QuestionScreen(FramedScreen[bool]):
         self.pane.styles.height = min(self.app.size.height, len(self.pane.lines(width - 4)) + 2)
 
     def pressed(self, event: events.Key) -> None:
-        if event.key in {"escape", "enter"}:
+        if (
+            event.key == "enter" and self._lost
+        ):  # behind a word that lost letters: it is typed again
+            self._lost = False
+            self.pane.hurry(True)
+        elif event.key in {"escape", "enter"}:
             self.dismiss(False)
         elif self._shown is not None and self._clock() - self._shown >= self._delay:
             self.pane.hurry(False)
             self.typed(event)
         elif event.is_printable:
+            self._lost = True
             self.pane.hurry(True)
 
     def typed(self, event: events.Key) -> None:
