@@ -243,30 +243,6 @@ async def test_global_actions_take_a_typed_word(
         assert desk.session.commands == [command]
 
 
-async def test_keys_held_into_a_typed_question_do_nothing(console: Open) -> None:
-    async with console() as desk:
-        await desk.press("F")
-        await desk.press(*"FLATTEN", apart=0.1)
-        assert desk.session.commands == []
-        assert "typed too early, not counted: again" in desk.text
-        await desk.press("F", apart=1.1)
-        assert "typed too early" not in desk.text
-        assert "esc and enter: Cancel" in desk.text
-        assert "anything else" not in desk.text  # a wrong letter ends nothing
-
-
-async def test_enter_behind_a_word_typed_too_early_asks_for_it_again(console: Open) -> None:
-    async with console() as desk:
-        await desk.press("F")
-        await desk.press(*"FLATTEN", apart=0.1)
-        text = await desk.press("enter", apart=1.1)
-        assert "typed too early, not counted: again" in text
-        await desk.press(*"FLATTEN", apart=0.1)
-        assert desk.session.commands == [Flatten()]
-        await desk.press("F", "enter", apart=1.1)
-        assert "flatten cancelled: nothing changed" in desk.text
-
-
 async def test_a_small_stop_price_is_whole_and_its_kind_named(console: Open) -> None:
     view = busy()
     trailed = replace(

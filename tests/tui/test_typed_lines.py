@@ -1,4 +1,4 @@
-"""Lines typed at the foot of the screen: amounts, prices, and the y that confirms one."""
+"""Lines typed at the foot of the screen, amounts and prices, and words typed in full over it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from textual import events
 
 from tests.tui.conftest import Open
 from tests.tui.pictures import busy
-from tradeterm.model.commands import ClosePosition, Halt, MoveStop
+from tradeterm.model.commands import ClosePosition, Flatten, Halt, MoveStop
 
 
 async def test_a_paste_goes_into_the_line_and_never_ends_it(console: Open) -> None:
@@ -106,3 +106,27 @@ async def test_halt_works_while_an_amount_is_typed(console: Open) -> None:
         assert desk.session.commands == [Halt()]
         await desk.press("enter")
         assert desk.session.commands == [Halt()]
+
+
+async def test_keys_held_into_a_typed_question_do_nothing(console: Open) -> None:
+    async with console() as desk:
+        await desk.press("F")
+        await desk.press(*"FLATTEN", apart=0.1)
+        assert desk.session.commands == []
+        assert "typed too early, not counted: again" in desk.text
+        await desk.press("F", apart=1.1)
+        assert "typed too early" not in desk.text
+        assert "esc and enter: Cancel" in desk.text
+        assert "anything else" not in desk.text  # a wrong letter ends nothing
+
+
+async def test_enter_behind_a_word_typed_too_early_asks_for_it_again(console: Open) -> None:
+    async with console() as desk:
+        await desk.press("F")
+        await desk.press(*"FLATTEN", apart=0.1)
+        text = await desk.press("enter", apart=1.1)
+        assert "typed too early, not counted: again" in text
+        await desk.press(*"FLATTEN", apart=0.1)
+        assert desk.session.commands == [Flatten()]
+        await desk.press("F", "enter", apart=1.1)
+        assert "flatten cancelled: nothing changed" in desk.text
