@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import io
 import json
 import os
@@ -272,13 +271,11 @@ async def _headless(request: RunRequest, *, as_json: bool) -> int:
     try:
         for line in desk.notices:
             _complain(line)
-        gc.freeze()  # what is loaded by now stays: no collection has to walk through it
         await desk.run()
         summary = desk.summary()
         for line in desk.afterword():
             _complain(line)
     finally:
-        gc.unfreeze()
         await desk.close()
         attendants.close()
     _print_summary(summary, as_json=as_json)

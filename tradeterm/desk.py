@@ -25,6 +25,7 @@ from tradeterm.adapters.store.recovery import Recovered
 from tradeterm.adapters.store.rows import Slice, Snapshot
 from tradeterm.adapters.tape.recording import RecordingFeed
 from tradeterm.awaiting import left_to_pay
+from tradeterm.collecting import rarely
 from tradeterm.control import ControlServer, socket_path
 from tradeterm.driver import Driver
 from tradeterm.engine.afterword import afterword
@@ -208,7 +209,8 @@ class Desk:
         self.driver.supervisor.watch(self._control.task)
         self.driver.advisor.begin()
         try:
-            await self.driver.run()
+            with rarely():
+                await self.driver.run()
         finally:
             await self._control.stop()
         if self.driver.finished:

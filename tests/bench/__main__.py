@@ -41,7 +41,7 @@ def _bars(quick: bool) -> int:
 
 
 BENCHES: dict[str, Bench] = {
-    "ema_cross": lambda d, q: replay_bars.ema_cross(d, 1 if q else 3, _bars(q)),
+    "ema_cross": lambda d, q: replay_bars.ema_cross(d, 1 if q else 7, _bars(q)),
     "all_agents": lambda d, q: replay_bars.all_agents(d, 1 if q else 2, _bars(q)),
     "sim_day": lambda d, q: market_runs.sim_day(d, 1 if q else 3),
     "tape": lambda d, q: market_runs.tape(d, 1 if q else 3),

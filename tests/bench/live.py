@@ -8,7 +8,6 @@ moment the terminal was sent it.
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 import os
 import resource
@@ -108,7 +107,6 @@ async def _live(phases: list[tuple[int, float]], directory: Path) -> dict[str, A
             desk = ages.desk = await Desk.open(request, publish=ages.publish)
             inner: Any = desk.feed
             inner.inner._gauge.stamped = ages.stamped
-            gc.freeze()
             running = asyncio.create_task(desk.run())
             while not desk.engine.core.market.symbol("XRP/BTC").book.ready:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
@@ -128,7 +126,6 @@ async def _live(phases: list[tuple[int, float]], directory: Path) -> dict[str, A
             summary = desk.summary()
             await desk.close()
         finally:
-            gc.unfreeze()
             os.sched_setaffinity(0, cores)
     return {
         "first_book_seconds": first_book,

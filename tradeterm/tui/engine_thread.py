@@ -6,7 +6,6 @@ A terminal that stops reading blocks the screen's loop, never this one.
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import threading
 from collections import deque
@@ -193,13 +192,11 @@ class EngineThread:
         if self._stop_asked:
             desk.driver.stop()
         try:
-            gc.freeze()  # what is loaded by now stays: no collection has to walk through it
             await desk.run()
         except BaseException:
             await desk.store.close()
             raise
         finally:
-            gc.unfreeze()
             attendants.close()
         await desk.close()
         status = replace(self._view.status, state="finished")
