@@ -248,12 +248,13 @@ def _checked(file: Path, symbol: str | None = None, span: int | None = None) -> 
     from tradeterm.adapters.history.inspecting import inspect
     from tradeterm.errors import DataError
 
+    tape = is_tape(file)
     try:
-        if is_tape(file):
+        if tape:
             return _checked_tape(file)
         inspected = inspect(file, symbol, span)
     except DataError as error:
-        return _damaged(file, 0, "candles", [str(error)])
+        return _damaged(file, 0, "events" if tape else "candles", [str(error)])
     counts = Counter(one.fault.value for one in inspected.findings)
     return {
         "file": str(file),
@@ -313,7 +314,6 @@ def _checked_run(folder: Path) -> dict[str, Any]:
 
 
 def _damaged(file: Path, rows: int, grain: str, problems: list[str]) -> dict[str, Any]:
-
     damaged = DataFault.DAMAGED.value
     return {
         "file": str(file),

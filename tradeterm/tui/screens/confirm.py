@@ -96,9 +96,7 @@ class QuestionScreen(FramedScreen[bool]):
         self.pane.styles.height = min(self.app.size.height, len(self.pane.lines(width - 4)) + 2)
 
     def pressed(self, event: events.Key) -> None:
-        if (
-            event.key == "enter" and self._lost
-        ):  # behind a word that lost letters: it is typed again
+        if event.key == "enter" and self._lost:  # behind a word that lost letters
             self._lost = False
             self.pane.hurry(True)
         elif event.key in {"escape", "enter"}:
