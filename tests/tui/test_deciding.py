@@ -106,7 +106,7 @@ async def test_defer_undo_and_refusing_all(console: Open) -> None:
         await desk.press("u")
         assert desk.session.commands == []  # nothing was refused yet
         text = await desk.press("d")
-        assert "#17 is left to its deadline, in 0:41 of the market's time at 60×" in text
+        assert "#17 is left to its deadline; 0:41 left at 60×" in text
         await desk.press("R")
         await desk.look(lowered(busy(2)))
         await desk.press("u")

@@ -135,6 +135,20 @@ async def test_an_approval_is_a_row_only_after_the_y(tmp_path: Path) -> None:
         await desk.waits(lambda: bool(desk.app.view.positions), "no position opened")
 
 
+async def test_what_is_ordered_while_the_market_stands_waits_for_it(tmp_path: Path) -> None:
+    async with opened(tmp_path) as desk:
+        await desk.press("a", "y")
+        await desk.waits(lambda: desk.app.view.cards[0].state == "approved", "not approved")
+        desk.app.poll()
+        await desk.settle()
+        assert "; space lets it fill" in desk.text.splitlines()[-2]
+        await desk.press("P")
+        await desk.waits(lambda: desk.app.view.status.state == "paused", "still trading")
+        desk.app.poll()
+        await desk.settle()
+        assert "lets it fill" not in desk.text
+
+
 async def test_what_is_global_is_a_row_only_after_its_word(tmp_path: Path) -> None:
     async with opened(tmp_path) as desk:
         await desk.press("H")

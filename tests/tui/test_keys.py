@@ -58,12 +58,12 @@ async def test_what_is_ordered_while_the_market_stands_says_when_it_fills(consol
     async with console(120, 40) as desk:
         await desk.press("space")
         text = await desk.press("1", "x")
-        assert "closing BTC/USDT long at market; it fills once space starts the market" in text
+        assert "closing BTC/USDT long at market; space lets it fill" in text
         text = await desk.press("L", "y")
-        assert "now; it fills once space starts the market" in text
-        assert "starts the market" not in await desk.press("P")
+        assert "now; space lets it fill" in text
+        assert "lets it fill" not in await desk.press("P")
         await desk.press("space")
-        assert "starts the market" not in await desk.press("F", *"FLATTEN", "enter")
+        assert "lets it fill" not in await desk.press("F", *"FLATTEN", "enter")
 
 
 async def test_holding_the_trigger_is_no_answer(console: Open) -> None:

@@ -69,10 +69,8 @@ class CardKeys(OrderKeys):
         if card and not self.guarded("defer_card") and self.card_readable(self.clock()):
             left = figures.countdown(card.expires, self.view.status.market_time)
             pace = "" if self.view.status.mode == "LIVE" else f" at {figures.speed(self.speed)}"
-            self.send(
-                DeferCard(card_id=card.id),
-                f"{number(card.id)} is left to its deadline, in {left} of the market's time{pace}",
-            )
+            text = f"{number(card.id)} is left to its deadline"
+            self.send(DeferCard(card_id=card.id), text, f"; {left} left{pace}")
 
     def action_undo(self) -> None:
         if not self.guarded("undo"):

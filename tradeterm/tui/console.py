@@ -5,11 +5,10 @@ trading. Everything heavy (engine, settings, numbers) starts after the first pai
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from textual import events
 from textual.app import ComposeResult
@@ -24,6 +23,7 @@ from tradeterm.tui.action import ALWAYS, key_text
 from tradeterm.tui.choice import Focus
 from tradeterm.tui.guards import BurstGuard, Question, RepeatGuard, number
 from tradeterm.tui.haltkey import HaltHeard
+from tradeterm.tui.lifecycle import log_loop_error
 from tradeterm.tui.looks import Looks
 from tradeterm.tui.options import ConsoleOptions, preferred
 from tradeterm.tui.panes.base import ListPane
@@ -32,8 +32,6 @@ from tradeterm.tui.screens.text import Builder, PageScreen, keys_over
 from tradeterm.tui.session import EngineSession
 from tradeterm.tui.tour import Tour
 from tradeterm.tui.typed import Typed
-
-log = logging.getLogger("tradeterm.tui")
 
 HALT = actions.BY_NAME["halt"]
 #: Repaint rates while the terminal is not focused, as a factor on the intervals.
@@ -70,6 +68,8 @@ class Console(Looks):
         self.typing: Typed | None = None
         self.speed = 60.0
         self.market_stopped = False
+        self.remark = ""
+        """Said behind the result of the last command."""
         self._speed_asked = -_SPEED_MEMORY
         self.tour = Tour()
         self._guard = RepeatGuard(self.options.repeat_guard)
@@ -96,7 +96,7 @@ class Console(Looks):
 
     def _boot(self) -> None:
         loop = asyncio.get_running_loop()
-        loop.set_exception_handler(_log_loop_error)
+        loop.set_exception_handler(log_loop_error)
         if self._leaving is not None or self._exit:
             return
         self._engine_started = True
@@ -368,10 +368,11 @@ class Console(Looks):
         self.deck.notice.severity = severity
         self.deck.rebuild("notice")
 
-    def send(self, command: OperatorCommand, text: str) -> None:
-        """Submit a command and say so."""
+    def send(self, command: OperatorCommand, text: str, remark: str = "") -> None:
+        """Submit a command and say so; ``remark`` is added to what came of it, too."""
         self.session.submit(command)
-        self.say(moments.ordered(self.view, command, text, self.market_stopped))
+        self.remark = remark or (moments.filled_by(command) if self.market_stopped else "")
+        self.say(moments.ordered(self.view, text) + self.remark)
 
     # -- Textual's doors -----------------------------------------------------------------------
 
@@ -443,8 +444,3 @@ class Console(Looks):
         elif key != "a":  # the trigger itself, perhaps held down, is no answer
             self.ask(None)
             self.say("No: nothing was sent, the card still waits")
-
-
-def _log_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """A task that died is an alarm, never silence."""
-    log.error("screen loop: %s", context.get("message"), exc_info=context.get("exception"))

@@ -111,3 +111,8 @@ class Lifecycle(App[int]):
                 "Positions and orders are kept: start tradeterm again to continue."
             )
         )
+
+
+def log_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """A task that died is an alarm, never silence."""
+    log.error("screen loop: %s", context.get("message"), exc_info=context.get("exception"))

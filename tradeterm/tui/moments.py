@@ -56,13 +56,14 @@ def over(view: ConsoleView) -> str:
 _FILLED = (ApproveCard, ClosePosition, CloseLosers, Flatten)
 
 
-def ordered(view: ConsoleView, command: OperatorCommand, text: str, stopped: bool) -> str:
-    """What a key has set off, in words that hold while the journal cannot be written or the market stands."""
-    if _held(view):
-        return f"waits until the journal can be written: {text}"
-    if stopped and isinstance(command, _FILLED):
-        return f"{text}; it fills once space starts the market"
-    return text
+def ordered(view: ConsoleView, text: str) -> str:
+    """What a key has set off, in words that hold while the journal cannot be written."""
+    return f"waits until the journal can be written: {text}" if _held(view) else text
+
+
+def filled_by(command: OperatorCommand) -> str:
+    """What it takes besides, while the market stands; empty for what needs no fill."""
+    return "; space lets it fill" if isinstance(command, _FILLED) else ""
 
 
 def halt_ordered(view: ConsoleView) -> str:

@@ -137,6 +137,9 @@ class Presence(Console):
         if news:
             worst = max(news, key=lambda event: (_RANK.index(event.severity), event.seq))
             more = f"  (+{len(news) - 1} in 5 Events)" if len(news) > 1 else ""
+            if worst.kind == "CMD":
+                more = (self.remark if worst.severity == "info" else "") + more
+                self.remark = ""
             self.say(worst.text + more, "error" if worst.severity == "critical" else worst.severity)
         critical = [event.text for event in news if event.severity == "critical"]
         if critical:
