@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import subprocess
 import sys
@@ -47,6 +48,18 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
             return "clock" if rooms & BY_THE_CLOCK else nodeid
 
     return ByRoom(config, log)
+
+
+@pytest.fixture(autouse=True)
+def no_run_left_behind() -> Iterator[None]:
+    """What a test begins ends with it: a desk still running would be met by the next ones."""
+    before = gc.get_threshold()
+    yield
+    for thread in threading.enumerate():
+        if thread.name == "engine":
+            thread.join(30)
+            assert not thread.is_alive(), "the engine's thread goes on after the test"
+    assert gc.get_threshold() == before, "a run goes on, or did not give back the collector"
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.wired.stage import play, request
-from tradeterm.collecting import YOUNG
+from tradeterm.collecting import YOUNG, rarely
 from tradeterm.driver import Driver
 
 
@@ -28,5 +28,17 @@ async def test_a_run_collects_rarely_and_leaves_the_collector_as_it_was(
     ((young, frozen),) = seen
     assert young == YOUNG > before[0]
     assert frozen > 0
+    assert gc.get_threshold() == before
+    assert gc.get_freeze_count() == 0
+
+
+def test_of_runs_that_overlap_the_last_to_end_leaves_the_collector_as_it_was() -> None:
+    before = gc.get_threshold()
+    one, other = rarely(), rarely()
+    one.__enter__()
+    other.__enter__()
+    one.__exit__(None, None, None)
+    assert gc.get_threshold()[0] == YOUNG > before[0]
+    other.__exit__(None, None, None)
     assert gc.get_threshold() == before
     assert gc.get_freeze_count() == 0
