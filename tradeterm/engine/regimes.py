@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 
 from tradeterm.engine.view import RegimeSpell
@@ -17,25 +18,27 @@ class Regimes:
     def __init__(self, ttl: int) -> None:
         """``ttl``: how long (ns) an agent's word on the regime counts for anybody."""
         self._ttl = ttl
-        self._spells: dict[str, tuple[RegimeSpell, ...]] = {}
+        self._spells: dict[str, deque[RegimeSpell]] = {}
 
     @property
     def spells(self) -> dict[str, tuple[RegimeSpell, ...]]:
         """By symbol."""
-        return dict(self._spells)
+        return {symbol: tuple(spells) for symbol, spells in self._spells.items()}
 
     def record(self, said: Published) -> None:
         """Note what an agent said, if it is about a regime."""
-        if not isinstance(said.output, RegimeView):
-            return
         output, ts = said.output, said.ts
-        spells = self._spells.get(output.symbol, ())
-        newest, until = spells[-1] if spells else None, ts + self._ttl
-        since = ts
-        if newest and newest.regime == output.regime and ts <= newest.until:
-            spells, since = spells[:-1], newest.since
-        spell = RegimeSpell(output.regime.value, since, until)
-        self._spells[output.symbol] = (*spells, spell)[-KEPT:]
+        if not isinstance(output, RegimeView):
+            return
+        spells = self._spells.get(output.symbol)
+        if spells is None:
+            spells = self._spells[output.symbol] = deque(maxlen=KEPT)
+        regime, until = output.regime.value, ts + self._ttl
+        newest = spells[-1] if spells else None
+        if newest is not None and newest.regime == regime and ts <= newest.until:
+            spells[-1] = RegimeSpell(regime, newest.since, until)
+        else:
+            spells.append(RegimeSpell(regime, ts, until))
 
     def dump(self) -> dict[str, tuple[RegimeSpell, ...]]:
         """For a snapshot, so that a restart shows what came before."""
@@ -43,4 +46,4 @@ class Regimes:
 
     def load(self, spells: Mapping[str, tuple[RegimeSpell, ...]]) -> None:
         """Show what the dumped ones showed."""
-        self._spells = dict(spells)
+        self._spells = {symbol: deque(one, KEPT) for symbol, one in spells.items()}
