@@ -7,7 +7,7 @@ import logging
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,10 @@ Shell = Callable[..., Said]
 #: Rooms whose tests wait for a real clock. Side by side they would wait for each other, so with
 #: ``-n 2 --dist loadgroup`` one process has them all.
 BY_THE_CLOCK = {"browser", "live", "terminal"}
+
+#: Rooms whose tests no line of the trading rooms depends on: the wired stories reach them all, and
+#: under a tracer a screen takes twice as long.
+UNTRACED = {"lab", "terminal", "tui"}
 
 # How long an example takes says more about what else the machine does than about us.
 settings.register_profile("tradeterm", deadline=None)
@@ -48,6 +52,25 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
             return "clock" if rooms & BY_THE_CLOCK else nodeid
 
     return ByRoom(config, log)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Leave the tracer of coverage out of some rooms.
+
+    The mark ``no_cover`` of pytest-cov 7.1 does so in one process only: those of ``-n 2`` begin two
+    measurements each, and the mark ends one.
+    """
+    if item.path.parent.name not in UNTRACED or not item.config.pluginmanager.hasplugin("_cov"):
+        return (yield)
+    here, threads = sys.gettrace(), threading.gettrace()
+    sys.settrace(None)
+    threading.settrace(None)
+    try:
+        return (yield)
+    finally:
+        sys.settrace(here)
+        threading.settrace(threads)
 
 
 @pytest.fixture(autouse=True)
