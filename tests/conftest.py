@@ -26,8 +26,8 @@ Shell = Callable[..., Said]
 #: ``-n 2 --dist loadgroup`` one process has them all.
 BY_THE_CLOCK = {"browser", "live", "terminal"}
 
-#: Rooms whose tests no line of the trading rooms depends on: the wired stories reach them all, and
-#: under a tracer a screen takes twice as long.
+#: Rooms whose tests are left out of the trading rooms' coverage: the wired stories reach those
+#: lines, too, and under its tracer a screen takes twice as long.
 UNTRACED = {"lab", "terminal", "tui"}
 
 # How long an example takes says more about what else the machine does than about us.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -34,11 +35,11 @@ async def test_a_run_collects_rarely_and_leaves_the_collector_as_it_was(
 
 def test_of_runs_that_overlap_the_last_to_end_leaves_the_collector_as_it_was() -> None:
     before = gc.get_threshold()
-    one, other = rarely(), rarely()
-    one.__enter__()
-    other.__enter__()
-    one.__exit__(None, None, None)
-    assert gc.get_threshold()[0] == YOUNG > before[0]
-    other.__exit__(None, None, None)
-    assert gc.get_threshold() == before
-    assert gc.get_freeze_count() == 0
+    with ExitStack() as one, ExitStack() as other:
+        one.enter_context(rarely())
+        other.enter_context(rarely())
+        one.close()
+        assert gc.get_threshold()[0] == YOUNG > before[0]
+        other.close()
+        assert gc.get_threshold() == before
+        assert gc.get_freeze_count() == 0
