@@ -8,6 +8,7 @@ import talipp.indicators as talipp
 from talipp.ohlcv import OHLCV
 
 from tests.market.samples import walk
+from tradeterm.market.bars import Columns
 from tradeterm.market.candles import CandleWindow, WindowState
 from tradeterm.market.indicators import Indicators
 from tradeterm.market.recipes import IndicatorSet
@@ -103,8 +104,8 @@ def test_figures_do_not_depend_on_what_was_known_ahead(known: int) -> None:
     plain, ahead = CandleWindow(60, 300), CandleWindow(60, 300)
     number = 0
 
-    def coming() -> list[Candle]:
-        return BARS[number + 1 : number + 1 + min(known, ahead.room)]
+    def coming() -> Columns:
+        return Columns.of(BARS[number + 1 : number + 1 + min(known, ahead.room)])
 
     carried, foreseen = Indicators(plain), Indicators(ahead, coming)
     for number, bar in enumerate(BARS):

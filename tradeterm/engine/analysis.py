@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
@@ -20,6 +21,8 @@ from tradeterm.engine.consulting import NOTHING_TO_ASK, Consulting, ConsultingSt
 from tradeterm.engine.core import Core
 from tradeterm.engine.talking import RULES, Voice
 from tradeterm.engine.trading import Trading
+from tradeterm.market.market import Snapshot
+from tradeterm.market.recipes import IndicatorSet
 from tradeterm.model.market import Candle, News
 from tradeterm.model.outputs import AgentOutput, AllocationView, Published
 from tradeterm.model.ports import AgentAnswer, AgentQuestion
@@ -164,9 +167,14 @@ class Analysis:
             self._spoken[task.key], self._failing, self._raised,
         )  # fmt: skip
 
-    def bar_context(self, symbol: str) -> AgentContext:
-        """What the analysts of closed bars look at."""
-        return self._context(self._tasks[BAR_AGENTS[0]], symbol)
+    def bar_context(
+        self, symbol: str, now: int, price: float, figures: Mapping[int, IndicatorSet]
+    ) -> AgentContext:
+        """What the analysts look at on a closed bar of a market of bars."""
+        snapshot = Snapshot(symbol, now, price, price, price, figures, partial(_atr, figures))
+        return AgentContext(
+            symbol, now, snapshot, None, None, None, (), self._books.account, self._core.instruments
+        )
 
     def talk(self, timer: str) -> None:
         """Run a task now that its time has come."""
@@ -377,3 +385,9 @@ class Analysis:
         self._roster.load(state.roster)
         self._consulting.load(state.consulting)
         self._churning.load(state.churning)
+
+
+def _atr(figures: Mapping[int, IndicatorSet], timeframe: int) -> float | None:
+    """ATR 14 of one timeframe; None while it has no closed candle."""
+    held = figures.get(timeframe)
+    return None if held is None else held.atr

@@ -150,7 +150,8 @@ class Quiet:
         room = (prospect.until - self._m.ts) // outlook.span
         if room < LEAST:
             return 0
-        end = prospect.inside(bars, start, min(stop, start + room))
+        stop = min(stop, start + room)
+        end = prospect.inside(bars, start, self._m.along(bars, start, stop))
         if end - start < LEAST:
             return 0
         last = self._reach(prospect, bars, end, stop)
@@ -174,17 +175,18 @@ class Quiet:
         return in_step and due > self._m.ts
 
     def _talk(self, bars: Bars, start: int, end: int, dues: dict[str, int], inputs: int) -> None:
-        """Close one bar after the other; its timers run when the next one has come."""
-        stamp, analysis, market = self._core.stamp, self._analysis, self._core.market
-        last, reached, symbol = stamp.now, stamp.input, self._m.symbol
+        """Close the bars; the timers of each run when the next one has come."""
+        stamp, analysis, m = self._core.stamp, self._analysis, self._m
+        last, reached, closes = stamp.now, stamp.input, m.closes
         talks = [(timer, analysis.voice(timer), analysis.interval(timer)) for timer in dues]
-        for number, index in enumerate(range(start, end), inputs + 1):
-            bar = bars[index]
-            now = bar.ts
-            stamp.now, stamp.input = now, number
-            market.on_candle(bar)
+        along = m.close_along(bars, start, end)
+        m.ts, m.price = m.window.last_ts, m.window.newest
+        columns = bars.columns
+        for number, figures in enumerate(along, 1):
+            now, price = columns.stamps[start + number - 1], columns.closes[start + number - 1]
             if now == last:
                 break  # whoever looks at this bar does so when the next one comes
+            stamp.now, stamp.input = now, inputs + number
             context = None
             for timer, voice, interval in talks:
                 if dues[timer] != now:
@@ -193,8 +195,8 @@ class Quiet:
                 if voice is None:
                     analysis.talk(timer)
                 else:
-                    context = context or analysis.bar_context(symbol)
-                    voice.speak(context)
+                    context = context or analysis.bar_context(m.symbol, now, price, figures)
+                    voice.speak(context, closes + number)
         for _, voice, _ in talks:
             if voice is not None:
                 voice.rest()

@@ -21,7 +21,7 @@ class Voice:
     """One analyst of closed bars and one symbol, for a stretch of bars."""
 
     __slots__ = (
-        "_bus", "_core", "_counts", "_failing", "_m", "_newest", "_number", "_raised", "_rule",
+        "_bus", "_core", "_counts", "_failing", "_newest", "_number", "_raised", "_rule",
         "_seen", "_spoken", "_symbol", "_task",
     )  # fmt: skip
 
@@ -36,7 +36,6 @@ class Voice:
         self._symbol = task.symbols[0]
         self._core = core
         self._bus = core.bus
-        self._m = core.market.symbol(self._symbol)
         self._counts = core.counters.agents[task.key]
         self._seen = seen
         self._spoken = spoken
@@ -46,12 +45,12 @@ class Voice:
         """Of ``_newest``, as a message."""
         self._newest: Published | None = None
 
-    def speak(self, context: AgentContext) -> None:
-        """One run, on a bar that was not seen before."""
+    def speak(self, context: AgentContext, closes: int) -> None:
+        """One run, on a bar that was not seen before; ``closes``: how many have closed by then."""
         task, symbol, counts, now = self._task, self._symbol, self._counts, context.now
         counts.runs += 1
         counts.last = now
-        self._seen[symbol] = self._m.closes
+        self._seen[symbol] = closes
         try:
             output = self._rule(context)
         except Exception as error:  # noqa: BLE001 - one failing agent never stops the others

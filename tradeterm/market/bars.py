@@ -33,6 +33,20 @@ class Columns(NamedTuple):
     worth: array[float]
     """Typical price × volume."""
 
+    @classmethod
+    def of(cls, candles: Sequence[Candle]) -> Columns:
+        """The columns of some candles."""
+        worth = [(c.high + c.low + c.close) / 3.0 * c.volume for c in candles]
+        return cls(
+            array("q", [c.ts for c in candles]),
+            array("d", [c.open for c in candles]),
+            array("d", [c.high for c in candles]),
+            array("d", [c.low for c in candles]),
+            array("d", [c.close for c in candles]),
+            array("d", [c.volume for c in candles]),
+            array("d", worth),
+        )
+
     def part(self, start: int, stop: int) -> Columns:
         """Some of them."""
         stamps, *figures = self

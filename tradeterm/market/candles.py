@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from tradeterm.market.bars import Bars
+from tradeterm.market.bars import Bars, Columns
 from tradeterm.model.market import Candle
 from tradeterm.model.timing import DAY, SECOND
 
@@ -192,10 +192,13 @@ class CandleWindow:
         return np.frombuffer(held[-self.size - 1 :])
 
     def _new_session(self, day: int, ts: int) -> None:
-        opened = ts - self.timeframe * SECOND
-        self.vwap_whole = self.vwap_day >= 0 or opened == day * DAY
+        self.vwap_whole = self._opens_session(ts, self.vwap_day)
         self.vwap_day = day
         self.vwap_value = self.vwap_volume = 0.0
+
+    def _opens_session(self, ts: int, before: int) -> bool:
+        """Whether the whole of its day is seen from this candle on; ``before``: the day before it."""
+        return before >= 0 or (ts - self.timeframe * SECOND) % DAY == 0
 
     def _drop(self) -> int:
         """Forget the oldest ``stride`` candles; returns how many stay."""
@@ -268,6 +271,31 @@ class CandleWindow:
         if not self.vwap_whole or self.vwap_volume <= 0.0 or self.timeframe * SECOND >= DAY:
             return None
         return self.vwap_value / self.vwap_volume
+
+    def vwaps(self, coming: Columns) -> list[float | None]:
+        """``vwap`` now, and after each of the candles to come."""
+        told = [self.vwap()]
+        day, whole = self.vwap_day, self.vwap_whole
+        value, volume, short = self.vwap_value, self.vwap_volume, self.timeframe * SECOND < DAY
+        for ts, worth, traded in zip(coming.stamps, coming.worth, coming.volumes, strict=True):
+            if (ts - 1) // DAY != day:
+                whole, value, volume = self._opens_session(ts, day), 0.0, 0.0
+                day = (ts - 1) // DAY
+            value, volume = value + worth, volume + traded
+            told.append(value / volume if short and whole and volume > 0.0 else None)
+        return told
+
+    def holds(self, at: int, bars: Columns, start: int, stop: int) -> bool:
+        """Whether what stands here from position ``at`` on is ``bars[start:stop]``."""
+        here, there = slice(at, at + stop - start), slice(start, stop)
+        return (
+            self._t[here] == bars.stamps[there]
+            and self._c[here] == bars.closes[there]
+            and self._h[here] == bars.highs[there]
+            and self._l[here] == bars.lows[there]
+            and self._o[here] == bars.opens[there]
+            and self._v[here] == bars.volumes[there]
+        )
 
     def dump(self) -> WindowState:
         """Everything that can change a later answer."""

@@ -7,10 +7,17 @@ from typing import Any, Final
 
 import numpy as np
 
-from tradeterm.market.bars import Bars
+from tradeterm.market.bars import Columns
 from tradeterm.market.candles import CandleWindow, Column
-from tradeterm.market.recipes import OF_BARS, OF_CLOSES, RECIPES, bars_of, figure_rows, figures_of
-from tradeterm.model.market import Candle
+from tradeterm.market.recipes import (
+    OF_BARS,
+    OF_CLOSES,
+    RECIPES,
+    IndicatorSet,
+    bars_of,
+    figure_columns,
+    figures_of,
+)
 
 _BY_CLOSE: Final = len(OF_CLOSES)
 _BY_BAR: Final = _BY_CLOSE + len(OF_BARS)
@@ -79,49 +86,53 @@ def _still_cold(*_: float) -> None:
 
 
 class Foresight:
-    """The figures of candles the feed has read and the market not yet taken, computed together.
+    """The sets of candles the feed has read and the market not yet taken, computed together.
 
-    Every recipe looks back only, and a figure is given out only once the window holds exactly the
+    Every recipe looks back only, and a set is given out only once the window holds exactly the
     candles it was made from: reading ahead saves time and can change nothing.
     """
 
-    __slots__ = ("_bars", "_first", "_generation", "_known", "_rows", "_total")
+    __slots__ = ("_coming", "_first", "_generation", "_known", "_sets", "_total")
 
-    def __init__(self, window: CandleWindow, bars: Bars | Sequence[Candle]) -> None:
-        """``bars`` follow the window's newest candle and fit into it."""
+    def __init__(self, window: CandleWindow, coming: Columns) -> None:
+        """``coming`` follow the window's newest candle and fit into it."""
         import talib
 
-        opens, highs, lows, closes, volumes = _columns(bars)
-        self._bars = list(zip(opens, highs, lows, closes, volumes, strict=True))
+        self._coming = coming
         self._first, self._total = window.count, window.total
         self._generation = window.generation
         self._known = 0
         """How many of the bars the window was seen to hold."""
         together = bars_of(
-            _longer(window.high, highs), _longer(window.low, lows),
-            _longer(window.close, closes), _longer(window.volume, volumes),
+            _longer(window.high, coming.highs), _longer(window.low, coming.lows),
+            _longer(window.close, coming.closes), _longer(window.volume, coming.volumes),
         )  # fmt: skip
         results = [recipe(talib, together) for recipe in RECIPES]
-        self._rows = figure_rows(results, self._first - 1)
+        self._sets = list(
+            map(
+                IndicatorSet, (window.last_ts, *coming.stamps), (window.newest, *coming.closes),
+                window.vwaps(coming), *figure_columns(results, self._first - 1),
+            )
+        )  # fmt: skip
 
-    def figures(self, window: CandleWindow) -> tuple[Any, ...] | None:
-        """Those at the window's newest candle; None when it is not one of the known ones."""
-        come = window.total - self._total
-        if window.generation != self._generation or not self._known <= come < len(self._rows):
+    @property
+    def left(self) -> int:
+        """How many candles are known beyond the one last looked at."""
+        return len(self._sets) - 1 - self._known
+
+    def at(self, window: CandleWindow) -> IndicatorSet | None:
+        """The set at the window's newest candle; None when it is not one of the known ones."""
+        come, known = window.total - self._total, self._known
+        if window.generation != self._generation or not known <= come < len(self._sets):
             return None
-        for number in range(self._known, come):
-            if window.bar(self._first + number) != self._bars[number]:
-                return None
+        if come > known and not window.holds(self._first + known, self._coming, known, come):
+            return None
         self._known = come
-        return self._rows[come]
+        return self._sets[come]
 
-
-def _columns(bars: Bars | Sequence[Candle]) -> tuple[Sequence[float], ...]:
-    """Open, high, low, close and volume."""
-    if isinstance(bars, Bars):
-        return bars.columns[1:6]
-    rows = [(bar.open, bar.high, bar.low, bar.close, bar.volume) for bar in bars]
-    return tuple(zip(*rows, strict=True))
+    def last(self, count: int) -> list[IndicatorSet]:
+        """The sets of the last ``count`` candles up to the one last looked at, oldest first."""
+        return self._sets[self._known + 1 - count : self._known + 1]
 
 
 def _longer(column: Column, more: Sequence[float]) -> Column:

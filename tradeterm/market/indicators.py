@@ -7,14 +7,13 @@ What is not warm is None, never a wrong number.
 
 from __future__ import annotations
 
-from collections.abc import Callable, ItemsView, Iterator, Mapping, Sequence
+from collections.abc import Callable, ItemsView, Iterator, Mapping
 from math import isfinite
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from tradeterm.market.bars import Bars
+from tradeterm.market.bars import Columns
 from tradeterm.market.handles import Foresight, Handles
 from tradeterm.market.recipes import IndicatorSet
-from tradeterm.model.market import Candle
 
 if TYPE_CHECKING:
     from tradeterm.market.candles import CandleWindow, Column
@@ -25,12 +24,11 @@ MAX_CATCH_UP: Final = 16
 LEAST_AHEAD: Final = 24
 
 #: The candles that will come next, as far as they are known and fit into the window.
-Coming = Callable[[], Bars | Sequence[Candle]]
+Coming = Callable[[], Columns | None]
 
 
-def _unknown() -> Sequence[Candle]:
+def _unknown() -> None:
     """Of most windows nobody knows what comes."""
-    return ()
 
 
 class Indicators:
@@ -66,28 +64,39 @@ class Indicators:
             return self._cache
         if not window.count:
             return None
-        figures = self._foreseen() or self._carried_on()
+        self._cache = self._foreseen() or self._carried_on()
         self._seen, self._generation = window.total, window.generation
-        self._cache = IndicatorSet(window.last_ts, window.newest, window.vwap(), *figures)
         return self._cache
 
-    def _foreseen(self) -> tuple[Any, ...] | None:
-        """The figures worked out ahead; None when too little is known of what comes."""
+    @property
+    def ahead(self) -> int:
+        """How many of the candles to come have their sets already."""
+        return 0 if self.current() is None or self._foresight is None else self._foresight.left
+
+    def last(self, count: int) -> list[IndicatorSet]:
+        """The sets of the newest candles, oldest first; all ``count`` of them were ``ahead``."""
+        newest, foresight = self.current(), self._foresight
+        assert newest is not None
+        assert foresight is not None
+        return foresight.last(count)
+
+    def _foreseen(self) -> IndicatorSet | None:
+        """The set worked out ahead; None when too little is known of what comes."""
         window = self._window
         if self._foresight is not None:
-            figures = self._foresight.figures(window)
+            figures = self._foresight.at(window)
             if figures is not None:
                 return figures
             self._foresight = None
         coming = self._coming()
-        if len(coming) < LEAST_AHEAD:
+        if coming is None or len(coming.stamps) < LEAST_AHEAD:
             return None
         self._handles = None
         self._foresight = Foresight(window, coming)
-        return self._foresight.figures(window)
+        return self._foresight.at(window)
 
-    def _carried_on(self) -> tuple[Any, ...]:
-        """The figures of the handles, opened or fed with what they missed."""
+    def _carried_on(self) -> IndicatorSet:
+        """The set of the handles, opened or fed with what they missed."""
         window, handles = self._window, self._handles
         missed = window.total - self._seen
         if (
@@ -99,7 +108,7 @@ class Indicators:
         else:
             for index in range(window.count - missed, window.count):
                 handles.advance(index)
-        return handles.figures()
+        return IndicatorSet(window.last_ts, window.newest, window.vwap(), *handles.figures())
 
     def atr(self) -> float | None:
         """ATR 14 at the newest closed candle, without the rest of the set when nobody read it."""

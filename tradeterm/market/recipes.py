@@ -6,7 +6,7 @@ of them a figure came from. It takes about a second to import: only when the fir
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import isfinite, log10
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -175,8 +175,8 @@ def figures_of(values: Sequence[Any]) -> tuple[Any, ...]:
     return _choppiness(*span), _squeezed(*edges), *others
 
 
-def figure_rows(results: Sequence[Any], first: int) -> list[tuple[Any, ...]]:
-    """``figures_of`` from ``first`` on; ``results`` of the recipes are columns, NaN: cold."""
+def figure_columns(results: Sequence[Any], first: int) -> tuple[Iterable[Any], ...]:
+    """``figures_of`` from ``first`` on, by field; ``results`` are columns of the recipes, NaN: cold."""
     span, edges, others = _arranged(results)
     trend, direction = others[_TREND : _TREND + 2]  # the direction of a cold one is 0
     known = np.where(np.isnan(trend), np.nan, direction)
@@ -188,7 +188,7 @@ def figure_rows(results: Sequence[Any], first: int) -> list[tuple[Any, ...]]:
     at = len(span) + len(edges)
     choppiness = map(_choppiness, *columns[: len(span)])
     squeezed = map(_squeezed, *columns[len(span) : at])
-    return list(zip(choppiness, squeezed, *columns[at:], strict=True))
+    return choppiness, squeezed, *columns[at:]
 
 
 def _choppiness(total: float | None, high: float | None, low: float | None) -> float | None:

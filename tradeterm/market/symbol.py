@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Final
 
 import msgspec
 
-from tradeterm.market.bars import Bars
+from tradeterm.market.bars import Bars, Columns
 from tradeterm.market.book import BookState, OrderBook
 from tradeterm.market.buckets import Aggregator
 from tradeterm.market.candles import (
@@ -20,6 +20,7 @@ from tradeterm.market.candles import (
     WindowState,
 )
 from tradeterm.market.indicators import Figures, Indicators
+from tradeterm.market.recipes import IndicatorSet
 from tradeterm.model.market import Candle, MarketEvent
 
 #: How a symbol's candles come about; UNKNOWN until its first event.
@@ -117,18 +118,65 @@ class SymbolMarket:
                 window.extend(buckets.whole, buckets.ended(begun), buckets.ended(stop))
                 aggregator.follow(bars, stop)
 
-    def _coming(self, timeframe: int) -> Bars | Sequence[Candle]:
+    def along(self, bars: Bars, start: int, stop: int) -> int:
+        """Up to where ``close_along`` can take ``bars[start:stop]``; no bar is closed yet."""
+        end = min(stop, start + self.indicators[self.base].ahead)
+        for aggregator in self.aggregators:  # no window may drop its oldest on the way
+            buckets, room = (
+                bars.buckets(aggregator.timeframe),
+                self.windows[aggregator.timeframe].room,
+            )
+            full = buckets.first + (buckets.ended(start) + room + 1) * buckets.length - 1
+            end = min(end, full)
+        return end
+
+    def close_along(self, bars: Bars, start: int, stop: int) -> list[dict[int, IndicatorSet]]:
+        """``close_run``, and what ``figures`` would have been after each of the bars."""
+        stood = {tf: one.current() for tf, one in self.indicators.items()}
+        closed: dict[int, dict[int, IndicatorSet | None]] = {}
+        self.window.extend(bars, start, stop)
+        self.closes += stop - start
+        for aggregator in self.aggregators:
+            timeframe = aggregator.timeframe
+            for index in self._end_buckets(aggregator, bars, start, stop):
+                closed.setdefault(index, {})[timeframe] = self.indicators[timeframe].current()
+        found = []
+        for index, figures in enumerate(self.indicators[self.base].last(stop - start), start):
+            if index in closed:
+                stood |= closed[index]
+            stood[self.base] = figures
+            found.append({tf: one for tf, one in stood.items() if one is not None})
+        return found
+
+    def _end_buckets(
+        self, aggregator: Aggregator, bars: Bars, start: int, stop: int
+    ) -> Iterator[int]:
+        """Put bars together; says which of them ended a bucket, when its candle has closed."""
+        window, buckets = self.windows[aggregator.timeframe], bars.buckets(aggregator.timeframe)
+        begun = min(max(start, buckets.first), stop)
+        for index in range(start, begun):  # a bucket whose beginning is not among the bars
+            for done in aggregator.add(bars[index]):
+                if done is not None:
+                    window.append(done)
+                    yield index
+        if begun < stop:
+            for number in range(buckets.ended(begun), buckets.ended(stop)):
+                window.extend(buckets.whole, number, number + 1)
+                yield buckets.first + (number + 1) * buckets.length - 1
+            aggregator.follow(bars, stop)
+
+    def _coming(self, timeframe: int) -> Columns | None:
         """The candles that are known to come, as far as they fit into the window."""
         window, (events, start) = self.windows[timeframe], self.ahead
         if self.mode != BARS:
-            return ()
+            return None
         if isinstance(events, Bars):
             if (events.symbol, events.timeframe) != (self.symbol, self.base):
-                return ()
+                return None
             whole = events if timeframe == self.base else events.buckets(timeframe).whole
             first = bisect_right(whole.columns.stamps, window.last_ts)
-            return whole[first : first + window.room]
-        return self._picked(events, start) if timeframe == self.base else ()
+            return whole.columns.part(first, first + window.room)
+        return Columns.of(self._picked(events, start)) if timeframe == self.base else None
 
     def _picked(self, events: Sequence[MarketEvent], start: int) -> list[Candle]:
         """The base candles among them that may follow the newest one here."""
