@@ -22,7 +22,8 @@ from __future__ import annotations
 
 import sys
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
 from tradeterm.agents.cross import CrossRule
@@ -175,31 +176,32 @@ class Quiet:
         return in_step and due > self._m.ts
 
     def _talk(self, bars: Bars, start: int, end: int, dues: dict[str, int], inputs: int) -> None:
-        """Close the bars; the timers of each run when the next one has come."""
-        stamp, analysis, m = self._core.stamp, self._analysis, self._m
-        last, reached, closes = stamp.now, stamp.input, m.closes
-        talks = [(timer, analysis.voice(timer), analysis.interval(timer)) for timer in dues]
+        """Close the bars; whoever looks at one of them does so when the next one has come."""
+        stamp, analysis, m, span = self._core.stamp, self._analysis, self._m, self._outlook.span
+        last, reached, first, closes = stamp.now, stamp.input, m.ts + span, m.closes
         along = m.close_along(bars, start, end)
         m.ts, m.price = m.window.last_ts, m.window.newest
-        columns = bars.columns
-        for number, figures in enumerate(along, 1):
-            now, price = columns.stamps[start + number - 1], columns.closes[start + number - 1]
-            if now == last:
-                break  # whoever looks at this bar does so when the next one comes
-            stamp.now, stamp.input = now, inputs + number
-            context = None
-            for timer, voice, interval in talks:
-                if dues[timer] != now:
-                    continue
-                dues[timer] = now + interval
-                if voice is None:
-                    analysis.talk(timer)
-                else:
-                    context = context or analysis.bar_context(m.symbol, now, price, figures)
-                    voice.speak(context, closes + number)
-        for _, voice, _ in talks:
-            if voice is not None:
-                voice.rest()
+        end -= m.ts == last
+        stamps, prices = bars.columns.stamps[start:end], bars.columns.closes[start:end]
+        contexts = list(map(partial(analysis.bar_context, m.symbol), stamps, prices, along))
+        talks: list[tuple[range, Callable[[], None]]] = []
+        voices = []
+        for timer, due in dues.items():
+            turns = range((due - first) // span, end - start, analysis.interval(timer) // span)
+            voice = analysis.voice(timer)
+            if voice is None:
+                talks.append((turns, partial(analysis.talk, timer)))
+            elif turns:
+                voice.think([contexts[turn] for turn in turns], closes + turns[-1] + 1)
+                talks.append((turns, voice.speak))
+                voices.append(voice)
+        for turn, now in enumerate(stamps):
+            stamp.now, stamp.input = now, inputs + turn + 1
+            for turns, speak in talks:
+                if turn in turns:
+                    speak()
+        for voice in voices:
+            voice.rest()
         stamp.now, stamp.input = last, reached
 
 

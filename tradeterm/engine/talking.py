@@ -6,7 +6,7 @@ say: an output is journaled and the newest on the bus, and there is no one to ha
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 
 from tradeterm.agents.context import AgentContext
 from tradeterm.engine.agenda import Task
@@ -18,11 +18,15 @@ RULES = "RULES"
 
 
 class Voice:
-    """One analyst of closed bars and one symbol, for a stretch of bars."""
+    """One analyst of closed bars and one symbol, for a stretch of bars.
+
+    It thinks about all of them, then speaks on one after the other: beside the others' work in
+    between each thought would take half as long again.
+    """
 
     __slots__ = (
         "_bus", "_core", "_counts", "_failing", "_newest", "_number", "_raised", "_rule",
-        "_seen", "_spoken", "_symbol", "_task",
+        "_seen", "_spoken", "_symbol", "_task", "_thoughts",
     )  # fmt: skip
 
     def __init__(
@@ -41,35 +45,46 @@ class Voice:
         self._spoken = spoken
         self._failing = failing
         self._raised = raised
+        self._thoughts: Iterator[AgentOutput | Exception | None] = iter(())
         self._number = 0
         """Of ``_newest``, as a message."""
         self._newest: Published | None = None
 
-    def speak(self, context: AgentContext, closes: int) -> None:
-        """One run, on a bar that was not seen before; ``closes``: how many have closed by then."""
-        task, symbol, counts, now = self._task, self._symbol, self._counts, context.now
-        counts.runs += 1
-        counts.last = now
-        self._seen[symbol] = closes
-        try:
-            output = self._rule(context)
-        except Exception as error:  # noqa: BLE001 - one failing agent never stops the others
-            self._raised(task, symbol, error)
+    def think(self, contexts: Sequence[AgentContext], closes: int) -> None:
+        """Its runs, on bars that were not seen before; the last is the ``closes``-th that closed."""
+        rule = self._rule
+        thoughts: list[AgentOutput | Exception | None] = []
+        for context in contexts:
+            try:
+                thoughts.append(rule(context))
+            except Exception as error:  # noqa: BLE001 - told when it speaks
+                thoughts.append(error)
+        self._thoughts = iter(thoughts)
+        counts = self._counts
+        counts.runs += len(contexts)
+        counts.last = contexts[-1].now
+        self._seen[self._symbol] = closes
+
+    def speak(self) -> None:
+        """Say the next thought, now."""
+        output, core = next(self._thoughts), self._core
+        if isinstance(output, Exception):
+            self._raised(self._task, self._symbol, output)
             return
         if self._failing:
-            self._failing.discard(task.key)
+            self._failing.discard(self._task.key)
         if output is None:
-            counts.warming += 1
+            self._counts.warming += 1
             return
-        counts.rule += 1
-        core = self._core
-        published = Published(core.journal.new_id("out"), now, task.name, RULES, (), output)
-        self._spoken[symbol] = published
-        core.said(published)
-        self._number, self._newest = self._bus.number(), published
+        self._counts.rule += 1
+        new_id, now = core.journal.new_id("out"), core.stamp.now
+        self._newest = newest = Published(new_id, now, self._task.name, RULES, (), output)
+        self._number = self._bus.number()
+        core.said(newest)
 
     def rest(self) -> None:
         """The stretch is over: what was said last is the newest on the bus."""
         task, newest = self._task, self._newest
         if newest is not None:
+            self._spoken[self._symbol] = newest
             self._bus.note(self._number, task.topic, task.key, self._symbol, newest, newest.ts)
