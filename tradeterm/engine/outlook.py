@@ -17,6 +17,7 @@ A stretch of bars can be taken at once (``engine/quiet.py``) while all of this h
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -48,6 +49,8 @@ LITTLE_MOVE: Final = 0.01
 NEAR: Final = 0.02
 #: Timers whose work is known; while something is held that of the marks is, too.
 KNOWN: Final = frozenset({WATCH_TIMER, RECONCILE_TIMER})
+#: Later than the name of any timer.
+ALL_NAMES: Final = chr(sys.maxunicode)
 #: A timer that moved: when it ran last, its name, when it is due next.
 Moved = tuple[int, str, int]
 
@@ -64,6 +67,8 @@ class Prospect:
     """When ``mark:minute`` is due; NEVER while nothing is held."""
     until: int
     """The last stamp a bar may have."""
+    turn: str
+    """Of the timers due at that very stamp those named before this one are known, too."""
     floor: float
     ceiling: float
     """Prices strictly between these two set nothing off."""
@@ -100,6 +105,11 @@ class Prospect:
                 return out
             out = _leaves(bars, out + 1, stop, *following.band(self.bottom, self.top))
         return stop
+
+
+def reached(timer: str, last: int, turn: str) -> int:
+    """A timer runs when it is due before this; ``last`` and ``turn`` as in ``move_time``."""
+    return last + (timer < turn)
 
 
 def _leaves(bars: Bars, start: int, stop: int, floor: float, ceiling: float) -> int:
@@ -188,19 +198,22 @@ class Outlook:
             return None
         held = bool(books.execution.positions) or books.portfolio.holds_assets
         known = KNOWN | {MARK_TIMER} if held else KNOWN
-        until = min(
-            core.market.next_close, books.execution.next_due, trading.next_due,
-            core.timers.earliest_but(known.union(own) if own else known),
-        )  # fmt: skip
+        until = min(core.market.next_close, books.execution.next_due, trading.next_due)
+        due, turn = core.timers.earliest_but(known.union(own) if own else known)
+        if due < until:
+            until = due
+        else:
+            turn = ""
         if until < m.ts + LEAST * self.span:
             return None
-        prospect = Prospect(watch, look, NEVER, until, max(rest.low, 0.0), rest.high)
+        prospect = Prospect(watch, look, NEVER, until, turn, max(rest.low, 0.0), rest.high)
         if held:
             if not self._hold(prospect):
                 return None
             if own:
-                room = books.marking.room - 1
-                prospect.until = min(until, prospect.mark + room * self.span)
+                full = prospect.mark + (books.marking.room - 1) * self.span
+                if full <= until:
+                    prospect.until, prospect.turn = full, ""
             elif not core.flattening:
                 prospect.follower = books.execution.follower
         return prospect
@@ -251,24 +264,26 @@ class Outlook:
 
     def move_time(
         self, prospect: Prospect, last: int, closes: Sequence[float], own: Iterable[Moved] = (),
-        *, whole: bool = False,
+        *, turn: str = "",
     ) -> None:  # fmt: skip
         """The timers up to the bar of ``last``, then the clock and the input count.
 
         A timer runs before the first bar later than it, so with the bars up to its own time;
-        ``whole``: that one is known, and those due with the last bar come before all others.
+        ``turn``: that one is known, and those due with the last bar run if named before this.
         ``closes`` are those of the bars to come; ``own`` the caller's timers that moved.
         """
-        before, made = last + whole, closes if whole else closes[:-1]
         core, inputs = self._core, self._core.stamp.input
         agreed, steps = self._asked_at == self._books.revision, self._steps(prospect)
+        before = reached(MARK_TIMER, last, turn)
+        made = closes[:-1] if before == last else closes
         marked = self._marks(prospect, made, steps) if prospect.mark < before else 0
         steps.finish()
         if agreed:  # a venue that did does so after a stop has moved
             self._asked_at = self._books.revision
         moved = [*own]
-        if watch := self._watched(prospect.watch, before):
+        if watch := self._watched(prospect.watch, reached(WATCH_TIMER, last, turn)):
             moved.append(watch)
+        before = reached(RECONCILE_TIMER, last, turn)
         if prospect.look < before:
             every = self._reconciliation.every
             looked = prospect.look + (before - 1 - prospect.look) // every * every
@@ -309,4 +324,4 @@ class Outlook:
         return end
 
 
-__all__ = ["LEAST", "Moved", "Outlook", "Prospect"]
+__all__ = ["ALL_NAMES", "LEAST", "Moved", "Outlook", "Prospect", "reached"]

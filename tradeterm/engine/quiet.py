@@ -31,8 +31,8 @@ from tradeterm.engine.analysis import TRADING_NAME, Analysis
 from tradeterm.engine.books import Books
 from tradeterm.engine.breaking import Breaking
 from tradeterm.engine.core import Core
-from tradeterm.engine.outlook import LEAST, Moved, Outlook, Prospect
-from tradeterm.engine.reconciliation import Reconciliation
+from tradeterm.engine.outlook import ALL_NAMES, LEAST, Moved, Outlook, Prospect, reached
+from tradeterm.engine.reconciliation import RECONCILE_TIMER, Reconciliation
 from tradeterm.engine.timers import NEVER
 from tradeterm.engine.trading import Trading
 from tradeterm.market.bars import Bars
@@ -96,6 +96,12 @@ class Quiet:
         self.leads_on = end < stop and stamps[end] <= prospect.until
         return stamps[end] if self.leads_on else stamps[end - 1]
 
+    def _turn(self, prospect: Prospect, last: int, end: int, stop: int) -> str:
+        """Which of the timers due with the last bar run by now: those named before this."""
+        if end == stop or self.leads_on:
+            return ""  # no later bar is known to come, or it comes after the next time was moved
+        return ALL_NAMES if last < prospect.until else prospect.turn
+
     def _moved(self) -> None:
         """Resting orders have seen the bars."""
         rest = self._books.execution.interested[self._m.symbol]
@@ -119,12 +125,12 @@ class Quiet:
         if end == start:
             return 0
         last, self._until = self._reach(prospect, bars, end, stop), prospect.until
-        whole = end < stop and not self.leads_on and last < prospect.until
-        if prospect.look < last + whole and not outlook.agrees():
+        turn = self._turn(prospect, last, end, stop)
+        if prospect.look < reached(RECONCILE_TIMER, last, turn) and not outlook.agrees():
             return 0
         prospect.ends(bars.columns.stamps[end - 1])
         closes = bars.columns.closes[start : end + self.leads_on]
-        outlook.move_time(prospect, last, closes, whole=whole)
+        outlook.move_time(prospect, last, closes, turn=turn)
         m.close_run(bars, start, end)
         m.ts, m.price = m.window.last_ts, m.window.newest
         self._moved()
@@ -151,21 +157,23 @@ class Quiet:
         room = (prospect.until - self._m.ts) // outlook.span
         if room < LEAST:
             return 0
-        stop = min(stop, start + room)
-        end = prospect.inside(bars, start, self._m.along(bars, start, stop))
+        end = self._m.along(bars, start, min(stop, start + room))
+        end = prospect.inside(bars, start, end)
         if end - start < LEAST:
             return 0
-        last = self._reach(prospect, bars, end, stop)
-        if prospect.look < last and not outlook.agrees():
+        last, self._until = self._reach(prospect, bars, end, stop), prospect.until
+        turn = self._turn(prospect, last, end, stop)
+        if prospect.look < reached(RECONCILE_TIMER, last, turn) and not outlook.agrees():
             return 0
         inputs = core.stamp.input
         moved = [
-            _moved_on(timer, due, last, self._analysis.interval(timer))
+            _moved_on(timer, due, before, self._analysis.interval(timer))
             for timer, due in dues.items()
-            if due < last
+            if due < (before := reached(timer, last, turn))
         ]
-        outlook.move_time(prospect, last, bars.columns.closes[start : end + self.leads_on], moved)
-        self._talk(bars, start, end, dues, inputs)
+        closes = bars.columns.closes[start : end + self.leads_on]
+        outlook.move_time(prospect, last, closes, moved, turn=turn)
+        self._talk(bars, start, end, dues, turn, inputs)
         self._moved()
         return end - start
 
@@ -175,39 +183,41 @@ class Quiet:
         in_step = not ((due - self._m.ts) % span or interval % span or due % interval)
         return in_step and due > self._m.ts
 
-    def _talk(self, bars: Bars, start: int, end: int, dues: dict[str, int], inputs: int) -> None:
+    def _talk(
+        self, bars: Bars, start: int, end: int, dues: dict[str, int], turn: str, inputs: int
+    ) -> None:
         """Close the bars; whoever looks at one of them does so when the next one has come."""
         stamp, analysis, m, span = self._core.stamp, self._analysis, self._m, self._outlook.span
-        last, reached, first, closes = stamp.now, stamp.input, m.ts + span, m.closes
+        last, taken, first, closes = stamp.now, stamp.input, m.ts + span, m.closes
         along = m.close_along(bars, start, end)
         m.ts, m.price = m.window.last_ts, m.window.newest
-        end -= m.ts == last
         stamps, prices = bars.columns.stamps[start:end], bars.columns.closes[start:end]
         contexts = list(map(partial(analysis.bar_context, m.symbol), stamps, prices, along))
         talks: list[tuple[range, Callable[[], None]]] = []
         voices = []
         for timer, due in dues.items():
-            turns = range((due - first) // span, end - start, analysis.interval(timer) // span)
+            seen = (reached(timer, last, turn) - first - 1) // span + 1
+            places = range((due - first) // span, seen, analysis.interval(timer) // span)
             voice = analysis.voice(timer)
             if voice is None:
-                talks.append((turns, partial(analysis.talk, timer)))
-            elif turns:
-                voice.think([contexts[turn] for turn in turns], closes + turns[-1] + 1)
-                talks.append((turns, voice.speak))
+                talks.append((places, partial(analysis.talk, timer)))
+            elif places:
+                voice.think([contexts[place] for place in places], closes + places[-1] + 1)
+                talks.append((places, voice.speak))
                 voices.append(voice)
-        for turn, now in enumerate(stamps):
-            stamp.now, stamp.input = now, inputs + turn + 1
-            for turns, speak in talks:
-                if turn in turns:
+        for place, now in enumerate(stamps):
+            stamp.now, stamp.input = now, inputs + place + 1
+            for places, speak in talks:
+                if place in places:
                     speak()
         for voice in voices:
             voice.rest()
-        stamp.now, stamp.input = last, reached
+        stamp.now, stamp.input = last, taken
 
 
-def _moved_on(timer: str, due: int, last: int, interval: int) -> Moved:
-    """A task that is due at ``due``, and on, before ``last``: its last run, and its next."""
-    ran = due + (last - 1 - due) // interval * interval
+def _moved_on(timer: str, due: int, before: int, interval: int) -> Moved:
+    """A task that is due at ``due``, and on, before another time: its last run, and its next."""
+    ran = due + (before - 1 - due) // interval * interval
     return ran, timer, ran + interval
 
 

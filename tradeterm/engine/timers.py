@@ -66,13 +66,13 @@ class Timers:
             heapq.heappop(heap)  # moved or cancelled
         self.next_due = heap[0][0] if heap else NEVER
 
-    def earliest_but(self, names: Collection[str]) -> int:
-        """The earliest due time of all others, or NEVER."""
-        earliest = NEVER
+    def earliest_but(self, names: Collection[str]) -> tuple[int, str]:
+        """The earliest of all others, by (due, name), or (NEVER, "")."""
+        earliest, which = NEVER, ""
         for name, due in self._due.items():
-            if due < earliest and name not in names:
-                earliest = due
-        return earliest
+            if due <= earliest and name not in names and (due < earliest or name < which):
+                earliest, which = due, name
+        return earliest, which
 
     def pop(self) -> str:
         """Take the earliest timer off the queue."""
