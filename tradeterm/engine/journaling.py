@@ -12,6 +12,9 @@ from tradeterm.model.messages import Row
 
 _encode = msgspec.json.Encoder().encode
 ROWS_PER_SLICE = 1000
+#: Rows put into bytes together: the encoder takes twice as long when between any two of them a
+#: trade is decided, and everything does once they no longer fit into the processor's cache.
+ROWS_AT_ONCE = 50
 #: Trading rows that enter the digest together: a hash object costs more than what it hashes.
 ROWS_PER_HASH = 32
 #: Kinds whose rows make up ``state_hash`` (what traded, never how the process lived).
@@ -61,11 +64,7 @@ class _Said(msgspec.Struct, frozen=True, gc=False):
 
 
 class Journal:
-    """Collects the rows of a slice. ``listen`` sees every row's object, for the event log.
-
-    Bodies are put into bytes when the slice ends: the encoder takes twice as long when between any
-    two of them a trade is decided.
-    """
+    """Collects the rows of a slice. ``listen`` sees every row's object, for the event log."""
 
     def __init__(self, stamp: Stamp, listen: Callable[[str, str, object, int], None]) -> None:
         """``listen(kind, id, body, now)``."""
@@ -99,9 +98,10 @@ class Journal:
         now = stamp.now
         said = self._said
         said.append(_Said(now, kind, row_id, parent, stamp.input, body))
-        if len(said) == ROWS_PER_SLICE:
-            self.full = True
         self._listen(kind, row_id, body, now)
+        if len(said) == ROWS_AT_ONCE:
+            self._put_down()
+            self.full |= len(self._rows) >= ROWS_PER_SLICE
 
     def _put_down(self) -> None:
         """Put what was said into bytes, and what traded into the digest."""

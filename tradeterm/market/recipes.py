@@ -181,14 +181,31 @@ def figure_columns(results: Sequence[Any], first: int) -> tuple[Iterable[Any], .
     trend, direction = others[_TREND : _TREND + 2]  # the direction of a cold one is 0
     known = np.where(np.isnan(trend), np.nan, direction)
     others = (*others[: _TREND + 1], known, *others[_TREND + 2 :])
-    together = np.array([column[first:] for column in (*span, *edges, *others)])
+    choppiness = _choppiness_column(*(column[first:] for column in span))
+    together = np.array([choppiness, *(column[first:] for column in others)])
     columns: list[Any] = together.tolist()
     for cold in np.flatnonzero(~np.isfinite(together).all(axis=1)).tolist():
         columns[cold] = list(map(_finite, columns[cold]))
-    at = len(span) + len(edges)
-    choppiness = map(_choppiness, *columns[: len(span)])
-    squeezed = map(_squeezed, *columns[len(span) : at])
-    return choppiness, squeezed, *columns[at:]
+    return columns[0], _squeezed_column(*(column[first:] for column in edges)), *columns[1:]
+
+
+def _choppiness_column(total: Column, high: Column, low: Column) -> Column:
+    """``_choppiness`` of each row; NaN where there is none."""
+    sound = (high > low) & (total > 0.0) & np.isfinite(total)
+    ratio = np.divide(total, high - low, out=np.ones(len(total)), where=sound)
+    logs = np.array([*map(log10, ratio.tolist())])  # numpy's own differ in the last bit
+    index: Column = np.where(sound, np.clip(100.0 * logs / LOG_CHOP, 0.0, 100.0), np.nan)
+    return index
+
+
+def _squeezed_column(
+    upper: Column, lower: Column, k_upper: Column, k_lower: Column
+) -> list[bool | None]:
+    """``_squeezed`` of each row."""
+    found: list[bool | None] = ((upper < k_upper) & (lower > k_lower)).tolist()
+    for cold in np.flatnonzero(~np.isfinite(upper + lower + k_upper + k_lower)).tolist():
+        found[cold] = None
+    return found
 
 
 def _choppiness(total: float | None, high: float | None, low: float | None) -> float | None:
