@@ -21,10 +21,8 @@ RSI_SPAN, ROC_SPAN = 20.0, 1.0
 MAX_CONFIDENCE: Final = 0.95
 LONG, SHORT, NEUTRAL = Bias
 #: Filled in one go: a third cheaper than an f-string, and written on every bar.
-_REASONING: Final = (
-    "%s %+.2f: %d of %d timeframes agree; %s trend %+.2f, ADX %.0f, RSI %.0f %s, MACD %s, "
-    "ROC %+.2f %%"
-)
+_REASONING: Final = "%s %+.2f: %d of %d timeframes agree; %s"
+_MAIN: Final = "%s trend %+.2f, ADX %.0f, RSI %.0f %s, MACD %s, ROC %+.2f %%"
 
 
 class Reading(NamedTuple):
@@ -39,6 +37,18 @@ class Reading(NamedTuple):
     roc: float
 
 
+class Main(NamedTuple):
+    """What the longest timeframe adds to a view: the same until its next candle closes."""
+
+    reading: Reading
+    reasoning: str
+    figures: dict[str, float]
+    rsi_state: str
+    macd_state: str
+    support: float
+    resistance: float
+
+
 class TechnicalAgent:
     """Bias, confidence, trend and levels of one symbol."""
 
@@ -49,6 +59,7 @@ class TechnicalAgent:
         self._settings = settings
         self._readings: dict[str, dict[int, Reading]] = {}
         """The last readings of a symbol: each is kept while its indicators are the same object."""
+        self._mains: dict[str, Main] = {}
 
     def run(self, ctx: AgentContext) -> TechnicalView | None:
         """None until one timeframe is warm."""
@@ -92,26 +103,38 @@ class TechnicalAgent:
             aligned += reading.score * sign > 0.0
         count = len(readings)
         alignment = aligned / count
-        timeframe, main = next(reversed(readings.items()))
-        figures, strength = main.figures, abs(score)
+        main, strength = self._main(symbol, readings), abs(score)
         confidence = 0.5 * (1.0 - strength)
         if bias is not NEUTRAL:
             confidence = min(MAX_CONFIDENCE, 0.35 + 0.45 * strength + 0.2 * alignment)
-        rsi_state = self._rsi_state(main.rsi)
-        macd_state = "rising" if main.histogram > 0.0 else "falling"
         return TechnicalView(
-            symbol, bias, confidence, abs(main.trend), alignment, main.roc, rsi_state, macd_state,
-            figures.support or figures.close, figures.resistance or figures.close,
-            {
-                "score": score, "close": figures.close, "trend": main.trend, "rsi": main.rsi,
-                "macd_histogram": main.histogram, "adx": main.adx, "roc": main.roc,
-                "timeframes": float(count),
-            },
-            _REASONING % (
-                bias, score, aligned, count, timeframe_text(timeframe), main.trend,
-                main.adx, main.rsi, rsi_state, macd_state, main.roc,
-            ),
+            symbol, bias, confidence, abs(main.reading.trend), alignment, main.reading.roc,
+            main.rsi_state, main.macd_state, main.support, main.resistance,
+            {"score": score, **main.figures, "timeframes": float(count)},
+            _REASONING % (bias, score, aligned, count, main.reasoning),
         )  # fmt: skip
+
+    def _main(self, symbol: str, readings: dict[int, Reading]) -> Main:
+        """The longest timeframe, put into words once."""
+        timeframe, reading = next(reversed(readings.items()))
+        known = self._mains.get(symbol)
+        if known is not None and known.reading is reading:
+            return known
+        figures, rsi, adx = reading.figures, reading.rsi, reading.adx
+        trend, histogram, roc = reading.trend, reading.histogram, reading.roc
+        rsi_state = self._rsi_state(rsi)
+        macd_state = "rising" if histogram > 0.0 else "falling"
+        main = self._mains[symbol] = Main(
+            reading,
+            _MAIN % (timeframe_text(timeframe), trend, adx, rsi, rsi_state, macd_state, roc),
+            {
+                "close": figures.close, "trend": trend, "rsi": rsi, "macd_histogram": histogram,
+                "adx": adx, "roc": roc,
+            },
+            rsi_state, macd_state,
+            figures.support or figures.close, figures.resistance or figures.close,
+        )  # fmt: skip
+        return main
 
     def _rsi_state(self, rsi: float) -> str:
         if rsi >= self._settings.rsi_overbought:

@@ -20,7 +20,7 @@ from tradeterm.market.market import Market
 from tradeterm.model.health import Health
 from tradeterm.model.instruments import Instrument
 from tradeterm.model.messages import Message, SystemEvent
-from tradeterm.model.outputs import Published
+from tradeterm.model.outputs import Published, RegimeView
 from tradeterm.model.ports import Question
 from tradeterm.model.timing import SECOND
 from tradeterm.model.vocabulary import Breaker, Level, MarketMode, Priority, RunState, Topic
@@ -93,7 +93,8 @@ class Core:
     def said(self, published: Published, parent: str = "") -> None:
         """An agent spoke: journaled, and remembered where it is about a regime."""
         self.journal.write("agent_output", published.id, parent, published)
-        self.regimes.record(published)
+        if isinstance(published.output, RegimeView):
+            self.regimes.record(published.output, published.ts)
 
     def alert(self, code: str, severity: str, text: str, parent: str = "") -> None:
         """Say something to the operator: journaled, on the bus, on the screen."""

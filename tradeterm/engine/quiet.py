@@ -82,8 +82,8 @@ class Quiet:
         if not self._outlook.fits(events, start):
             return 0
         rule = self._analysis.bar_rule()
-        if rule is None and self._analysis.talkers():
-            return self._listen(events, start, min(stop, start + most))
+        if rule is None and (talkers := self._analysis.talkers()):
+            return self._listen(talkers, events, start, min(stop, start + most))
         return self._pass(rule, events, start, stop)
 
     def _timed(self, ts: int) -> bool:
@@ -143,9 +143,9 @@ class Quiet:
 
     # -- analysts who speak, and nobody who waits for it -----------------------------------
 
-    def _listen(self, bars: Bars, start: int, stop: int) -> int:
+    def _listen(self, talkers: Sequence[str], bars: Bars, start: int, stop: int) -> int:
         """Take the bars up to the next decision, and let the analysts speak on each."""
-        core, outlook, talkers = self._core, self._outlook, self._analysis.talkers()
+        core, outlook = self._core, self._outlook
         if core.timers.next_due <= self._m.ts or self._trading.next_due != NEVER:
             return 0
         dues = {timer: core.timers.due(timer) or 0 for timer in talkers}

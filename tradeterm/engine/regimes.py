@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Mapping
 
 from tradeterm.engine.view import RegimeSpell
-from tradeterm.model.outputs import Published, RegimeView
+from tradeterm.model.outputs import RegimeView
 
 #: Spells kept of each symbol: a chart has no more bars.
 KEPT = 240
@@ -25,20 +25,16 @@ class Regimes:
         """By symbol."""
         return {symbol: tuple(spells) for symbol, spells in self._spells.items()}
 
-    def record(self, said: Published) -> None:
-        """Note what an agent said, if it is about a regime."""
-        output, ts = said.output, said.ts
-        if not isinstance(output, RegimeView):
-            return
+    def record(self, output: RegimeView, ts: int) -> None:
+        """Note what an agent said about a regime."""
         spells = self._spells.get(output.symbol)
         if spells is None:
             spells = self._spells[output.symbol] = deque(maxlen=KEPT)
-        regime, until = output.regime.value, ts + self._ttl
-        newest = spells[-1] if spells else None
-        if newest is not None and newest.regime == regime and ts <= newest.until:
-            spells[-1] = RegimeSpell(regime, newest.since, until)
+        until, newest = ts + self._ttl, spells[-1] if spells else None
+        if newest is not None and newest.regime == output.regime and ts <= newest.until:
+            spells[-1] = RegimeSpell(newest.regime, newest.since, until)
         else:
-            spells.append(RegimeSpell(regime, ts, until))
+            spells.append(RegimeSpell(output.regime.value, ts, until))
 
     def dump(self) -> dict[str, tuple[RegimeSpell, ...]]:
         """For a snapshot, so that a restart shows what came before."""

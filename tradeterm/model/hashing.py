@@ -12,6 +12,8 @@ _AT_ONCE: Final = 2047
 
 def digest_of(data: bytes) -> bytes:
     """The SHA-256 of some rows."""
+    if len(data) <= _AT_ONCE:
+        return sha256(data).digest()
     digest = sha256(data[:_AT_ONCE])
     for at in range(_AT_ONCE, len(data), _AT_ONCE):
         digest.update(data[at : at + _AT_ONCE])
