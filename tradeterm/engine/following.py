@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from tradeterm.engine.books import Books
 from tradeterm.engine.core import Core
+from tradeterm.engine.timers import NEVER
 from tradeterm.model.orders import ExecutionEvent, Position
 
 
@@ -17,6 +18,8 @@ class Steps:
         self._books = books
         self._steps = steps
         self._done = 0
+        self.due = steps[0][0] if steps else NEVER
+        """The input at which the next one is due."""
 
     def until(self, number: int) -> None:
         """Put down those up to an input; the clock stands at the last one then."""
@@ -28,6 +31,7 @@ class Steps:
                 events += books.execution.follower.moved(steps[self._done][1])
                 self._done += 1
             books.booked(events)
+        self.due = steps[self._done][0] if self._done < len(steps) else NEVER
 
     def finish(self) -> None:
         """Put down the rest."""

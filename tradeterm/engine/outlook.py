@@ -89,6 +89,15 @@ class Prospect:
         following = self.follower.begin(bars.symbol)
         return out if following is None else self._follow(following, bars, out, stop)
 
+    def names(self, last: int, more: bool) -> str:
+        """Of the timers due with the last bar those named before this run by now.
+
+        ``more``: a later bar is known to come.
+        """
+        if not more:
+            return ""
+        return ALL_NAMES if last < self.until else self.turn
+
     def ends(self, last: int) -> None:
         """The run ends at ``last``, perhaps before the band was left."""
         self.steps = [step for step in self.steps if step.updated <= last]
@@ -153,6 +162,8 @@ class Outlook:
         self._m = core.market.symbol(core.market.symbols[0])
         self._asked_at = -1
         """The revision of the books at which the venue last agreed."""
+        self._agreed = False
+        """Whether it did when time last began to move."""
         self._wide = Band()
 
     @property
@@ -214,7 +225,7 @@ class Outlook:
                 full = prospect.mark + (books.marking.room - 1) * self.span
                 if full <= until:
                     prospect.until, prospect.turn = full, ""
-            elif not core.flattening:
+            if not core.flattening:
                 prospect.follower = books.execution.follower
         return prospect
 
@@ -265,21 +276,19 @@ class Outlook:
     def move_time(
         self, prospect: Prospect, last: int, closes: Sequence[float], own: Iterable[Moved] = (),
         *, turn: str = "",
-    ) -> None:  # fmt: skip
+    ) -> Steps:  # fmt: skip
         """The timers up to the bar of ``last``, then the clock and the input count.
 
         A timer runs before the first bar later than it, so with the bars up to its own time;
         ``turn``: that one is known, and those due with the last bar run if named before this.
-        ``closes`` are those of the bars to come; ``own`` the caller's timers that moved.
+        ``closes`` are those of the bars to come; ``own`` the caller's timers that moved. What
+        stops do meanwhile is the caller's to put down: ``follow`` when he has nothing in between.
         """
         core, inputs = self._core, self._core.stamp.input
-        agreed, steps = self._asked_at == self._books.revision, self._steps(prospect)
+        steps, self._agreed = self._steps(prospect), self._asked_at == self._books.revision
         before = reached(MARK_TIMER, last, turn)
         made = closes[:-1] if before == last else closes
         marked = self._marks(prospect, made, steps) if prospect.mark < before else 0
-        steps.finish()
-        if agreed:  # a venue that did does so after a stop has moved
-            self._asked_at = self._books.revision
         moved = [*own]
         if watch := self._watched(prospect.watch, reached(WATCH_TIMER, last, turn)):
             moved.append(watch)
@@ -292,6 +301,16 @@ class Outlook:
             moved.append((marked - self.span, MARK_TIMER, marked))
         core.timers.move([each[1:] for each in sorted(moved)])
         core.stamp.now, core.stamp.input = last, inputs + len(closes)
+        return steps
+
+    def follow(self, steps: Steps) -> None:
+        """Put down what is left of the stops' steps: the clock stays where it is."""
+        stamp = self._core.stamp
+        now, taken = stamp.now, stamp.input
+        steps.finish()
+        stamp.now, stamp.input = now, taken
+        if self._agreed:  # a venue that did does so after a stop has moved
+            self._asked_at = self._books.revision
 
     def _watched(self, watch: int, before: int) -> Moved | None:
         """Where ``watch:data`` goes, as Market.next_watch plans it with the bars there are then."""
@@ -324,4 +343,4 @@ class Outlook:
         return end
 
 
-__all__ = ["ALL_NAMES", "LEAST", "Moved", "Outlook", "Prospect", "reached"]
+__all__ = ["LEAST", "Moved", "Outlook", "Prospect", "reached"]

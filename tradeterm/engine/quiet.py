@@ -31,7 +31,8 @@ from tradeterm.engine.analysis import TRADING_NAME, Analysis
 from tradeterm.engine.books import Books
 from tradeterm.engine.breaking import Breaking
 from tradeterm.engine.core import Core
-from tradeterm.engine.outlook import ALL_NAMES, LEAST, Moved, Outlook, Prospect, reached
+from tradeterm.engine.following import Steps
+from tradeterm.engine.outlook import LEAST, Moved, Outlook, reached
 from tradeterm.engine.reconciliation import RECONCILE_TIMER, Reconciliation
 from tradeterm.engine.timers import NEVER
 from tradeterm.engine.trading import Trading
@@ -90,18 +91,6 @@ class Quiet:
         """Whether the timer that ended the last outlook has to run before the next bar."""
         return self._until < ts > self._core.timers.next_due
 
-    def _reach(self, prospect: Prospect, bars: Bars, end: int, stop: int) -> int:
-        """The stamp up to which time moves: that of the bar at ``end``, if it may come at once."""
-        stamps = bars.columns.stamps
-        self.leads_on = end < stop and stamps[end] <= prospect.until
-        return stamps[end] if self.leads_on else stamps[end - 1]
-
-    def _turn(self, prospect: Prospect, last: int, end: int, stop: int) -> str:
-        """Which of the timers due with the last bar run by now: those named before this."""
-        if end == stop or self.leads_on:
-            return ""  # no later bar is known to come, or it comes after the next time was moved
-        return ALL_NAMES if last < prospect.until else prospect.turn
-
     def _moved(self) -> None:
         """Resting orders have seen the bars."""
         rest = self._books.execution.interested[self._m.symbol]
@@ -124,13 +113,15 @@ class Quiet:
             end = start + watch.calm(bars.columns.closes[start:end], m.window)
         if end == start:
             return 0
-        last, self._until = self._reach(prospect, bars, end, stop), prospect.until
-        turn = self._turn(prospect, last, end, stop)
+        stamps, self._until = bars.columns.stamps, prospect.until
+        self.leads_on = end < stop and stamps[end] <= prospect.until
+        last = stamps[end] if self.leads_on else stamps[end - 1]
+        turn = "" if self.leads_on else prospect.names(last, end < stop)
         if prospect.look < reached(RECONCILE_TIMER, last, turn) and not outlook.agrees():
             return 0
-        prospect.ends(bars.columns.stamps[end - 1])
+        prospect.ends(stamps[end - 1])
         closes = bars.columns.closes[start : end + self.leads_on]
-        outlook.move_time(prospect, last, closes, turn=turn)
+        outlook.follow(outlook.move_time(prospect, last, closes, turn=turn))
         m.close_run(bars, start, end)
         m.ts, m.price = m.window.last_ts, m.window.newest
         self._moved()
@@ -145,7 +136,8 @@ class Quiet:
 
     def _listen(self, talkers: Sequence[str], bars: Bars, start: int, stop: int) -> int:
         """Take the bars up to the next decision, and let the analysts speak on each."""
-        core, outlook = self._core, self._outlook
+        core, outlook, stamps = self._core, self._outlook, bars.columns.stamps
+        self.leads_on = False  # whoever speaks on the last bar does so before the next one comes
         if core.timers.next_due <= self._m.ts or self._trading.next_due != NEVER:
             return 0
         dues = {timer: core.timers.due(timer) or 0 for timer in talkers}
@@ -161,8 +153,8 @@ class Quiet:
         end = prospect.inside(bars, start, end)
         if end - start < LEAST:
             return 0
-        last, self._until = self._reach(prospect, bars, end, stop), prospect.until
-        turn = self._turn(prospect, last, end, stop)
+        last, self._until = stamps[end - 1], prospect.until
+        turn = prospect.names(last, end < stop)
         if prospect.look < reached(RECONCILE_TIMER, last, turn) and not outlook.agrees():
             return 0
         inputs = core.stamp.input
@@ -171,9 +163,10 @@ class Quiet:
             for timer, due in dues.items()
             if due < (before := reached(timer, last, turn))
         ]
-        closes = bars.columns.closes[start : end + self.leads_on]
-        outlook.move_time(prospect, last, closes, moved, turn=turn)
-        self._talk(bars, start, end, dues, turn, inputs)
+        closes = bars.columns.closes[start:end]
+        steps = outlook.move_time(prospect, last, closes, moved, turn=turn)
+        self._talk(bars, start, end, dues, turn, inputs, steps)
+        outlook.follow(steps)
         self._moved()
         return end - start
 
@@ -184,8 +177,9 @@ class Quiet:
         return in_step and due > self._m.ts
 
     def _talk(
-        self, bars: Bars, start: int, end: int, dues: dict[str, int], turn: str, inputs: int
-    ) -> None:
+        self, bars: Bars, start: int, end: int, dues: dict[str, int], turn: str, inputs: int,
+        steps: Steps,
+    ) -> None:  # fmt: skip
         """Close the bars; whoever looks at one of them does so when the next one has come."""
         stamp, analysis, m, span = self._core.stamp, self._analysis, self._m, self._outlook.span
         last, taken, first, closes = stamp.now, stamp.input, m.ts + span, m.closes
@@ -206,6 +200,8 @@ class Quiet:
                 talks.append((places, voice.speak))
                 voices.append(voice)
         for place, now in enumerate(stamps):
+            if steps.due <= inputs + place + 1:
+                steps.until(inputs + place + 1)
             stamp.now, stamp.input = now, inputs + place + 1
             for places, speak in talks:
                 if place in places:
