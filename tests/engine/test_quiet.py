@@ -275,6 +275,30 @@ def test_analysts_speak_on_every_bar(tmp_path: Path, seed: int, overrides: tuple
     assert taken > 300
 
 
+def test_a_stop_follows_while_analysts_speak(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of its moves stands between what was said of the bar before and of its own."""
+    steps: list[int] = []
+    moved = Follower.moved
+
+    def counting(self: Follower, after: Position) -> list[ExecutionEvent]:
+        steps.append(after.updated)
+        return moved(self, after)
+
+    monkeypatch.setattr(Follower, "moved", counting)
+    write_bars(tmp_path, 2_000, 41, wild=0.002)
+    trailing = "execution.trailing={enabled: true, activation: 0.3, distance: 0.9, step: 0.05}"
+    calm = ("risk.max_daily_loss=50", "risk.max_weekly_loss=50", "risk.max_drawdown=50")
+    market = Market.of(
+        f"replay:{tmp_path}", 24 * 365, settings(trailing, *calm), approve_all=True
+    )  # fmt: skip
+    machine, taken = compare(market, {}, 41)
+    rows = [row for row in machine.plain() if row[1] == "position" and b"protected" in row[-1]]
+    assert len(steps) > 0.3 * len(rows) > 10
+    assert taken > 1_000
+
+
 def test_a_task_that_runs_between_bars_too(tmp_path: Path) -> None:
     write_bars(tmp_path, 700, 36, wild=0.003)
     seven_minutes = "orchestration.schedule.sentiment_analysis={interval: 420, enabled: true}"

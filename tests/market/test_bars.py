@@ -63,3 +63,31 @@ def test_runs_leave_the_windows_single_bars_leave(
             many.close_run(rest, at, stop)
             at = stop
     assert many.dump() == one.dump()
+
+
+@given(
+    count=st.integers(300, 900), offset=st.integers(0, 300), seed=st.integers(0, 50),
+    singles=st.integers(1, 300), strides=st.lists(st.integers(1, 40), min_size=1, max_size=8),
+)  # fmt: skip
+def test_bars_closed_together_show_the_figures_each_of_them_would_have(
+    count: int, offset: int, seed: int, singles: int, strides: list[int]
+) -> None:
+    """On every timeframe, VWAP included, over the ends of buckets, days and windows."""
+    found, one, many = bars(count, offset, seed), market(), market()
+    at, together, turn = 0, 0, 0
+    while at < count:
+        many.ahead = found, at
+        stop = min(count, at + strides[turn % len(strides)])
+        end = many.along(found, at, stop) if at >= singles else at
+        if end > at:
+            seen = many.close_along(found, at, end)
+            together += end - at
+        else:
+            many.close(found[at])
+            seen, end = [dict(many.figures)], at + 1
+        for index in range(at, end):
+            one.close(found[index])
+            assert seen[index - at] == dict(one.figures)
+        assert many.dump() == one.dump()
+        at, turn = end, turn + 1
+    assert together > (count - singles) // 2
