@@ -68,7 +68,7 @@ class Prospect:
     until: int
     """The last stamp a bar may have."""
     turn: str
-    """Of the timers due at that very stamp those named before this one are known, too."""
+    """Of the timers due at that very stamp those named before this are known, too."""
     floor: float
     ceiling: float
     """Prices strictly between these two set nothing off."""
@@ -89,10 +89,10 @@ class Prospect:
         following = self.follower.begin(bars.symbol)
         return out if following is None else self._follow(following, bars, out, stop)
 
-    def names(self, last: int, more: bool) -> str:
-        """Of the timers due with the last bar those named before this run by now.
+    def turn_at(self, last: int, more: bool) -> str:
+        """Timers due with the last bar run by now if named before this.
 
-        ``more``: a later bar is known to come.
+        ``more``: a later bar is known to come, else none of them does.
         """
         if not more:
             return ""

@@ -11,8 +11,8 @@ that come as a list are somebody else's. Why that is safe says ``engine/outlook.
 - with the other rules the analysts that look at closed bars speak on every bar, and nobody waits
   for what they say: no proposal is parked.
 
-A bar that moves stops of one side, and does nothing else, belongs to a run of the
-EMA-cross rule (``execution/following.py``). Whatever does not fit is left alone, bar by bar, to the
+A bar that moves stops of one side, and does nothing else, belongs to the run
+(``execution/following.py``). Whatever does not fit is left alone, bar by bar, to the
 engine: this path only ever declines. The bar that ends a run (a cross, a stop that fires) is the
 engine's, too, but the timers before it are known like all others of the run: they are moved on
 together.
@@ -116,7 +116,7 @@ class Quiet:
         stamps, self._until = bars.columns.stamps, prospect.until
         self.leads_on = end < stop and stamps[end] <= prospect.until
         last = stamps[end] if self.leads_on else stamps[end - 1]
-        turn = "" if self.leads_on else prospect.names(last, end < stop)
+        turn = "" if self.leads_on else prospect.turn_at(last, end < stop)
         if prospect.look < reached(RECONCILE_TIMER, last, turn) and not outlook.agrees():
             return 0
         prospect.ends(stamps[end - 1])
@@ -154,7 +154,7 @@ class Quiet:
         if end - start < LEAST:
             return 0
         last, self._until = stamps[end - 1], prospect.until
-        turn = prospect.names(last, end < stop)
+        turn = prospect.turn_at(last, end < stop)
         if prospect.look < reached(RECONCILE_TIMER, last, turn) and not outlook.agrees():
             return 0
         inputs = core.stamp.input

@@ -122,12 +122,9 @@ class SymbolMarket:
         """Up to where ``close_along`` can take ``bars[start:stop]``; no bar is closed yet."""
         end = min(stop, start + self.indicators[self.base].ahead)
         for aggregator in self.aggregators:  # no window may drop its oldest on the way
-            buckets, room = (
-                bars.buckets(aggregator.timeframe),
-                self.windows[aggregator.timeframe].room,
-            )
-            full = buckets.first + (buckets.ended(start) + room + 1) * buckets.length - 1
-            end = min(end, full)
+            buckets = bars.buckets(aggregator.timeframe)
+            count = buckets.ended(start) + self.windows[aggregator.timeframe].room + 1
+            end = min(end, buckets.first + count * buckets.length - 1)
         return end
 
     def close_along(self, bars: Bars, start: int, stop: int) -> list[dict[int, IndicatorSet]]:
