@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tradeterm.market.bars import Bars
@@ -65,9 +65,10 @@ def test_runs_leave_the_windows_single_bars_leave(
     assert many.dump() == one.dump()
 
 
+@settings(max_examples=25, deadline=None)
 @given(
-    count=st.integers(300, 900), offset=st.integers(0, 300), seed=st.integers(0, 50),
-    singles=st.integers(1, 300), strides=st.lists(st.integers(1, 40), min_size=1, max_size=8),
+    count=st.integers(400, 900), offset=st.integers(0, 300), seed=st.integers(0, 50),
+    singles=st.integers(1, 200), strides=st.lists(st.integers(1, 40), min_size=1, max_size=8),
 )  # fmt: skip
 def test_bars_closed_together_show_the_figures_each_of_them_would_have(
     count: int, offset: int, seed: int, singles: int, strides: list[int]
