@@ -71,7 +71,7 @@ def test_timers_survive_a_restart() -> None:
 def journal() -> tuple[Journal, Stamp, list[tuple[str, str, Any, int]]]:
     heard: list[tuple[str, str, Any, int]] = []
     stamp = Stamp()
-    return Journal(stamp, lambda *row: heard.append(row)), stamp, heard
+    return Journal(stamp, lambda *row: heard.append(row), {"order"}), stamp, heard
 
 
 def test_rows_carry_time_input_and_parent() -> None:
@@ -83,7 +83,9 @@ def test_rows_carry_time_input_and_parent() -> None:
         7, 3, "order", "PAPER-1", "verdict-1",
     )  # fmt: skip
     assert json.loads(row.body) == {"size": 1}
-    assert heard == [("order", "PAPER-1", {"size": 1}, 7)]
+    book.write("agent_output", "out-1", "", {})
+    assert heard == [("order", "PAPER-1", {"size": 1}, 7)], "nobody reads of a mere output"
+    assert [row.kind for row in book.take()] == ["agent_output"]
     assert book.take() == []
 
 

@@ -11,7 +11,7 @@ import msgspec
 
 from tradeterm.engine.bus import Bus
 from tradeterm.engine.counters import Counters, bump
-from tradeterm.engine.eventlog import EventLog
+from tradeterm.engine.eventlog import EVENT_KINDS, EventLog
 from tradeterm.engine.journaling import Journal
 from tradeterm.engine.regimes import Regimes
 from tradeterm.engine.stamp import Stamp
@@ -61,7 +61,7 @@ class Core:
         self.stamp = Stamp()
         self.counters = Counters()
         self.events = EventLog({s: i.tick for s, i in instruments.items()})
-        self.journal = Journal(self.stamp, self.events.record)
+        self.journal = Journal(self.stamp, self.events.record, EVENT_KINDS)
         self.timers = Timers()
         ttl = {t: settings.orchestration.ttl[t] * SECOND for t in Topic}
         self.regimes = Regimes(ttl[Topic.REGIME_UPDATES])

@@ -265,3 +265,5 @@ _TELLS: dict[str, Callable[[Any], bool]] = {
     "agent_answer": lambda answer: not _is_routine(answer),
     "verdict": lambda verdict: bool(verdict.codes),
 }
+#: Kinds of rows that may be worth a line.
+EVENT_KINDS = frozenset(_TELLS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 
 import msgspec
 
@@ -64,10 +64,12 @@ class _Said(msgspec.Struct, frozen=True, gc=False):
 
 
 class Journal:
-    """Collects the rows of a slice. ``listen`` sees every row's object, for the event log."""
+    """Collects the rows of a slice. ``listen`` sees their objects, for the event log."""
 
-    def __init__(self, stamp: Stamp, listen: Callable[[str, str, object, int], None]) -> None:
-        """``listen(kind, id, body, now)``."""
+    def __init__(
+        self, stamp: Stamp, listen: Callable[[str, str, object, int], None], kinds: Container[str]
+    ) -> None:
+        """``listen(kind, id, body, now)`` is told of rows of these ``kinds``."""
         self._said: list[_Said] = []
         self._rows: list[Row] = []
         self.full = False
@@ -79,7 +81,7 @@ class Journal:
         self._digest = b""
         self._unhashed: list[bytes] = []
         """Trading rows that are not in the digest yet."""
-        self._listen = listen
+        self._listen, self._heard = listen, kinds
 
     def new_id(self, prefix: str) -> str:
         """``prefix-1``, ``prefix-2`` …: a pure function of what happened before."""
@@ -98,7 +100,8 @@ class Journal:
         now = stamp.now
         said = self._said
         said.append(_Said(now, kind, row_id, parent, stamp.input, body))
-        self._listen(kind, row_id, body, now)
+        if kind in self._heard:
+            self._listen(kind, row_id, body, now)
         if len(said) == ROWS_AT_ONCE:
             self._put_down()
             self.full |= len(self._rows) >= ROWS_PER_SLICE

@@ -251,9 +251,12 @@ class Outlook:
         if self._breaking.quiet_between(wide.least, wide.most):
             prospect.bottom, prospect.top = wide.floor, wide.ceiling
             return True
-        prospect.bottom = max(prospect.floor, price * (1 - LITTLE_MOVE))
-        prospect.top = min(prospect.ceiling, price * (1 + LITTLE_MOVE))
-        return self._breaking.quiet_between(*self._between(prospect.bottom, prospect.top))
+        bottom, top = price * (1 - LITTLE_MOVE), price * (1 + LITTLE_MOVE)
+        inside = max(prospect.floor, bottom), min(prospect.ceiling, top)
+        for prospect.bottom, prospect.top in ((bottom, top), inside):
+            if self._breaking.quiet_between(*self._between(prospect.bottom, prospect.top)):
+                return True
+        return False
 
     def _between(self, floor: float, ceiling: float) -> tuple[Decimal, Decimal]:
         """The lowest and the highest equity at prices between the two."""
