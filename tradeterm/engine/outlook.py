@@ -28,7 +28,7 @@ from tradeterm.engine.books import Books
 from tradeterm.engine.breaking import Breaking
 from tradeterm.engine.core import Core
 from tradeterm.engine.degrading import WATCH_TIMER
-from tradeterm.engine.following import Steps
+from tradeterm.engine.following import Meanwhile
 from tradeterm.engine.marking import MARK_TIMER
 from tradeterm.engine.reconciliation import RECONCILE_TIMER, Reconciliation
 from tradeterm.engine.timers import NEVER
@@ -196,7 +196,7 @@ class Outlook:
     def prospect(self, own: Collection[str] = ()) -> Prospect | None:
         """The bounds of the quiet; None when it is not quiet even now.
 
-        ``own``: timers the caller runs himself; what they journal has no row of marks in between.
+        ``own``: timers the caller runs himself.
         """
         m, core, books, trading = self._m, self._core, self._books, self._trading
         rest = books.execution.interested.get(m.symbol)
@@ -221,10 +221,6 @@ class Outlook:
         if held:
             if not self._hold(prospect):
                 return None
-            if own:
-                full = prospect.mark + (books.marking.room - 1) * self.span
-                if full <= until:
-                    prospect.until, prospect.turn = full, ""
             if not core.flattening:
                 prospect.follower = books.execution.follower
         return prospect
@@ -279,19 +275,22 @@ class Outlook:
     def move_time(
         self, prospect: Prospect, last: int, closes: Sequence[float], own: Iterable[Moved] = (),
         *, turn: str = "",
-    ) -> Steps:  # fmt: skip
+    ) -> Meanwhile:  # fmt: skip
         """The timers up to the bar of ``last``, then the clock and the input count.
 
         A timer runs before the first bar later than it, so with the bars up to its own time;
         ``turn``: that one is known, and those due with the last bar run if named before this.
-        ``closes`` are those of the bars to come; ``own`` the caller's timers that moved. What
-        stops do meanwhile is the caller's to put down: ``follow`` when he has nothing in between.
+        ``closes`` are those of the bars to come; ``own`` the caller's timers that moved. What else
+        happens is the caller's to put down: ``pass_over`` when he has nothing in between.
         """
         core, inputs = self._core, self._core.stamp.input
-        steps, self._agreed = self._steps(prospect), self._asked_at == self._books.revision
+        self._agreed = self._asked_at == self._books.revision
         before = reached(MARK_TIMER, last, turn)
         made = closes[:-1] if before == last else closes
-        marked = self._marks(prospect, made, steps) if prospect.mark < before else 0
+        marks = self._marks(prospect, made) if prospect.mark < before else []
+        # The first mark comes with the newest bar, or after the first of those to come.
+        first = inputs + (prospect.mark != self._m.ts)
+        meanwhile = Meanwhile(core, self._books, marks, first, self._steps(prospect))
         moved = [*own]
         if watch := self._watched(prospect.watch, reached(WATCH_TIMER, last, turn)):
             moved.append(watch)
@@ -300,17 +299,17 @@ class Outlook:
             every = self._reconciliation.every
             looked = prospect.look + (before - 1 - prospect.look) // every * every
             moved.append((looked, RECONCILE_TIMER, looked + every))
-        if marked:
-            moved.append((marked - self.span, MARK_TIMER, marked))
+        if marks:
+            moved.append((marks[-1][0], MARK_TIMER, marks[-1][0] + self.span))
         core.timers.move([each[1:] for each in sorted(moved)])
         core.stamp.now, core.stamp.input = last, inputs + len(closes)
-        return steps
+        return meanwhile
 
-    def follow(self, steps: Steps) -> None:
-        """Put down what is left of the stops' steps: the clock stays where it is."""
+    def pass_over(self, meanwhile: Meanwhile) -> None:
+        """Put down what is left of it: the clock stays where it is."""
         stamp = self._core.stamp
         now, taken = stamp.now, stamp.input
-        steps.finish()
+        meanwhile.finish()
         stamp.now, stamp.input = now, taken
         if self._agreed:  # a venue that did does so after a stop has moved
             self._asked_at = self._books.revision
@@ -325,25 +324,19 @@ class Outlook:
             watch = (max(watch, seen + 2 * span) // step + 1) * step
         return (watched, WATCH_TIMER, watch) if watched else None
 
-    def _steps(self, prospect: Prospect) -> Steps:
+    def _steps(self, prospect: Prospect) -> list[tuple[int, Position]]:
         """What the stop does meanwhile, by the number of the bar that moves it."""
         taken, began, span = self._core.stamp.input, self._m.ts, self.span
-        numbered = [(taken + (one.updated - began) // span, one) for one in prospect.steps]
-        return Steps(self._core, self._books, numbered)
+        return [(taken + (one.updated - began) // span, one) for one in prospect.steps]
 
-    def _marks(self, prospect: Prospect, closes: Sequence[float], steps: Steps) -> int:
-        """Note the equity at every close that a later bar makes final; the next mark's time."""
-        stamp, m = self._core.stamp, self._m
-        if prospect.mark == m.ts:
-            closes = (m.price, *closes)
-        else:  # the first mark comes after the first bar
-            stamp.input += 1
+    def _marks(self, prospect: Prospect, closes: Sequence[float]) -> list[tuple[int, Decimal]]:
+        """The equity at every close that a later bar makes final."""
+        if prospect.mark == self._m.ts:
+            closes = (self._m.price, *closes)
         prices = map(Decimal, map(float.__repr__, closes))  # finite: inside the band
         worth = self._worth(list(prices))
-        end = prospect.mark + len(worth) * self.span
-        stamps = range(prospect.mark, end, self.span)
-        self._books.marking.run(list(zip(stamps, worth, strict=True)), steps.until)
-        return end
+        stamps = range(prospect.mark, prospect.mark + len(worth) * self.span, self.span)
+        return list(zip(stamps, worth, strict=True))
 
 
 __all__ = ["LEAST", "Moved", "Outlook", "Prospect", "reached"]

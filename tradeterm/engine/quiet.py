@@ -31,7 +31,7 @@ from tradeterm.engine.analysis import TRADING_NAME, Analysis
 from tradeterm.engine.books import Books
 from tradeterm.engine.breaking import Breaking
 from tradeterm.engine.core import Core
-from tradeterm.engine.following import Steps
+from tradeterm.engine.following import Meanwhile
 from tradeterm.engine.outlook import LEAST, Moved, Outlook, reached
 from tradeterm.engine.reconciliation import RECONCILE_TIMER, Reconciliation
 from tradeterm.engine.timers import NEVER
@@ -121,7 +121,7 @@ class Quiet:
             return 0
         prospect.ends(stamps[end - 1])
         closes = bars.columns.closes[start : end + self.leads_on]
-        outlook.follow(outlook.move_time(prospect, last, closes, turn=turn))
+        outlook.pass_over(outlook.move_time(prospect, last, closes, turn=turn))
         m.close_run(bars, start, end)
         m.ts, m.price = m.window.last_ts, m.window.newest
         self._moved()
@@ -164,9 +164,9 @@ class Quiet:
             if due < (before := reached(timer, last, turn))
         ]
         closes = bars.columns.closes[start:end]
-        steps = outlook.move_time(prospect, last, closes, moved, turn=turn)
-        self._talk(bars, start, end, dues, turn, inputs, steps)
-        outlook.follow(steps)
+        meanwhile = outlook.move_time(prospect, last, closes, moved, turn=turn)
+        self._talk(bars, start, end, dues, turn, inputs, meanwhile)
+        outlook.pass_over(meanwhile)
         self._moved()
         return end - start
 
@@ -178,7 +178,7 @@ class Quiet:
 
     def _talk(
         self, bars: Bars, start: int, end: int, dues: dict[str, int], turn: str, inputs: int,
-        steps: Steps,
+        meanwhile: Meanwhile,
     ) -> None:  # fmt: skip
         """Close the bars; whoever looks at one of them does so when the next one has come."""
         stamp, analysis, m, span = self._core.stamp, self._analysis, self._m, self._outlook.span
@@ -200,9 +200,10 @@ class Quiet:
                 talks.append((places, voice.speak))
                 voices.append(voice)
         for place, now in enumerate(stamps):
-            if steps.due <= inputs + place + 1:
-                steps.until(inputs + place + 1)
-            stamp.now, stamp.input = now, inputs + place + 1
+            number = inputs + place + 1
+            if meanwhile.due <= number:
+                meanwhile.until(number)
+            stamp.now, stamp.input = now, number
             for places, speak in talks:
                 if place in places:
                     speak()
