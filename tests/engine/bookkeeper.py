@@ -31,6 +31,8 @@ from tradeterm.settings.execution import BorrowingFees, MarginSettings
 ZERO = Decimal(0)
 #: What rounding to a satoshi can add up to, per row that was rounded.
 CRUMB = Decimal("0.00000003")
+#: Kinds of rows the books are kept from.
+KINDS = frozenset({"order", "fill", "entry", "position", "system"})
 #: Said only when something is broken inside.
 BROKEN = {
     "E-HANDLER", "E-TRADING-HANDLER", "order_overfilled", "order_unknown", "fill_unfitting",
@@ -97,12 +99,8 @@ class Bookkeeper:
     """What came up, so that nobody believes in a rule that was never tried."""
 
     def hear(self, kind: str, _row_id: str, body: Any, _now: int) -> None:
-        listeners: dict[str, Callable[[Any], None]] = {
-            "order": self._order, "fill": self._fill, "entry": self._entry,
-            "position": self._position, "system": self._system,
-        }  # fmt: skip
-        if kind in listeners:
-            listeners[kind](body)
+        if kind in KINDS:
+            getattr(self, f"_{kind}")(body)
 
     def _system(self, event: SystemEvent) -> None:
         assert event.code not in BROKEN, event

@@ -14,11 +14,12 @@ from typing import ClassVar
 
 import pytest
 
-from tests.engine.bookkeeper import ZERO, Bookkeeper
+from tests.engine.bookkeeper import KINDS, ZERO, Bookkeeper
 from tests.engine.machine import settings
 from tests.execution.programs import STEPS, Program, drive
 from tradeterm.engine.approver import Approver
 from tradeterm.engine.engine import Engine
+from tradeterm.engine.eventlog import EVENT_KINDS
 from tradeterm.model.commands import (
     AmendOrder,
     BreakEven,
@@ -120,7 +121,8 @@ class Account:
             said(kind, row_id, body, now)
             self.keeper.hear(kind, row_id, body, now)
 
-        engine.core.journal._listen = hear
+        journal = engine.core.journal
+        journal._listen, journal._heard = hear, EVENT_KINDS | KINDS
 
     def _engines(self) -> tuple[Engine, ...]:
         return (self.engine,) if self.twin is None else (self.engine, self.twin)
