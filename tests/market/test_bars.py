@@ -81,7 +81,8 @@ def test_bars_closed_together_show_the_figures_each_of_them_would_have(
         stop = min(count, at + strides[turn % len(strides)])
         end = many.along(found, at, stop) if at >= singles else at
         if end > at:
-            seen = many.close_along(found, at, end)
+            stretch = many.close_along(found, at, end)
+            seen = [stretch.figures(place) for place in range(end - at)]
             together += end - at
         else:
             many.close(found[at])

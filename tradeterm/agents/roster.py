@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -15,11 +15,15 @@ from tradeterm.agents.regime import RegimeAgent, RegimeMemory
 from tradeterm.agents.sentiment import SentimentAgent
 from tradeterm.agents.technical import TechnicalAgent
 from tradeterm.agents.trading import TradingAgent
+from tradeterm.market.series import Stretch
 from tradeterm.model.opinions import Opinion
 from tradeterm.model.outputs import AgentOutput, TradeSignal
 from tradeterm.model.vocabulary import AgentName
 from tradeterm.settings.agents import AgentSettings
 from tradeterm.settings.portfolio import PortfolioSettings
+
+#: ``along(symbol, stretch, places)``: what an analyst says on some bars of a stretch.
+Along = Callable[[str, Stretch, range], Sequence[AgentOutput | None]]
 
 
 class RosterState(msgspec.Struct):
@@ -46,6 +50,10 @@ class Roster:
             AgentName.TRADING: _nothing if on_bar else trading.run,
             AgentName.PORTFOLIO: rebalance.run,
         }
+        self._alongs: dict[AgentName, Along] = {
+            AgentName.TECHNICAL: technical.along,
+            AgentName.REGIME: self._regime.along,
+        }
         self._spoken: dict[AgentName, Callable[[AgentContext, Any], AgentOutput | None]] = {
             AgentName.TECHNICAL: technical.spoken,
             AgentName.REGIME: self._regime.spoken,
@@ -65,6 +73,10 @@ class Roster:
     def rule(self, name: AgentName) -> Callable[[AgentContext], AgentOutput | None]:
         """What ``run`` calls."""
         return self._runs[name]
+
+    def along(self, name: AgentName) -> Along:
+        """The same on some bars of a stretch, for an analyst that looks at closed bars."""
+        return self._alongs[name]
 
     def spoken(self, name: AgentName, ctx: AgentContext, said: Opinion) -> AgentOutput | None:
         """What a model's opinion (inside its bounds) comes to at this moment."""
@@ -99,4 +111,4 @@ def _nothing(_ctx: AgentContext) -> None:
     """The decision rule that runs on every bar does not run by the clock."""
 
 
-__all__ = ["Averages", "Cross", "Roster", "RosterState"]
+__all__ = ["Along", "Averages", "Cross", "Roster", "RosterState"]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import repeat
+from operator import attrgetter
 from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
 from tradeterm.agents.context import AgentContext
 from tradeterm.market.recipes import IndicatorSet
+from tradeterm.market.series import FigureSeries, Stretch
 from tradeterm.model.opinions import TechnicalOpinion
 from tradeterm.model.outputs import TechnicalView
 from tradeterm.model.timing import timeframe_text
@@ -25,16 +29,19 @@ _REASONING: Final = "%s %+.2f: %d of %d timeframes agree; %s"
 _MAIN: Final = "%s trend %+.2f, ADX %.0f, RSI %.0f %s, MACD %s, ROC %+.2f %%"
 
 
+#: What a score is made of, in the order ``score_of`` takes it.
+SCORED: Final = (
+    "close", "ema_9", "ema_21", "ema_50", "ema_200", "plus_di", "minus_di", "adx",
+    "supertrend_direction", "rsi", "macd_histogram", "roc", "atr",
+)  # fmt: skip
+_of_set: Final = attrgetter(*SCORED)
+
+
 class Reading(NamedTuple):
-    """One timeframe in figures between -1 and 1."""
+    """One timeframe, and what it says between -1 and 1."""
 
     figures: IndicatorSet
     score: float
-    trend: float
-    rsi: float
-    histogram: float
-    adx: float
-    roc: float
 
 
 class Main(NamedTuple):
@@ -43,10 +50,24 @@ class Main(NamedTuple):
     reading: Reading
     reasoning: str
     figures: dict[str, float]
+    strength: float
     rsi_state: str
     macd_state: str
     support: float
     resistance: float
+
+
+class Rest(NamedTuple):
+    """A view but for the score of the finest timeframe: the same until a longer candle closes."""
+
+    main: Main
+    shares: tuple[float, ...]
+    """Scores of the longer timeframes, weighed."""
+    total: float
+    """Of all weights."""
+    up: int
+    down: int
+    """How many of the longer ones point there."""
 
 
 class TechnicalAgent:
@@ -60,23 +81,55 @@ class TechnicalAgent:
         self._readings: dict[str, dict[int, Reading]] = {}
         """The last readings of a symbol: each is kept while its indicators are the same object."""
         self._mains: dict[str, Main] = {}
+        self._scores: dict[str, tuple[FigureSeries, list[float | None]]] = {}
+        """Of known bars of a symbol."""
 
     def run(self, ctx: AgentContext) -> TechnicalView | None:
         """None until one timeframe is warm."""
-        snapshot = ctx.snapshot
-        if snapshot is None:
+        return None if ctx.snapshot is None else self._look(ctx.symbol, ctx.snapshot.by_timeframe)
+
+    def along(self, symbol: str, stretch: Stretch, places: range) -> Sequence[TechnicalView | None]:
+        """``run`` on some bars of a stretch."""
+        views: list[TechnicalView | None] = []
+        scores = self._known_scores(symbol, stretch.series)
+        for part, longer in stretch.parts(places):
+            readings = self._read(symbol, longer)
+            rest = self._rest(symbol, readings, readings) if readings else None
+            for place in part:
+                score = scores[stretch.first + place]
+                if rest is None or score is None:
+                    views.append(self._look(symbol, stretch.figures(place)))
+                else:
+                    views.append(self._judge(symbol, score, rest))
+        return views
+
+    def _known_scores(self, symbol: str, series: FigureSeries) -> list[float | None]:
+        known = self._scores.get(symbol)
+        if known is None or known[0] is not series:
+            scores = map(score_of, repeat(self._settings.adx_trend), *series.columns(*SCORED))
+            known = self._scores[symbol] = series, list(scores)
+        return known[1]
+
+    def _look(self, symbol: str, figures: Mapping[int, IndicatorSet]) -> TechnicalView | None:
+        readings = self._read(symbol, figures)
+        if not readings:
             return None
-        symbol = ctx.symbol
+        finest, *longer = readings
+        return self._judge(symbol, readings[finest].score, self._rest(symbol, readings, longer))
+
+    def _read(self, symbol: str, figures: Mapping[int, IndicatorSet]) -> dict[int, Reading]:
+        """The warm timeframes, ascending."""
         readings: dict[int, Reading] = {}
         last = self._readings.get(symbol, readings)
-        for timeframe, figures in snapshot.by_timeframe.items():
+        for timeframe, one in figures.items():
             known = last.get(timeframe)
-            if known is None or known.figures is not figures:
-                known = read(figures, self._settings.adx_trend)
+            if known is None or known.figures is not one:
+                score = score_of(self._settings.adx_trend, *_of_set(one))
+                known = None if score is None else Reading(one, score)
             if known is not None:
                 readings[timeframe] = known
         self._readings[symbol] = readings
-        return self._judge(symbol, readings) if readings else None
+        return readings
 
     def spoken(self, ctx: AgentContext, said: TechnicalOpinion) -> TechnicalView | None:
         """A model's judgement over this moment's arithmetic."""
@@ -89,39 +142,56 @@ class TechnicalAgent:
             support=said.support, resistance=said.resistance,
         )  # fmt: skip
 
-    def _judge(self, symbol: str, readings: dict[int, Reading]) -> TechnicalView:
-        weight = total = score = 0.0
-        for reading in readings.values():  # ascending: each longer timeframe weighs half more
-            weight = weight * 1.5 or 1.0
-            total += weight
-            score += weight * reading.score
-        score /= total
+    def _judge(self, symbol: str, finest: float, rest: Rest) -> TechnicalView:
+        score = 0.0 + finest
+        for share in rest.shares:
+            score += share
+        score /= rest.total
         bias = _bias(score, self._settings.bias_threshold)
-        sign = -1.0 if score < 0 else 1.0
-        aligned = 0
-        for reading in readings.values():
-            aligned += reading.score * sign > 0.0
-        count = len(readings)
+        if score < 0.0:
+            aligned = rest.down + (finest < 0.0)
+        else:
+            aligned = rest.up + (finest > 0.0)
+        main, count, strength = rest.main, len(rest.shares) + 1, abs(score)
         alignment = aligned / count
-        main, strength = self._main(symbol, readings), abs(score)
         confidence = 0.5 * (1.0 - strength)
         if bias is not NEUTRAL:
             confidence = min(MAX_CONFIDENCE, 0.35 + 0.45 * strength + 0.2 * alignment)
         return TechnicalView(
-            symbol, bias, confidence, abs(main.reading.trend), alignment, main.reading.roc,
+            symbol, bias, confidence, main.strength, alignment, main.figures["roc"],
             main.rsi_state, main.macd_state, main.support, main.resistance,
             {"score": score, **main.figures, "timeframes": float(count)},
             _REASONING % (bias, score, aligned, count, main.reasoning),
         )  # fmt: skip
 
-    def _main(self, symbol: str, readings: dict[int, Reading]) -> Main:
+    def _rest(self, symbol: str, readings: dict[int, Reading], longer: Iterable[int]) -> Rest:
+        """``longer`` are those of the readings beyond the finest timeframe, ascending."""
+        weight = total = 1.0
+        shares: list[float] = []
+        up = down = 0
+        for timeframe in longer:  # each longer timeframe weighs half more
+            score = readings[timeframe].score
+            weight *= 1.5
+            total += weight
+            shares.append(weight * score)
+            up += score > 0.0
+            down += score < 0.0
+        return Rest(
+            self._main(symbol, *next(reversed(readings.items()))), tuple(shares), total, up, down
+        )
+
+    def _main(self, symbol: str, timeframe: int, reading: Reading) -> Main:
         """The longest timeframe, put into words once."""
-        timeframe, reading = next(reversed(readings.items()))
         known = self._mains.get(symbol)
         if known is not None and known.reading is reading:
             return known
-        figures, rsi, adx = reading.figures, reading.rsi, reading.adx
-        trend, histogram, roc = reading.trend, reading.histogram, reading.roc
+        figures = reading.figures
+        adx, rsi, roc, histogram = figures.adx, figures.rsi, figures.roc, figures.macd_histogram
+        assert adx is not None
+        assert rsi is not None
+        assert roc is not None
+        assert histogram is not None
+        trend = _trend(self._settings.adx_trend, *_of_set(figures)[:9])
         rsi_state = self._rsi_state(rsi)
         macd_state = "rising" if histogram > 0.0 else "falling"
         main = self._mains[symbol] = Main(
@@ -131,7 +201,7 @@ class TechnicalAgent:
                 "close": figures.close, "trend": trend, "rsi": rsi, "macd_histogram": histogram,
                 "adx": adx, "roc": roc,
             },
-            rsi_state, macd_state,
+            abs(trend), rsi_state, macd_state,
             figures.support or figures.close, figures.resistance or figures.close,
         )  # fmt: skip
         return main
@@ -142,30 +212,38 @@ class TechnicalAgent:
         return "oversold" if rsi <= self._settings.rsi_oversold else "neutral"
 
 
-def read(figures: IndicatorSet, adx_trend: float) -> Reading | None:
+def score_of(
+    adx_trend: float, close: float, ema_9: float | None, ema_21: float | None,
+    ema_50: float | None, ema_200: float | None, plus: float | None, minus: float | None,
+    adx: float | None, supertrend: float | None, rsi: float | None, histogram: float | None,
+    roc: float | None, atr: float | None,
+) -> float | None:  # fmt: skip
     """Score one timeframe; None while one of the figures it needs is not warm."""
-    fast, middle, slow = figures.ema_9, figures.ema_21, figures.ema_50
-    plus, minus, adx = figures.plus_di, figures.minus_di, figures.adx
-    rsi, histogram, roc, atr = figures.rsi, figures.macd_histogram, figures.roc, figures.atr
     if (
-        fast is None or middle is None or slow is None or plus is None or minus is None
+        ema_9 is None or ema_21 is None or ema_50 is None or plus is None or minus is None
         or adx is None or rsi is None or histogram is None or roc is None or atr is None
     ):  # fmt: skip
         return None
-    close = figures.close
-    stack = (fast > middle) - (fast < middle) + (middle > slow) - (middle < slow)
-    stack += (close > slow) - (close < slow)
+    trend = _trend(adx_trend, close, ema_9, ema_21, ema_50, ema_200, plus, minus, adx, supertrend)
+    push = _clip((rsi - 50.0) / RSI_SPAN) + _clip(roc / ROC_SPAN)
+    push += _clip(4.0 * histogram / atr) if atr > 0.0 else 0.0
+    return TREND_SHARE * trend + (1.0 - TREND_SHARE) * push / 3.0
+
+
+def _trend(
+    adx_trend: float, close: float, ema_9: float, ema_21: float, ema_50: float,
+    ema_200: float | None, plus: float, minus: float, adx: float, supertrend: float | None,
+) -> float:  # fmt: skip
+    """Averages in order, directional movement and Supertrend."""
+    stack = (ema_9 > ema_21) - (ema_9 < ema_21) + (ema_21 > ema_50) - (ema_21 < ema_50)
+    stack += (close > ema_50) - (close < ema_50)
     parts = 3.0
-    if figures.ema_200 is not None:
-        stack += (close > figures.ema_200) - (close < figures.ema_200)
+    if ema_200 is not None:
+        stack += (close > ema_200) - (close < ema_200)
         parts = 4.0
     trend = 0.5 * stack / parts
     trend += 0.3 * ((plus > minus) - (plus < minus)) * min(adx / adx_trend, 1.0)
-    trend += 0.2 * (figures.supertrend_direction or 0)
-    push = _clip((rsi - 50.0) / RSI_SPAN) + _clip(roc / ROC_SPAN)
-    push += _clip(4.0 * histogram / atr) if atr > 0.0 else 0.0
-    score = TREND_SHARE * trend + (1.0 - TREND_SHARE) * push / 3.0
-    return Reading(figures, score, trend, rsi, histogram, adx, roc)
+    return trend + 0.2 * (supertrend or 0)
 
 
 def _clip(value: float) -> float:

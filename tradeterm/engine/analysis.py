@@ -23,6 +23,7 @@ from tradeterm.engine.talking import RULES, Voice
 from tradeterm.engine.trading import Trading
 from tradeterm.market.market import Snapshot
 from tradeterm.market.recipes import IndicatorSet
+from tradeterm.market.series import Stretch
 from tradeterm.model.market import Candle, News
 from tradeterm.model.outputs import AgentOutput, AllocationView, Published
 from tradeterm.model.ports import AgentAnswer, AgentQuestion
@@ -163,14 +164,14 @@ class Analysis:
         if not task.by_bar:
             return None
         return Voice(
-            self._core, task, self._roster.rule(task.name), self._seen[task.key],
-            self._spoken[task.key], self._failing, self._raised,
+            self._core, task, self._roster.rule(task.name), self._roster.along(task.name),
+            self._seen[task.key], self._spoken[task.key], self._failing, self._raised,
         )  # fmt: skip
 
-    def bar_context(
-        self, symbol: str, now: int, price: float, figures: Mapping[int, IndicatorSet]
-    ) -> AgentContext:
+    def bar_context(self, symbol: str, stretch: Stretch, place: int) -> AgentContext:
         """What the analysts look at on a closed bar of a market of bars."""
+        now, price = stretch.closed(place)
+        figures = stretch.figures(place)
         snapshot = Snapshot(symbol, now, price, price, price, figures, partial(_atr, figures))
         return AgentContext(
             symbol, now, snapshot, None, None, None, (), self._books.account, self._core.instruments

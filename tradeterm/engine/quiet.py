@@ -183,10 +183,9 @@ class Quiet:
         """Close the bars; whoever looks at one of them does so when the next one has come."""
         stamp, analysis, m, span = self._core.stamp, self._analysis, self._m, self._outlook.span
         last, taken, first, closes = stamp.now, stamp.input, m.ts + span, m.closes
-        along = m.close_along(bars, start, end)
+        stretch = m.close_along(bars, start, end)
         m.ts, m.price = m.window.last_ts, m.window.newest
-        stamps, prices = bars.columns.stamps[start:end], bars.columns.closes[start:end]
-        contexts = list(map(partial(analysis.bar_context, m.symbol), stamps, prices, along))
+        context = partial(analysis.bar_context, m.symbol, stretch)
         talks: list[tuple[range, Callable[[], None]]] = []
         voices = []
         for timer, due in dues.items():
@@ -196,10 +195,10 @@ class Quiet:
             if voice is None:
                 talks.append((places, partial(analysis.talk, timer)))
             elif places:
-                voice.think([contexts[place] for place in places], closes + places[-1] + 1)
+                voice.think(stretch, places, context, closes + places[-1] + 1)
                 talks.append((places, voice.speak))
                 voices.append(voice)
-        for place, now in enumerate(stamps):
+        for place, now in enumerate(bars.columns.stamps[start:end]):
             number = inputs + place + 1
             if meanwhile.due <= number:
                 meanwhile.until(number)

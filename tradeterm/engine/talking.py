@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from tradeterm.agents.context import AgentContext
+from tradeterm.agents.roster import Along
 from tradeterm.engine.agenda import Task
 from tradeterm.engine.core import Core
+from tradeterm.market.series import Stretch
 from tradeterm.model.outputs import AgentOutput, Published
 
 #: Who spoke where no model did.
@@ -25,18 +27,19 @@ class Voice:
     """
 
     __slots__ = (
-        "_bus", "_core", "_counts", "_failing", "_newest", "_number", "_raised", "_rule",
+        "_along", "_bus", "_core", "_counts", "_failing", "_newest", "_number", "_raised", "_rule",
         "_seen", "_spoken", "_symbol", "_task", "_thoughts",
     )  # fmt: skip
 
     def __init__(
         self, core: Core, task: Task, rule: Callable[[AgentContext], AgentOutput | None],
-        seen: dict[str, int], spoken: dict[str, Published], failing: set[str],
+        along: Along, seen: dict[str, int], spoken: dict[str, Published], failing: set[str],
         raised: Callable[[Task, str, Exception], None],
     ) -> None:  # fmt: skip
         """``seen``, ``spoken`` and ``failing`` are those of ``Analysis``."""
         self._task = task
         self._rule = rule
+        self._along = along
         self._symbol = task.symbols[0]
         self._core = core
         self._bus = core.bus
@@ -50,20 +53,32 @@ class Voice:
         """Of ``_newest``, as a message."""
         self._newest: Published | None = None
 
-    def think(self, contexts: Sequence[AgentContext], closes: int) -> None:
-        """Its runs, on bars that were not seen before; the last is the ``closes``-th that closed."""
-        rule = self._rule
-        thoughts: list[AgentOutput | Exception | None] = []
-        for context in contexts:
-            try:
-                thoughts.append(rule(context))
-            except Exception as error:  # noqa: BLE001 - told when it speaks
-                thoughts.append(error)
+    def think(
+        self, stretch: Stretch, places: range, context: Callable[[int], AgentContext], closes: int
+    ) -> None:
+        """Its runs, on bars that were not seen before; the last is the ``closes``-th that closed.
+
+        ``context`` is what it looks at on one of them.
+        """
+        counts, thoughts = self._counts, self._thought(stretch, places, context)
         self._thoughts = iter(thoughts)
-        counts = self._counts
-        counts.runs += len(contexts)
-        counts.last = contexts[-1].now
+        counts.runs += len(thoughts)
+        counts.last, _ = stretch.closed(places[-1])
         self._seen[self._symbol] = closes
+
+    def _thought(
+        self, stretch: Stretch, places: range, context: Callable[[int], AgentContext]
+    ) -> Sequence[AgentOutput | Exception | None]:
+        try:
+            return self._along(self._symbol, stretch, places)
+        except Exception:  # noqa: BLE001 - on which of them, says the run on each
+            return [self._tried(context(place)) for place in places]
+
+    def _tried(self, context: AgentContext) -> AgentOutput | Exception | None:
+        try:
+            return self._rule(context)
+        except Exception as error:  # noqa: BLE001 - told when it speaks
+            return error
 
     def speak(self) -> None:
         """Say the next thought, now."""

@@ -15,9 +15,9 @@ from tradeterm.market.recipes import (
     RECIPES,
     IndicatorSet,
     bars_of,
-    figure_columns,
     figures_of,
 )
+from tradeterm.market.series import FigureSeries
 
 _BY_CLOSE: Final = len(OF_CLOSES)
 _BY_BAR: Final = _BY_CLOSE + len(OF_BARS)
@@ -86,13 +86,13 @@ def _still_cold(*_: float) -> None:
 
 
 class Foresight:
-    """The sets of candles the feed has read and the market not yet taken, computed together.
+    """The figures of candles the feed has read and the market not yet taken, computed together.
 
     Every recipe looks back only, and a set is given out only once the window holds exactly the
     candles it was made from: reading ahead saves time and can change nothing.
     """
 
-    __slots__ = ("_coming", "_first", "_generation", "_known", "_sets", "_total")
+    __slots__ = ("_coming", "_first", "_generation", "_known", "_total", "series")
 
     def __init__(self, window: CandleWindow, coming: Columns) -> None:
         """``coming`` follow the window's newest candle and fit into it."""
@@ -107,32 +107,38 @@ class Foresight:
             _longer(window.high, coming.highs), _longer(window.low, coming.lows),
             _longer(window.close, coming.closes), _longer(window.volume, coming.volumes),
         )  # fmt: skip
-        results = [recipe(talib, together) for recipe in RECIPES]
-        self._sets = list(
-            map(
-                IndicatorSet, (window.last_ts, *coming.stamps), (window.newest, *coming.closes),
-                window.vwaps(coming), *figure_columns(results, self._first - 1),
-            )
+        self.series = FigureSeries(
+            (window.last_ts, *coming.stamps), (window.newest, *coming.closes),
+            window.vwaps(coming), [recipe(talib, together) for recipe in RECIPES],
         )  # fmt: skip
+        """From the window's newest candle on."""
 
     @property
     def left(self) -> int:
         """How many candles are known beyond the one last looked at."""
-        return len(self._sets) - 1 - self._known
+        return len(self.series) - 1 - self._known
 
-    def at(self, window: CandleWindow) -> IndicatorSet | None:
-        """The set at the window's newest candle; None when it is not one of the known ones."""
+    def reaches(self, window: CandleWindow) -> bool:
+        """Whether the window's newest candle is one of the known ones: it is looked at from now on."""
         come, known = window.total - self._total, self._known
-        if window.generation != self._generation or not known <= come < len(self._sets):
-            return None
+        if window.generation != self._generation or not known <= come < len(self.series):
+            return False
         if come > known and not window.holds(self._first + known, self._coming, known, come):
-            return None
+            return False
         self._known = come
-        return self._sets[come]
+        return True
 
-    def last(self, count: int) -> list[IndicatorSet]:
-        """The sets of the last ``count`` candles up to the one last looked at, oldest first."""
-        return self._sets[self._known + 1 - count : self._known + 1]
+    def current(self) -> IndicatorSet:
+        """The set of the candle last looked at."""
+        return self.series[self._known]
+
+    def atr(self) -> float | None:
+        """Its ATR 14."""
+        return self.series.atr(self._known)
+
+    def last(self, count: int) -> int:
+        """Where the last ``count`` candles up to the one last looked at begin in the series."""
+        return self._known + 1 - count
 
 
 def _longer(column: Column, more: Sequence[float]) -> Column:

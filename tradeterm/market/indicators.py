@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from tradeterm.market.bars import Columns
 from tradeterm.market.handles import Foresight, Handles
 from tradeterm.market.recipes import IndicatorSet
+from tradeterm.market.series import FigureSeries
 
 if TYPE_CHECKING:
     from tradeterm.market.candles import CandleWindow, Column
@@ -64,36 +65,39 @@ class Indicators:
             return self._cache
         if not window.count:
             return None
-        self._cache = self._foreseen() or self._carried_on()
+        foresight = self._foreseen()
+        self._cache = self._carried_on() if foresight is None else foresight.current()
         self._seen, self._generation = window.total, window.generation
         return self._cache
 
     @property
     def ahead(self) -> int:
-        """How many of the candles to come have their sets already."""
-        return 0 if self.current() is None or self._foresight is None else self._foresight.left
-
-    def last(self, count: int) -> list[IndicatorSet]:
-        """The sets of the newest candles, oldest first; all ``count`` of them were ``ahead``."""
-        newest, foresight = self.current(), self._foresight
-        assert newest is not None
-        assert foresight is not None
-        return foresight.last(count)
-
-    def _foreseen(self) -> IndicatorSet | None:
-        """The set worked out ahead; None when too little is known of what comes."""
+        """How many of the candles to come have their figures already."""
         window = self._window
-        if self._foresight is not None:
-            figures = self._foresight.at(window)
-            if figures is not None:
-                return figures
-            self._foresight = None
+        stands = window.total == self._seen and window.generation == self._generation
+        if not window.count or (stands and self._foresight is None):
+            return 0
+        foresight = self._foreseen()
+        return 0 if foresight is None else foresight.left
+
+    def last(self, count: int) -> tuple[FigureSeries, int]:
+        """The newest candles in their series, from a place on; all ``count`` were ``ahead``."""
+        foresight = self._foreseen()
+        assert foresight is not None
+        return foresight.series, foresight.last(count)
+
+    def _foreseen(self) -> Foresight | None:
+        """What was worked out ahead, at the newest candle; None: too little is known of what comes."""
+        foresight, window = self._foresight, self._window
+        if foresight is not None and foresight.reaches(window):
+            return foresight
         coming = self._coming()
         if coming is None or len(coming.stamps) < LEAST_AHEAD:
+            self._foresight = None
             return None
         self._handles = None
-        self._foresight = Foresight(window, coming)
-        return self._foresight.at(window)
+        self._foresight = foresight = Foresight(window, coming)
+        return foresight
 
     def _carried_on(self) -> IndicatorSet:
         """The set of the handles, opened or fed with what they missed."""
@@ -115,6 +119,8 @@ class Indicators:
         window = self._window
         if window.total == self._seen and window.generation == self._generation:
             return None if self._cache is None else self._cache.atr
+        if self._foresight is not None and self._foresight.reaches(window):
+            return self._foresight.atr()
         now = (window.total, window.generation)
         if self._atr_at != now:
             self._atr_at, self._atr = now, self._worked_out_atr()

@@ -6,12 +6,11 @@ of them a figure came from. It takes about a second to import: only when the fir
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from math import isfinite, log10
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
-import numpy as np
 
 if TYPE_CHECKING:
     from tradeterm.market.candles import Column
@@ -140,7 +139,7 @@ OF_OTHERS: Final[tuple[Recipe, ...]] = (
 RECIPES: Final = (*OF_CLOSES, *OF_BARS, *OF_OTHERS)
 
 
-def _arranged(values: Sequence[Any]) -> tuple[tuple[Any, ...], tuple[Any, ...], tuple[Any, ...]]:
+def arranged(values: Sequence[Any]) -> tuple[tuple[Any, ...], tuple[Any, ...], tuple[Any, ...]]:
     """Recipes' values → what makes choppiness, what makes the squeeze, the other fields in order.
 
     Each is a number, None while it is cold, or a whole column.
@@ -163,49 +162,12 @@ def _arranged(values: Sequence[Any]) -> tuple[tuple[Any, ...], tuple[Any, ...], 
     )  # fmt: skip
 
 
-#: Where the Supertrend stands among them.
-_TREND: Final = 22
-
-
 def figures_of(values: Sequence[Any]) -> tuple[Any, ...]:
     """The set's fields after ``vwap``; ``values`` in the order of the recipes, None: cold."""
-    span, edges, others = _arranged(values)
+    span, edges, others = arranged(values)
     if None in others or not isfinite(sum(others)):
-        others = tuple(map(_finite, others))
+        others = tuple(map(finite, others))
     return _choppiness(*span), _squeezed(*edges), *others
-
-
-def figure_columns(results: Sequence[Any], first: int) -> tuple[Iterable[Any], ...]:
-    """``figures_of`` from ``first`` on, by field; ``results`` are columns of the recipes, NaN: cold."""
-    span, edges, others = _arranged(results)
-    trend, direction = others[_TREND : _TREND + 2]  # the direction of a cold one is 0
-    known = np.where(np.isnan(trend), np.nan, direction)
-    others = (*others[: _TREND + 1], known, *others[_TREND + 2 :])
-    choppiness = _choppiness_column(*(column[first:] for column in span))
-    together = np.array([choppiness, *(column[first:] for column in others)])
-    columns: list[Any] = together.tolist()
-    for cold in np.flatnonzero(~np.isfinite(together).all(axis=1)).tolist():
-        columns[cold] = list(map(_finite, columns[cold]))
-    return columns[0], _squeezed_column(*(column[first:] for column in edges)), *columns[1:]
-
-
-def _choppiness_column(total: Column, high: Column, low: Column) -> Column:
-    """``_choppiness`` of each row; NaN where there is none."""
-    sound = (high > low) & (total > 0.0) & np.isfinite(total)
-    ratio = np.divide(total, high - low, out=np.ones(len(total)), where=sound)
-    logs = np.array([*map(log10, ratio.tolist())])  # numpy's own differ in the last bit
-    index: Column = np.where(sound, np.clip(100.0 * logs / LOG_CHOP, 0.0, 100.0), np.nan)
-    return index
-
-
-def _squeezed_column(
-    upper: Column, lower: Column, k_upper: Column, k_lower: Column
-) -> list[bool | None]:
-    """``_squeezed`` of each row."""
-    found: list[bool | None] = ((upper < k_upper) & (lower > k_lower)).tolist()
-    for cold in np.flatnonzero(~np.isfinite(upper + lower + k_upper + k_lower)).tolist():
-        found[cold] = None
-    return found
 
 
 def _choppiness(total: float | None, high: float | None, low: float | None) -> float | None:
@@ -230,6 +192,6 @@ def _keltner(middle: float | None, reach: float | None) -> tuple[Any, ...]:
     return middle + 2.0 * reach, middle, middle - 2.0 * reach
 
 
-def _finite(value: float | None) -> float | None:
+def finite(value: float | None) -> float | None:
     """``value`` unless it is missing, NaN or infinite."""
     return value if value is not None and value - value == 0 else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -21,6 +21,7 @@ from tradeterm.market.candles import (
 )
 from tradeterm.market.indicators import Figures, Indicators
 from tradeterm.market.recipes import IndicatorSet
+from tradeterm.market.series import Stretch
 from tradeterm.model.market import Candle, MarketEvent
 
 #: How a symbol's candles come about; UNKNOWN until its first event.
@@ -127,23 +128,22 @@ class SymbolMarket:
             end = min(end, buckets.first + count * buckets.length - 1)
         return end
 
-    def close_along(self, bars: Bars, start: int, stop: int) -> list[dict[int, IndicatorSet]]:
+    def close_along(self, bars: Bars, start: int, stop: int) -> Stretch:
         """``close_run``, and what ``figures`` would have been after each of the bars."""
-        stood = {tf: one.current() for tf, one in self.indicators.items()}
-        closed: dict[int, dict[int, IndicatorSet | None]] = {}
+        stood = {tf: self.indicators[tf].current() for tf in self.windows if tf != self.base}
+        closed: dict[int, dict[int, IndicatorSet | None]] = {0: stood}
         self.window.extend(bars, start, stop)
         self.closes += stop - start
         for aggregator in self.aggregators:
             timeframe = aggregator.timeframe
             for index in self._end_buckets(aggregator, bars, start, stop):
-                closed.setdefault(index, {})[timeframe] = self.indicators[timeframe].current()
-        found = []
-        for index, figures in enumerate(self.indicators[self.base].last(stop - start), start):
-            if index in closed:
-                stood |= closed[index]
-            stood[self.base] = figures
-            found.append({tf: one for tf, one in stood.items() if one is not None})
-        return found
+                now = closed.setdefault(index - start, {})
+                now[timeframe] = self.indicators[timeframe].current()
+        longer: list[tuple[int, Mapping[int, IndicatorSet]]] = []
+        for place in sorted(closed):
+            stood |= closed[place]
+            longer.append((place, {tf: one for tf, one in stood.items() if one is not None}))
+        return Stretch(self.base, *self.indicators[self.base].last(stop - start), longer)
 
     def _end_buckets(
         self, aggregator: Aggregator, bars: Bars, start: int, stop: int
