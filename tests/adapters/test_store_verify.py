@@ -294,7 +294,8 @@ def _sliced(file: Path, batches: list[list[Row]]) -> Tables:
         migrate(db, file)
     with contextlib.closing(Writer(file)) as db:
         for batch in batches:
-            db.write(Slice(batch))
+            db.stage(Slice(batch))
+            db.commit()
         return _read(db)
 
 

@@ -150,8 +150,8 @@ class Store:
         assert self._writer is not None
         assert self._place is not None
         await self._place.check(self._db)
-        self._writer.staged.append(piece)
         try:
+            self._writer.stage(piece)
             await self._db.commit()
         except sqlite3.IntegrityError as error:
             raise StoreError(

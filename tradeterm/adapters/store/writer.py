@@ -1,9 +1,8 @@
-"""The one connection that writes: a slice in, one transaction out, on the connection's thread."""
+"""The one connection that writes: a slice in, one transaction out."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,7 +53,7 @@ class Composed:
 
 
 class Writer(sqlite3.Connection):
-    """Writes staged slices. ``commit`` is the unit the owning thread runs without a break.
+    """Writes a staged slice. ``commit`` is the unit the owning thread runs without a break.
 
     aiosqlite carries calls to the connection's thread one at a time. A transaction spread over
     several of them could be torn by a cancelled coroutine and would pay a thread switch each;
@@ -70,32 +69,36 @@ class Writer(sqlite3.Connection):
             raise StoreError(f"{database}: this file system cannot do WAL (journal mode {mode})")
         for statement in intake(KEPT_SNAPSHOTS):
             self.execute(statement)
-        self.staged: deque[Slice] = deque()
         self.tail = read_tail(self)
         self.confirmed = self.tail
         """Differs from ``tail`` when a commit failed but did reach the file."""
+        self._staged: tuple[Tail, tuple[Any, ...]] | None = None
 
-    def commit(self) -> None:
-        """Write the oldest staged slice in a transaction of its own."""
-        if self.staged:
-            self.write(self.staged.popleft())
+    def stage(self, piece: Slice) -> None:
+        """Number, chain and project a slice for ``commit``, in the thread that asks for it.
 
-    def write(self, piece: Slice) -> Tail:
-        """Number, chain, project, insert, commit. On any failure nothing of it is in the file."""
+        While another thread did that, whoever made the slices waited for the interpreter.
+        """
         if self.confirmed != self.tail:
             landed = compose(piece.rows, self.confirmed).tail == self.tail
             self.confirmed = self.tail
             if landed:
-                return self.tail
+                return
         composed = compose(piece.rows, self.tail)
+        self._staged = composed.tail, _parameters(composed, piece.snapshot)
+
+    def commit(self) -> None:
+        """Insert what is staged in a transaction of its own; on a failure nothing of it is there."""
+        if self._staged is None:
+            return
+        (tail, parameters), self._staged = self._staged, None
         try:
-            self.execute(TAKE_IN, _parameters(composed, piece.snapshot))
+            self.execute(TAKE_IN, parameters)
         except BaseException:
             if self.in_transaction:
                 self.execute("ROLLBACK")
             raise
-        self.tail = self.confirmed = composed.tail
-        return self.tail
+        self.tail = self.confirmed = tail
 
 
 def _parameters(composed: Composed, snapshot: Snapshot | None) -> tuple[Any, ...]:
