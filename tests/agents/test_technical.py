@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from tests.agents.world import BTC, SETTINGS, context, drift, market, snapshot
@@ -38,6 +39,22 @@ def test_the_reasoning_names_its_figures() -> None:
     found = view(drift(300, 0.001))
     assert f"RSI {found.figures['rsi']:.0f}" in found.reasoning
     assert f"ADX {found.figures['adx']:.0f}" in found.reasoning
+
+
+@pytest.mark.parametrize("rising", [True, False])
+def test_the_timeframes_that_point_its_way_are_counted(rising: bool) -> None:
+    """The hour outweighs the five minutes: 1.5 to 1."""
+    step = 0.001 if rising else -0.001
+    up, down = (snapshot(market(drift(300, way), 300)).by_timeframe[300] for way in (step, -step))
+    shown = snapshot(market(drift(300, step)))
+    agent = TechnicalAgent(SETTINGS.agents.technical_analysis)
+    for sets, aligned in (({300: down, 3600: up}, 0.5), ({300: up, 3600: up}, 1.0)):
+        found = agent.run(context(msgspec.structs.replace(shown, by_timeframe=sets)))
+        assert found is not None
+        assert found.bias is (Bias.LONG if rising else Bias.SHORT) or aligned < 1.0
+        assert (found.figures["score"] > 0.0) is rising
+        assert found.trend_alignment == aligned
+        assert f"{2 * aligned:.0f} of 2 timeframes agree" in found.reasoning
 
 
 def test_levels_enclose_the_price() -> None:

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from tests.engine.machine import Machine, Market, settings
-from tradeterm.agents.context import AgentContext
 from tradeterm.agents.regime import RegimeAgent
 from tradeterm.engine.quiet import LEAST
 from tradeterm.execution.following import Follower
@@ -19,8 +18,7 @@ from tradeterm.model.commands import Command, EnableTask, Halt, Pause, Resume
 from tradeterm.model.market import MarketEvent
 from tradeterm.model.messages import Message
 from tradeterm.model.orders import ExecutionEvent, Position
-from tradeterm.model.outputs import RegimeView
-from tradeterm.model.vocabulary import AgentName, ExitReason, Topic
+from tradeterm.model.vocabulary import AgentName, ExitReason, Topic, VolatilityClass
 
 START = 1_700_000_100  # on the grid of 5 minutes
 OTHERS_OFF = tuple(
@@ -313,14 +311,14 @@ def test_an_analyst_that_fails_now_and_then(
 ) -> None:
     """It is counted and told as it would have been, and the other one speaks all the same."""
     write_bars(tmp_path, 700, 37, wild=0.003)
-    run = RegimeAgent.run
+    volatility = RegimeAgent._volatility
 
-    def failing(self: RegimeAgent, ctx: AgentContext) -> RegimeView | None:
-        if ctx.now // 300_000_000_000 % 37 == 5:
-            raise ValueError("no such regime")
-        return run(self, ctx)
+    def failing(self: RegimeAgent, ratio: float) -> VolatilityClass:
+        if int(ratio * 1e6) % 37 == 5:
+            raise ValueError("no such volatility")
+        return volatility(self, ratio)
 
-    monkeypatch.setattr(RegimeAgent, "run", failing)
+    monkeypatch.setattr(RegimeAgent, "_volatility", failing)
     machine, taken = compare(Market.of(f"replay:{tmp_path}", 24 * 365, settings()), {}, 37)
     counts = machine.engine.core.counters.agents
     assert counts[AgentName.REGIME.value].errors > 10
