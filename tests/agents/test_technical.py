@@ -51,7 +51,6 @@ def test_the_timeframes_that_point_its_way_are_counted(rising: bool) -> None:
     for sets, aligned in (({300: down, 3600: up}, 0.5), ({300: up, 3600: up}, 1.0)):
         found = agent.run(context(msgspec.structs.replace(shown, by_timeframe=sets)))
         assert found is not None
-        assert found.bias is (Bias.LONG if rising else Bias.SHORT) or aligned < 1.0
         assert (found.figures["score"] > 0.0) is rising
         assert found.trend_alignment == aligned
         assert f"{2 * aligned:.0f} of 2 timeframes agree" in found.reasoning
